@@ -40,7 +40,7 @@ export interface TableSpec<P extends Columns, C extends Columns, V extends Colum
    * Name of the `long` column by which the newest write of a whole row wins (Cassandra: USING TIMESTAMP).
    * `Batch.put` on such a table is "put if newer"; an equal stamp overwrites.
    */
-  readonly stamp?: keyof V & string
+  readonly stamp?: string
   /** Cassandra's compaction for it; an engine without compaction ignores it. */
   readonly compaction: 'TWCS' | 'UCS'
 }
@@ -54,7 +54,7 @@ export type RowOf<T extends AnyTable> = KeyOf<T> & OptionalValues<T['columns']>
 
 /** Declares a table; keeps the literal column types for `RowOf`. */
 export function table<const P extends Columns, const C extends Columns, const V extends Columns>(
-  spec: TableSpec<P, C, V>,
+  spec: TableSpec<P, C, V> & { readonly stamp?: keyof V & string },
 ): TableSpec<P, C, V> {
   return spec
 }

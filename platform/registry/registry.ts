@@ -1,0 +1,82 @@
+import { keyHash, maxKeyText } from '../auth/keys.ts'
+import type { DeviceRef } from '../auth/principal.ts'
+import type { Clock } from '../clock.ts'
+import type { Store } from '../store/store.ts'
+import { type Device, Devices } from './devices.ts'
+import { Nodes } from './nodes.ts'
+import { type Organisation, Organisations } from './organisations.ts'
+import { credential } from './tables.ts'
+
+/** Whose key it is. */
+export type KeyOwner =
+  | { readonly kind: 'device'; readonly organisation: Organisation; readonly device: Device }
+  | {
+      readonly kind: 'node'
+      readonly organisation: Organisation
+      readonly device: Device
+      readonly node: string
+    }
+  | { readonly kind: 'token'; readonly organisation: Organisation }
+
+/** Who exists and by which keys: organisations, their devices, the devices' nodes. */
+export class Registry {
+  readonly organisations: Organisations
+  readonly devices: Devices
+  readonly nodes: Nodes
+  readonly #store: Store
+  readonly #revoked: ((device: DeviceRef) => void)[] = []
+  readonly #deleting: ((device: DeviceRef) => Promise<void>)[] = []
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.organisations = new Organisations(store, clock)
+    this.nodes = new Nodes(store, clock)
+    this.devices = new Devices(store, clock, (device) => {
+      for (const listener of this.#revoked) listener(device)
+    })
+  }
+
+  /**
+   * `listener` hears of every device whose key was replaced or that was deleted, after that is durable: whoever is
+   * connected with the old key must go.
+   */
+  onRevoked(listener: (device: DeviceRef) => void): void {
+    this.#revoked.push(listener)
+  }
+
+  /** `listener` removes what it keeps of a deleted device; `deleteDevice` waits for it. */
+  onDeleted(listener: (device: DeviceRef) => Promise<void>): void {
+    this.#deleting.push(listener)
+  }
+
+  /** Deletes a device with its nodes and data. If it fails half-way the device is gone and the rest remains unreachable. */
+  async deleteDevice(org: string, idOrName: string): Promise<void> {
+    const gone = await this.devices.delete(org, idOrName)
+    await this.nodes.deleteAll(gone)
+    await Promise.all(this.#deleting.map((listener) => listener(gone)))
+  }
+
+  /** Whose current key this is, or undefined. Asks the store each time. */
+  async findKey(key: string | Uint8Array): Promise<KeyOwner | undefined> {
+    return key.length === 0 || key.length > maxKeyText ? undefined : this.findKeyHash(keyHash(key))
+  }
+
+  async findKeyHash(hash: Uint8Array): Promise<KeyOwner | undefined> {
+    const row = await this.#store.get(credential, { hash })
+    if (row?.org === undefined) return undefined
+    const organisation = await this.organisations.find(row.org)
+    if (organisation === undefined) return undefined
+    if (row.kind === 'token') {
+      return (await this.organisations.hasToken(row.org, hash)) ? { kind: 'token', organisation } : undefined
+    }
+    if (row.device === undefined) return undefined
+    if (row.kind === 'device') {
+      const device = await this.devices.findByKey(row.org, row.device, hash)
+      return device === undefined ? undefined : { kind: 'device', organisation, device }
+    }
+    const device = await this.devices.findById(row.org, row.device)
+    if (device === undefined || row.node === undefined) return undefined
+    const valid = await this.nodes.hasKey(row.org, row.device, row.node, hash)
+    return valid ? { kind: 'node', organisation, device, node: row.node } : undefined
+  }
+}
