@@ -9,6 +9,7 @@ import {
   type Properties,
 } from './properties.ts'
 import { placeOf, WILL } from './property-table.ts'
+import { twoBits, type Qos } from './qos.ts'
 import { Reader } from './reader.ts'
 import { ReasonCode } from './reason-code.ts'
 import { isValidTopicName } from './topic.ts'
@@ -27,7 +28,7 @@ const PROTOCOL_NAME = Buffer.from([0, 4, 0x4d, 0x51, 0x54, 0x54])
 export interface Will {
   topic: string
   payload: Buffer
-  qos: 0 | 1 | 2
+  qos: Qos
   retain: boolean
   properties: Properties
 }
@@ -96,16 +97,22 @@ function decodeLevel(reader: Reader): ProtocolVersion {
   return level
 }
 
+/** The rules are the same in both versions, their numbers are not. */
 function checkConnectFlags(flags: number, version: ProtocolVersion): void {
+  const v5 = version === 5
   if ((flags & 0x01) !== 0) throw malformed('MQTT-3.1.2-3', 'the reserved connect flag is set')
   if ((flags & WILL_FLAG) === 0) {
-    if ((flags & WILL_QOS) !== 0) throw malformed('MQTT-3.1.2-11', 'a Will QoS without a will')
-    if ((flags & WILL_RETAIN) !== 0) throw malformed('MQTT-3.1.2-13', 'Will Retain without a will')
+    if ((flags & WILL_QOS) !== 0) {
+      throw malformed(v5 ? 'MQTT-3.1.2-11' : 'MQTT-3.1.2-13', 'a Will QoS without a will')
+    }
+    if ((flags & WILL_RETAIN) !== 0) {
+      throw malformed(v5 ? 'MQTT-3.1.2-13' : 'MQTT-3.1.2-15', 'Will Retain without a will')
+    }
   } else if ((flags & WILL_QOS) === WILL_QOS) {
-    throw malformed('MQTT-3.1.2-12', 'the Will QoS is 3')
+    throw malformed(v5 ? 'MQTT-3.1.2-12' : 'MQTT-3.1.2-14', 'the Will QoS is 3')
   }
   // Only 3.1.1 forbids a password without a user name.
-  if (version === 4 && (flags & (USERNAME | PASSWORD)) === PASSWORD) {
+  if (!v5 && (flags & (USERNAME | PASSWORD)) === PASSWORD) {
     throw malformed('MQTT-3.1.2-22', 'a password without a user name')
   }
 }
@@ -121,7 +128,7 @@ function decodeWill(reader: Reader, flags: number, version: ProtocolVersion): Wi
     )
   }
   const payload = reader.binary()
-  const qos = ((flags & WILL_QOS) >> 3) as 0 | 1 | 2
+  const qos = twoBits((flags & WILL_QOS) >> 3)
   return { topic, payload, qos, retain: (flags & WILL_RETAIN) !== 0, properties }
 }
 

@@ -15,6 +15,7 @@ export { decodePing, PINGREQ, PINGRESP } from './ping.ts'
 export { noProperties, type Properties } from './properties.ts'
 export { decodePublish, encodePublish, type Publish, type PublishPacket } from './publish.ts'
 export { connackReturnCode, ReasonCode, reasonName } from './reason-code.ts'
+export type { Qos } from './qos.ts'
 export { decodeSuback, encodeSuback, type SubackPacket } from './suback.ts'
 export {
   decodeSubscribe,

@@ -116,7 +116,7 @@ function readValue(reader: Reader, definition: PropertyDefinition): unknown {
       return reader.string()
     case ValueType.BINARY:
       return reader.binary()
-    case ValueType.STRING_PAIR:
+    default:
       return [reader.string(), reader.string()] // [MQTT-1.5.7-1]
   }
 }
@@ -172,11 +172,12 @@ function forEachValue(
   properties: Properties,
   visit: (definition: PropertyDefinition, value: unknown) => void,
 ): void {
-  for (const [name, value] of Object.entries(properties) as [string, unknown][]) {
+  const entries: [string, unknown][] = Object.entries(properties)
+  for (const [name, value] of entries) {
     if (value === undefined) continue
     const definition = byName.get(name)
     if (definition === undefined) throw new TypeError(`no such property: ${name}`)
-    if (definition.repeats) for (const one of value as unknown[]) visit(definition, one)
+    if (definition.repeats && Array.isArray(value)) for (const one of value) visit(definition, one)
     else visit(definition, value)
   }
 }
@@ -191,14 +192,14 @@ function valueSize(definition: PropertyDefinition, value: unknown): number {
     case ValueType.FOUR_BYTES:
       return 5
     case ValueType.VARIABLE_BYTE_INTEGER:
-      return 1 + remainingLengthBytes(value as number)
+      return 1 + remainingLengthBytes(number(definition, value))
     case ValueType.STRING:
-      return 1 + stringSize(value as string)
+      return 1 + stringSize(string(definition, value))
     case ValueType.BINARY:
-      return 1 + binarySize(value as Uint8Array)
-    case ValueType.STRING_PAIR: {
-      const [name, text] = value as [string, string]
-      return 1 + stringSize(name) + stringSize(text)
+      return 1 + binarySize(binary(definition, value))
+    default: {
+      const [first, second] = pair(definition, value)
+      return 1 + stringSize(first) + stringSize(second)
     }
   }
 }
@@ -207,23 +208,47 @@ function writeValue(writer: Writer, definition: PropertyDefinition, value: unkno
   writer.u8(definition.id)
   switch (definition.type) {
     case ValueType.BYTE:
-      return writer.u8(value as number)
+      return writer.u8(number(definition, value))
     case ValueType.BOOLEAN:
       return writer.u8(value === true ? 1 : 0)
     case ValueType.TWO_BYTES:
-      return writer.u16(value as number)
+      return writer.u16(number(definition, value))
     case ValueType.FOUR_BYTES:
-      return writer.u32(value as number)
+      return writer.u32(number(definition, value))
     case ValueType.VARIABLE_BYTE_INTEGER:
-      return writer.variableByteInteger(value as number)
+      return writer.variableByteInteger(number(definition, value))
     case ValueType.STRING:
-      return writer.string(value as string)
+      return writer.string(string(definition, value))
     case ValueType.BINARY:
-      return writer.binary(value as Uint8Array)
-    case ValueType.STRING_PAIR: {
-      const [name, text] = value as [string, string]
-      writer.string(name)
-      return writer.string(text)
+      return writer.binary(binary(definition, value))
+    default: {
+      const [first, second] = pair(definition, value)
+      writer.string(first)
+      return writer.string(second)
     }
   }
+}
+
+function number(definition: PropertyDefinition, value: unknown): number {
+  if (typeof value !== 'number') throw wrongType(definition, 'a number')
+  return value
+}
+
+function string(definition: PropertyDefinition, value: unknown): string {
+  if (typeof value !== 'string') throw wrongType(definition, 'a string')
+  return value
+}
+
+function binary(definition: PropertyDefinition, value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw wrongType(definition, 'bytes')
+  return value
+}
+
+function pair(definition: PropertyDefinition, value: unknown): [string, string] {
+  if (!Array.isArray(value) || value.length !== 2) throw wrongType(definition, 'pairs of strings')
+  return [string(definition, value[0]), string(definition, value[1])]
+}
+
+function wrongType(definition: PropertyDefinition, expected: string): TypeError {
+  return new TypeError(`property ${definition.name} must be ${expected}`)
 }

@@ -9,6 +9,7 @@ import {
   type Properties,
 } from './properties.ts'
 import { placeOf } from './property-table.ts'
+import { twoBits, type Qos } from './qos.ts'
 import { Reader } from './reader.ts'
 import { ReasonCode } from './reason-code.ts'
 import { isValidTopicName } from './topic.ts'
@@ -22,7 +23,7 @@ export interface PublishPacket {
   topic: string
   /** 0 at QoS 0. */
   packetId: number
-  qos: 0 | 1 | 2
+  qos: Qos
   retain: boolean
   dup: boolean
   /** A view of the bytes that came in: copy it to keep it. */
@@ -58,7 +59,7 @@ export function decodePublish(
   return {
     topic,
     packetId,
-    qos: qos as 0 | 1 | 2,
+    qos: twoBits(qos),
     retain: (flags & RETAIN) !== 0,
     dup,
     payload: buf.subarray(payloadAt, to),

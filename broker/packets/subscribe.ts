@@ -9,6 +9,7 @@ import {
   type Properties,
 } from './properties.ts'
 import { placeOf } from './property-table.ts'
+import { twoBits, type Qos } from './qos.ts'
 import { Reader } from './reader.ts'
 import { ReasonCode } from './reason-code.ts'
 import { stringSize, Writer } from './writer.ts'
@@ -21,7 +22,7 @@ const RETAIN_HANDLING = 0x30
 export interface SubscriptionRequest {
   /** Well-formed UTF-8, but possibly no valid filter: ask isValidFilter. */
   filter: string
-  qos: 0 | 1 | 2
+  qos: Qos
   noLocal: boolean
   retainAsPublished: boolean
   /** Retained messages are sent 0: always, 1: if the subscription is new, 2: never. */
@@ -77,10 +78,10 @@ function decodeOptions(filter: string, options: number, version: ProtocolVersion
   }
   return {
     filter,
-    qos: qos as 0 | 1 | 2,
+    qos: twoBits(qos),
     noLocal: (options & NO_LOCAL) !== 0,
     retainAsPublished: (options & RETAIN_AS_PUBLISHED) !== 0,
-    retainHandling: ((options & RETAIN_HANDLING) >> 4) as 0 | 1 | 2,
+    retainHandling: twoBits((options & RETAIN_HANDLING) >> 4),
     options,
   }
 }
