@@ -1,0 +1,36 @@
+import os from 'node:os'
+import { pinnedTo, run, unpinned, type Pin } from './process.ts'
+
+/** What figures depend on. */
+export interface Machine {
+  readonly cores: number
+  readonly cpu: string
+  readonly memoryGb: number
+  readonly kernel: string
+  readonly node: string
+}
+
+export function describeMachine(): Machine {
+  const cpus = os.cpus()
+  return {
+    cores: cpus.length,
+    cpu: cpus[0]?.model.trim() ?? 'unknown',
+    memoryGb: Math.round(os.totalmem() / 2 ** 30),
+    kernel: `${os.type()} ${os.release()}`,
+    node: process.version,
+  }
+}
+
+/** The broker on one core, the generator on another; neither pinned where there is one core or no taskset. */
+export async function choosePins(): Promise<{ broker: Pin; generator: Pin; note: string | null }> {
+  if (os.cpus().length < 2)
+    return {
+      broker: unpinned,
+      generator: unpinned,
+      note: 'one core: broker and generator share it, rates are too low',
+    }
+  const { code } = await run('taskset', ['-V'])
+  if (code !== 0)
+    return { broker: unpinned, generator: unpinned, note: 'no taskset (util-linux): nothing is pinned' }
+  return { broker: pinnedTo(1), generator: pinnedTo(0), note: null }
+}

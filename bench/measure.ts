@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { generate, type Figures, type Generator } from './generator.ts'
+import type { Peer } from './peers/peer.ts'
+import { freePort, type Pin } from './process.ts'
+import type { Scenario } from './scenario.ts'
+
+export interface MeasureOptions {
+  readonly generator: Generator
+  readonly brokerPin: Pin
+  readonly generatorPin: Pin
+  readonly seconds: number
+  readonly warmSeconds: number
+  readonly tls: { readonly cert: string; readonly key: string } | null
+  /** Where data directories are made; the disk under it is the one measured. */
+  readonly workDirectory?: string
+  readonly nodeArgs?: readonly string[]
+}
+
+/** What one run of a scenario on one broker gave. */
+export interface Result {
+  readonly figures: Figures
+  /** MQTT 5 scenarios: the same flow in 3.1.1, on the same process. */
+  readonly mqtt3: Figures | null
+  /** Losses and the like; empty when all is well. */
+  readonly problems: readonly string[]
+}
+
+/** Whether the peer can be measured in this scenario; else why not. */
+export function obstacle(scenario: Scenario, peer: Peer, options: MeasureOptions): string | null {
+  const lacking = scenario.needs.find((need) => !peer.offers.has(need))
+  if (lacking !== undefined) return `${peer.name} has no ${lacking}`
+  if (!scenario.needs.includes('tls')) return null
+  if (!options.generator.tls) return 'the generator was built without TLS (libssl-dev)'
+  return options.tls === null ? 'no certificate' : null
+}
+
+/** Starts the broker afresh, runs the scenario once, stops it. Rejects when either could not run. */
+export async function measure(scenario: Scenario, peer: Peer, options: MeasureOptions): Promise<Result> {
+  const directory = await mkdtemp(path.join(options.workDirectory ?? tmpdir(), 'cinque-bench-'))
+  try {
+    const running = await peer.start({
+      port: await freePort(),
+      pin: options.brokerPin,
+      directory,
+      durable: scenario.needs.includes('durable'),
+      tls: scenario.needs.includes('tls') ? options.tls : null,
+      devices: scenario.devices ?? 0,
+      nodeArgs: options.nodeArgs ?? [],
+    })
+    try {
+      const target = ['--at', running.address, '--pid', String(running.pid)]
+      if (running.credentials !== undefined) target.push('--credentials', running.credentials)
+      const time = ['--time', String(options.seconds), '--warm', String(options.warmSeconds)]
+      const once = (extra: readonly string[]) =>
+        generate(options.generator, [...scenario.args, ...time, ...target, ...extra], options.generatorPin)
+      const mqtt3 = scenario.asMqtt3 === true ? await once(['--v', '4']) : null
+      const figures = await once(scenario.needs.includes('mqtt5') ? ['--v', '5'] : [])
+      const problems = [...scenario.check(figures), ...(mqtt3 === null ? [] : scenario.check(mqtt3))]
+      const complaint = await running.verify?.(figures)
+      return { figures, mqtt3, problems: complaint == null ? problems : [...problems, complaint] }
+    } finally {
+      await running.stop()
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
