@@ -134,7 +134,7 @@ export function encodePacket({ type, value }: Packet, version: ProtocolVersion):
       return PINGRESP
     case 14:
       return encodeDisconnect(value.reason, value.properties, version)
-    case 15:
+    default:
       return encodeAuth(value.reason, value.properties)
   }
 }
