@@ -64,6 +64,11 @@ export function decodePacket(buf: Buffer, version: ProtocolVersion, end = buf.le
   return decodeBody(buf[0], buf, from, from + length, version)
 }
 
+/** Bytes of the fixed header of a whole packet. */
+export function headerSize(packet: Buffer): number {
+  return 1 + remainingLengthBytes(decodeRemainingLength(packet, 1, packet.length))
+}
+
 /** Decodes the body [from, to) behind a fixed header that begins with `first`. */
 export function decodeBody(
   first: number,
