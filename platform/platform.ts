@@ -1,0 +1,75 @@
+import { AuthenticatorChain } from './auth/chain.ts'
+import { ConfigAuthenticator, type ConfigAuthenticatorOptions } from './auth/config-authenticator.ts'
+import { DeviceAuthenticator, type DeviceAuthenticatorOptions } from './auth/device-authenticator.ts'
+import type { Authenticator } from './auth/principal.ts'
+import type { Clock } from './clock.ts'
+import { LiveBus } from './live/live-bus.ts'
+import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import { Registry } from './registry/registry.ts'
+import { GroupCommit } from './store/group-commit.ts'
+import type { Store } from './store/store.ts'
+import type { Conventions } from './telemetry/conventions.ts'
+import { Telemetry } from './telemetry/telemetry.ts'
+
+export interface PlatformOptions {
+  /** Stays the caller's: close it after the platform. */
+  readonly store: Store
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** Made if it is not there. Default: `default`. */
+  readonly organisation?: string | undefined
+  /** The broker's own users and anonymous access. Default: neither. */
+  readonly auth?: Partial<Omit<ConfigAuthenticatorOptions, 'organisation'>> | undefined
+  readonly devices?: DeviceAuthenticatorOptions | undefined
+}
+
+/** What a process needs of the platform, wired. */
+export interface Platform {
+  readonly commit: GroupCommit
+  readonly registry: Registry
+  readonly telemetry: Telemetry
+  readonly live: LiveBus
+  readonly authenticator: Authenticator
+  readonly conventions: Conventions
+  /** The organisation of those who name none. */
+  readonly organisation: string
+  /** Writes what is staged. */
+  close(): Promise<void>
+}
+
+/** Opens the platform on a store. Rejects with StoreError or PlatformError. */
+export async function openPlatform(options: PlatformOptions): Promise<Platform> {
+  const { store, log, metrics, clock } = options
+  const organisation = options.organisation ?? 'default'
+  const registry = new Registry(store, clock)
+  if ((await registry.organisations.find(organisation)) === undefined) {
+    await registry.organisations.create({ id: organisation })
+  }
+  const commit = new GroupCommit(store, log)
+  const live = new LiveBus(metrics)
+  const telemetry = new Telemetry({ store, commit, live, metrics, log })
+  registry.onDeleted((device) => telemetry.purge(device))
+  const configured = new ConfigAuthenticator({
+    anonymous: false,
+    users: [],
+    acl: [],
+    ...options.auth,
+    organisation,
+  })
+  const devices = new DeviceAuthenticator(registry, {
+    certificateOrganisation: organisation,
+    ...options.devices,
+  })
+  return {
+    commit,
+    registry,
+    telemetry,
+    live,
+    authenticator: new AuthenticatorChain(configured, devices),
+    conventions: telemetry,
+    organisation,
+    close: () => commit.close(),
+  }
+}

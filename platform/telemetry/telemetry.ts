@@ -1,0 +1,185 @@
+import { DevicePrincipal } from '../auth/device-authenticator.ts'
+import type { DeviceRef, Principal } from '../auth/principal.ts'
+import type { LiveBus, LiveEvent } from '../live/live-bus.ts'
+import type { Logger } from '../log.ts'
+import type { Counter, Metrics } from '../metrics.ts'
+import type { GroupCommit } from '../store/group-commit.ts'
+import { Batch, type Store } from '../store/store.ts'
+import type { Conventions, Sink } from './conventions.ts'
+import { type HistoryPage, type HistoryQuery, keysOf, readHistory } from './history.ts'
+import { type ParsedPoint, parseDecimal, parseJson, PayloadError, telemetryLimits } from './payload.ts'
+import { getValue, type Point } from './point.ts'
+import { latest, telemetry, telemetryDay } from './tables.ts'
+import { DeviceWriter } from './writer.ts'
+
+export const telemetryTopic = 'v1/devices/me/telemetry'
+
+/** Writers kept while nobody holds them; one more costs a read of the device's keys. */
+const maxWriters = 20_000
+const daysPerBatch = 64
+
+export interface TelemetryOptions {
+  readonly store: Store
+  readonly commit: GroupCommit
+  readonly live: LiveBus
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+/**
+ * What devices measured: taken in, kept, read back. Taking in only stages rows into the group commit; whoever
+ * acknowledges waits for its ticket. Live events are told when their rows are durable.
+ */
+export class Telemetry implements Conventions {
+  readonly #store: Store
+  readonly #commit: GroupCommit
+  readonly #live: LiveBus
+  readonly #metrics: Metrics
+  readonly #log: Logger
+  readonly #points: Counter
+  readonly #writers = new Map<string, DeviceWriter>()
+  /** Events whose rows are not durable yet, in order of their tickets. */
+  readonly #waiting: { ticket: number; event: LiveEvent; bytes: number }[] = []
+
+  constructor(options: TelemetryOptions) {
+    this.#store = options.store
+    this.#commit = options.commit
+    this.#live = options.live
+    this.#metrics = options.metrics
+    this.#log = options.log
+    this.#points = options.metrics.counter('cinque_telemetry_points_total', 'Values taken in')
+    this.#commit.onDurable((through) => this.#tell(through))
+  }
+
+  /** `v1/devices/me/telemetry` of a device, and its own `pub/{user}/{device}/{node}/{field}` (key `{node}/{field}`). */
+  sinkFor(principal: Principal, topic: string): Sink | null {
+    const { device } = principal
+    if (device === null) return null
+    if (topic === telemetryTopic) return this.#sink(device, parseJson)
+    if (!(principal instanceof DevicePrincipal)) return null
+    const [pub, user, id, node, field, ...rest] = topic.split('/')
+    if (pub !== 'pub' || user !== principal.user || id !== device.id || !node || !field || rest.length > 0)
+      return null
+    const key = `${node}/${field}`
+    return this.#sink(device, (payload) => parseDecimal(payload, key))
+  }
+
+  /** Stages a JSON payload of a device. PayloadError: nothing of it is stored. Durable with the commit's current ticket. */
+  ingestJson(device: DeviceRef, payload: Uint8Array, receivedAt: number): void {
+    this.#stage(this.#writer(device), parseJson, payload, receivedAt)
+  }
+
+  /** The same with one decimal number for one key. */
+  ingestDecimal(device: DeviceRef, key: string, payload: Uint8Array, receivedAt: number): void {
+    this.#stage(this.#writer(device), () => parseDecimal(payload, key), payload, receivedAt)
+  }
+
+  history(device: DeviceRef, query: HistoryQuery): Promise<HistoryPage> {
+    return readHistory(this.#store, device, query)
+  }
+
+  /** The newest value of each key, or of those keys, in order of the keys. */
+  async latest({ org, id }: DeviceRef, keys?: readonly string[]): Promise<Point[]> {
+    const wanted = keys === undefined ? undefined : new Set(keys)
+    const rows = await this.#store.range(latest, { org, device: id }, { limit: telemetryLimits.keys })
+    return rows
+      .filter(({ key }) => wanted === undefined || wanted.has(key))
+      .map((row) => ({ key: row.key, ts: row.ts ?? 0, value: getValue(row) }))
+  }
+
+  /** Deletes all values of a device that was deleted, and refuses more. Durable when it resolves. */
+  async purge(device: DeviceRef): Promise<void> {
+    this.#writers.get(idOf(device))?.close()
+    this.#writers.delete(idOf(device))
+    // What is staged already must not come after the deletion.
+    await this.#commit.durable()
+    const owner = { org: device.org, device: device.id }
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop
+      const days = await this.#store.range(telemetryDay, owner, { limit: daysPerBatch })
+      const batch = new Batch()
+      for (const { day } of days) {
+        batch.deletePartition(telemetry, { ...owner, day })
+        batch.delete(telemetryDay, { ...owner, day })
+      }
+      if (days.length < daysPerBatch) batch.deletePartition(latest, owner)
+      // oxlint-disable-next-line no-await-in-loop
+      await this.#store.write(batch)
+      if (days.length < daysPerBatch) return
+    }
+  }
+
+  #sink(device: DeviceRef, parse: Parse): Sink {
+    const writer = this.#writer(device)
+    return {
+      accept: (payload, receivedAt) => {
+        try {
+          this.#stage(writer, parse, payload, receivedAt)
+          return undefined
+        } catch (error) {
+          if (!(error instanceof PayloadError)) throw error
+          const code = error.reason === 'too_many_keys' ? 'quota_exceeded' : 'payload_format_invalid'
+          return { code, explanation: error.message }
+        }
+      },
+    }
+  }
+
+  #stage(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): void {
+    try {
+      const points = writer.write(parse(payload, receivedAt), receivedAt)
+      this.#points.value += points.length
+      const event = { type: 'telemetry', device: writer.device, at: receivedAt, points } as const
+      this.#waiting.push({ ticket: this.#commit.ticket, event, bytes: payload.length + eventOverhead })
+    } catch (error) {
+      if (error instanceof PayloadError) {
+        this.#metrics.counter('cinque_telemetry_refused_total', 'Payloads refused', { reason: error.reason })
+          .value++
+      }
+      throw error
+    }
+  }
+
+  #tell(through: number): void {
+    let told = 0
+    while (told < this.#waiting.length && this.#waiting[told].ticket <= through) {
+      const { event, bytes } = this.#waiting[told++]
+      this.#live.publish(event, bytes)
+    }
+    this.#waiting.splice(0, told)
+  }
+
+  #writer(device: DeviceRef): DeviceWriter {
+    const id = idOf(device)
+    let writer = this.#writers.get(id)
+    if (writer === undefined) {
+      if (this.#writers.size >= maxWriters) this.#writers.delete(this.#writers.keys().next().value ?? '')
+      writer = new DeviceWriter(device, this.#commit)
+      this.#writers.set(id, writer)
+      this.#learnKeys(writer)
+    }
+    return writer
+  }
+
+  #learnKeys(writer: DeviceWriter): void {
+    keysOf(this.#store, writer.device).then(
+      (keys) => writer.learnKeys(keys),
+      (error: unknown) => {
+        // Its values are taken all the same; only the limit of keys counts from nothing until the next start.
+        this.#log.warn(
+          { event: 'telemetry.keys_unread', device: writer.device.id, err: error },
+          'keys not read',
+        )
+      },
+    )
+  }
+}
+
+type Parse = (payload: Uint8Array, receivedAt: number) => ParsedPoint[]
+
+/** Bytes of an event beside its payload, roughly. */
+const eventOverhead = 200
+
+function idOf({ org, id }: DeviceRef): string {
+  return `${org}/${id}`
+}
