@@ -1,0 +1,200 @@
+import { X509Certificate } from 'node:crypto'
+import { type Stats, readFileSync, unwatchFile, watchFile } from 'node:fs'
+import type { Socket } from 'node:net'
+import tls from 'node:tls'
+import type { Logger } from '#platform/log.ts'
+import type { BrokerConfig } from '../config.ts'
+import { certificateIdentity } from './certificate.ts'
+import type { Handshake, Handshakes } from './handshakes.ts'
+import { peerAddress } from './tcp.ts'
+
+export type TlsConfig = NonNullable<BrokerConfig['tls']>
+
+/** How often the files are looked at. By stat, not by inotify: that sees through symlinks and network mounts. */
+const WATCH_INTERVAL_MS = 1000
+/** Certificate and key are two files; wait until both are written. */
+const SETTLE_MS = 500
+
+/**
+ * The TLS stage of a listener: sockets go in by `handshake`, and `secured` gets them when the client has shown all
+ * that it must. Certificates are read again by `reload` and when the files change.
+ */
+export class TlsStage {
+  readonly #server: tls.Server
+  readonly #config: TlsConfig
+  readonly #log: Logger
+  readonly #handshakes: Handshakes
+  #settle: NodeJS.Timeout | undefined
+  readonly #onFileChange = (now: Stats, before: Stats): void => {
+    if (now.mtimeMs === before.mtimeMs && now.ino === before.ino && now.size === before.size) return
+    clearTimeout(this.#settle)
+    this.#settle = setTimeout(() => this.#reloadOrWarn(), SETTLE_MS).unref()
+  }
+
+  /** Throws an Error of one line that names the listener and the remedy. */
+  constructor(
+    handshakes: Handshakes,
+    config: TlsConfig | undefined,
+    log: Logger,
+    secured: (socket: tls.TLSSocket, handshake: Handshake) => void,
+  ) {
+    const url = handshakes.listener
+    if (config === undefined)
+      throw new Error(`listener ${url}: needs a certificate; set tls.cert and tls.key to PEM files`)
+    if (config.client_certificate !== 'none' && config.ca === undefined)
+      throw new Error(
+        `listener ${url}: tls.client_certificate is ${config.client_certificate}, so tls.ca must name the CAs of the clients`,
+      )
+    this.#config = config
+    this.#handshakes = handshakes
+    this.#log = log
+    const asks = config.client_certificate !== 'none'
+    this.#server = tls.createServer({
+      ...this.#load(),
+      requestCert: asks,
+      // a missing certificate is then answered by an alert; with `optional` #verified decides
+      rejectUnauthorized: config.client_certificate === 'required',
+    })
+    this.#server.on('secureConnection', (socket) => {
+      const handshake = handshakes.find(socket)
+      if (handshake === undefined) socket.destroy()
+      else if (!asks || this.#verified(socket, handshake)) secured(socket, handshake)
+    })
+    this.#server.on('tlsClientError', (error, socket) => this.#failed(error, socket))
+  }
+
+  /** From now on a change of the files reloads them, until `close`. */
+  watch(): void {
+    for (const file of this.#files())
+      watchFile(file, { interval: WATCH_INTERVAL_MS, persistent: false }, this.#onFileChange)
+  }
+
+  /** Runs the handshake on a plain socket; `head` was read from it already. */
+  handshake(socket: Socket, handshake: Handshake, head: Buffer | null): void {
+    handshake.stage = 'tls'
+    if (head !== null) {
+      socket.pause()
+      socket.unshift(head)
+    }
+    this.#server.emit('connection', socket)
+  }
+
+  /** Reads certificate, key and CAs again; throws, and keeps the old ones, if they are bad. Open connections go on. */
+  reload(): void {
+    this.#server.setSecureContext(this.#load())
+  }
+
+  close(): void {
+    clearTimeout(this.#settle)
+    for (const file of this.#files()) unwatchFile(file, this.#onFileChange)
+  }
+
+  #verified(socket: tls.TLSSocket, handshake: Handshake): boolean {
+    const certificate = socket.getPeerCertificate()
+    // Node gives an empty object for none; only `optional` lets one come here without
+    if (Object.keys(certificate).length === 0) return true
+    if (!socket.authorized) {
+      this.#handshakes.refuse('tls_certificate', badCertificate(socket), handshake.address)
+      socket.destroy()
+      return false
+    }
+    handshake.certificate = certificateIdentity(certificate)
+    return true
+  }
+
+  #failed(error: NodeJS.ErrnoException, socket: tls.TLSSocket): void {
+    const address = this.#handshakes.find(socket)?.address ?? peerAddress(socket)
+    if (socket.authorizationError) this.#handshakes.refuse('tls_certificate', badCertificate(socket), address)
+    else if (error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE')
+      this.#handshakes.refuse('tls_certificate', 'the client showed no certificate', address)
+    // the client left, or its time was up, which is counted there
+    else if (error.code !== 'ECONNRESET')
+      this.#handshakes.refuse('tls_handshake', `TLS handshake failed: ${reasonOf(error)}`, address)
+    socket.destroy()
+  }
+
+  #files(): string[] {
+    const { cert, key, ca } = this.#config
+    return ca === undefined ? [cert, key] : [cert, key, ca]
+  }
+
+  #load(): tls.SecureContextOptions {
+    const { cert, key, ca, min_version } = this.#config
+    const chain = this.#read('tls.cert', cert)
+    const certificate = this.#parse('tls.cert', cert, chain)
+    const options: tls.SecureContextOptions = {
+      cert: chain,
+      key: this.#read('tls.key', key),
+      minVersion: min_version,
+    }
+    if (ca !== undefined) {
+      const authorities = this.#read('tls.ca', ca)
+      this.#parse('tls.ca', ca, authorities)
+      options.ca = authorities
+    }
+    try {
+      tls.createSecureContext(options)
+    } catch (error) {
+      const reason = reasonOf(error)
+      throw this.#error(
+        /mismatch/.test(reason)
+          ? `tls.key ${key} does not belong to the certificate in tls.cert ${cert}`
+          : `tls.key ${key} is not a usable PEM private key without passphrase (${reason})`,
+        error,
+      )
+    }
+    if (certificate.validToDate.getTime() < Date.now())
+      this.#log.warn(
+        {
+          event: 'certificate_expired',
+          listener: this.#handshakes.listener,
+          valid_to: certificate.validToDate,
+        },
+        `${cert} has expired; clients will refuse it`,
+      )
+    return options
+  }
+
+  #read(name: string, file: string): Buffer {
+    try {
+      return readFileSync(file)
+    } catch (error) {
+      throw this.#error(`${name} ${file} cannot be read (${reasonOf(error)})`, error)
+    }
+  }
+
+  #parse(name: string, file: string, pem: Buffer): X509Certificate {
+    try {
+      return new X509Certificate(pem)
+    } catch (error) {
+      throw this.#error(`${name} ${file} holds no PEM certificate`, error)
+    }
+  }
+
+  #error(explanation: string, cause: unknown): Error {
+    return new Error(`listener ${this.#handshakes.listener}: ${explanation}`, { cause })
+  }
+
+  #reloadOrWarn(): void {
+    const fields = { listener: this.#handshakes.listener }
+    try {
+      this.reload()
+      this.#log.info({ event: 'certificate_reloaded', ...fields }, 'the certificate files have changed')
+    } catch (error) {
+      this.#log.warn(
+        { event: 'certificate_kept', ...fields, error: reasonOf(error) },
+        'the certificate files have changed but are bad; the old ones stay in use',
+      )
+    }
+  }
+}
+
+function badCertificate(socket: tls.TLSSocket): string {
+  return `bad client certificate: ${String(socket.authorizationError)}`
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const reason: unknown = 'reason' in error ? error.reason : undefined
+  return typeof reason === 'string' ? reason : error.message
+}

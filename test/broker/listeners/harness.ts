@@ -1,0 +1,105 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Listener, type ConnectionInfo } from '#broker/listeners/transport.ts'
+import { type ListenerOptions, openListener } from '#broker/listeners/index.ts'
+import { Metrics } from '#platform/metrics.ts'
+import { collectLog } from '../log-lines.ts'
+
+export interface Accepted {
+  readonly stream: Duplex
+  readonly info: ConnectionInfo
+  readonly head: Buffer | null
+}
+
+/** A listener whose accepted streams the test holds instead of a broker. */
+export class Harness {
+  readonly metrics = new Metrics()
+  readonly #log = collectLog()
+  readonly lines = this.#log.lines
+  readonly accepted: Accepted[] = []
+  listener: Listener | null = null
+  readonly #waiting: ((accepted: Accepted) => void)[] = []
+  readonly #clients: Duplex[] = []
+
+  async open(url: string, options: Partial<ListenerOptions> = {}): Promise<Listener> {
+    this.listener = await openListener(url, {
+      log: this.#log.log,
+      metrics: this.metrics,
+      connectTimeout: 5,
+      accept: (stream, info, head) => {
+        stream.on('error', () => {})
+        const accepted = { stream, info, head }
+        this.accepted.push(accepted)
+        this.#waiting.shift()?.(accepted)
+      },
+      ...options,
+    })
+    return this.listener
+  }
+
+  get port(): number {
+    return Number(new URL((this.listener?.url ?? '').replace(/^\w+:/, 'mqtt:')).port)
+  }
+
+  /** The next connection that reaches the broker. */
+  next(): Promise<Accepted> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  async dial(port = this.port): Promise<net.Socket> {
+    const socket = net.connect({ host: '127.0.0.1', port })
+    this.keep(socket)
+    await once(socket, 'connect')
+    return socket
+  }
+
+  /** Closes `stream` with the test. */
+  keep<T extends Duplex>(stream: T): T {
+    stream.on('error', () => {})
+    this.#clients.push(stream)
+    return stream
+  }
+
+  refused(reason: string): number {
+    const line = new RegExp(`cinque_connections_refused_total\\{reason="${reason}"\\} (\\d+)`).exec(
+      this.metrics.render(),
+    )
+    return Number(line?.[1] ?? 0)
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.destroy()
+    for (const { stream } of this.accepted) stream.destroy()
+    await this.listener?.close()
+  }
+}
+
+/** The first `length` bytes that come. */
+export async function read(stream: Duplex, length: number): Promise<Buffer> {
+  let got = Buffer.alloc(0)
+  return await new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer): void => {
+      got = Buffer.concat([got, chunk])
+      if (got.length < length) return
+      stream.removeListener('data', onData)
+      resolve(got)
+    }
+    stream.on('data', onData)
+    stream.once('close', () => reject(new Error(`closed after ${got.length} of ${length} bytes`)))
+  })
+}
+
+/** Polls until it holds; fails after 5 s. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`not within 5 s: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** Unlike `once`, an error on the way is as good. */
+export async function closed(stream: Duplex): Promise<void> {
+  if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve))
+}
