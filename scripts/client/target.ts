@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { CliError, errorLine } from '#scripts/output.ts'
+
+/** Where a running platform is, and what opens it. */
+export interface Target {
+  /** `http://127.0.0.1:8080`, without `/v1`. */
+  readonly url: string
+  readonly token: string
+  /** `mqtt://127.0.0.1:1883` */
+  readonly mqtt: string
+}
+
+export interface TargetOptions {
+  url?: string
+  token?: string
+  mqtt?: string
+  data: string
+}
+
+/** What `cinque dev` leaves in its data directory while it runs. */
+export const runningSchema = z.object({
+  pid: z.number(),
+  url: z.string(),
+  mqtt: z.string(),
+  token: z.string(),
+})
+export const runningFile = 'running.json'
+
+/** Adds the options that say which platform a command speaks to. */
+export function withTarget(command: Command): Command {
+  return command
+    .option('--url <url>', 'REST address, as http://127.0.0.1:8080 (default: the running `cinque dev`)')
+    .option('--token <token>', 'API token (default: that of the running `cinque dev`)')
+    .option('--data <dir>', 'data directory of the running `cinque dev`', './cinque-data')
+    .option('--json', 'print JSON')
+}
+
+/** From the options, else CINQUE_URL and CINQUE_TOKEN, else the `cinque dev` that runs with this data directory. */
+export function findTarget(options: TargetOptions): Target {
+  const url = options.url ?? process.env.CINQUE_URL
+  const token = options.token ?? process.env.CINQUE_TOKEN
+  if (url !== undefined && token !== undefined) {
+    if (!URL.canParse(url))
+      throw new CliError(`--url ${url}: expected one like http://127.0.0.1:8080`, { exitCode: 2 })
+    return {
+      url: url.replace(/\/+$/, ''),
+      token,
+      mqtt: options.mqtt ?? `mqtt://${new URL(url).hostname}:1883`,
+    }
+  }
+  if (url !== undefined) {
+    throw new CliError('--url needs --token as well', {
+      exitCode: 2,
+      remedy: '`cinque token` prints that of a `cinque dev`',
+    })
+  }
+  const running = readRunning(options.data)
+  return { ...running, token: token ?? running.token, mqtt: options.mqtt ?? running.mqtt }
+}
+
+function readRunning(data: string): Target {
+  const file = join(data, runningFile)
+  if (!existsSync(file)) {
+    throw new CliError(`no running \`cinque dev\` in ${resolve(data)}`, {
+      remedy: 'Start one with `cinque dev`, or name another: --data DIR, or --url URL --token TOKEN.',
+    })
+  }
+  try {
+    return runningSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    throw new CliError(`cannot read ${file}: ${errorLine(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,16 @@
+import type { Command } from 'commander'
+import { findTarget, type TargetOptions } from '#scripts/client/target.ts'
+import { printJson, printLine } from '#scripts/output.ts'
+
+export function addToken(program: Command): void {
+  program
+    .command('token')
+    .description('print the API token of the running `cinque dev`')
+    .option('--data <dir>', 'its data directory', './cinque-data')
+    .option('--json', 'print JSON')
+    .action((options: TargetOptions & { json?: true }) => {
+      const { token, url } = findTarget(options)
+      if (options.json === true) printJson({ url, token })
+      else printLine(token)
+    })
+}

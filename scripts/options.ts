@@ -1,0 +1,18 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Collects an option that may be given several times. */
+export function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+/** A parser of whole numbers within bounds, for commander. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= min && value <= max && text.trim() !== '') return value
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** A parser of a TCP port; 0 means any free one. */
+export const port = wholeNumber(0, 65_535)

@@ -1,0 +1,58 @@
+/** A failure that a person can act on: it is printed without a stack trace. */
+export class CliError extends Error {
+  /** 1: it failed; 2: it was asked for wrongly (unknown key, bad value). */
+  readonly exitCode: 1 | 2
+  readonly remedy: string | undefined
+
+  constructor(message: string, options: { exitCode?: 1 | 2; remedy?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'CliError'
+    this.exitCode = options.exitCode ?? 1
+    this.remedy = options.remedy
+  }
+}
+
+/** Prints what went wrong on stderr, as one JSON document if asked, and answers the exit code. */
+export function reportFailure(error: unknown, json: boolean): number {
+  const message = error instanceof Error ? error.message : String(error)
+  const remedy = error instanceof CliError ? error.remedy : undefined
+  if (json) {
+    process.stderr.write(`${JSON.stringify({ error: { message, remedy } })}\n`)
+  } else {
+    process.stderr.write(`cinque: ${message}\n`)
+    if (remedy !== undefined) process.stderr.write(`  ${remedy}\n`)
+  }
+  return error instanceof CliError ? error.exitCode : 1
+}
+
+/** One JSON document a line: the whole answer of a command, or one event of a stream. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}
+
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Rows under their headings, columns aligned by spaces. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)))
+  return [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Node's code of an error (`ECONNREFUSED`), also where it is the cause of another. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  if ('code' in error && typeof error.code === 'string') return error.code
+  return errorCode(error.cause)
+}
+
+/** The first line of what an error says. */
+export function errorLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]
+}

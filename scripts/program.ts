@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { addBroker } from './commands/broker.ts'
+import { addDev } from './commands/dev.ts'
+import { addDevices } from './commands/devices.ts'
+import { addSim } from './commands/sim.ts'
+import { addTail } from './commands/tail.ts'
+import { addToken } from './commands/token.ts'
+
+const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+export const version = z.object({ version: z.string() }).parse(manifest).version
+
+/** The whole command line. Wrong usage throws CommanderError after one line on stderr. */
+export function createProgram(): Command {
+  const program = new Command('cinque')
+    .description('MQTT IoT platform: broker, telemetry store and REST API')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          text.replace(/^error: /, 'cinque: ').replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?'),
+        ),
+    })
+    .showHelpAfterError('  cinque --help lists commands and options')
+  for (const add of [addDev, addBroker, addSim, addTail, addDevices, addToken]) add(program)
+  return program
+}
