@@ -22,6 +22,7 @@ export class RawClient {
   readonly #events: Event[] = []
   #wake: (() => void) | undefined
   #failure: Error | undefined
+  #accepted = false
 
   constructor(socket: Socket, version: Version) {
     this.#socket = socket
@@ -70,6 +71,7 @@ export class RawClient {
     if (this.#failure !== undefined) throw this.#failure
     const event = this.#events.shift()
     if (event === undefined) throw new Error(`nothing came within ${deadline} ms`)
+    if (event !== 'closed' && event.cmd === 'connack' && reasonOf(event) === 0) this.#accepted = true
     return event
   }
 
@@ -107,7 +109,8 @@ export class RawClient {
   async expectRefused(reasons: readonly number[], deadline = ANSWER_MS): Promise<Event> {
     const event = await this.next(deadline)
     if (event === 'closed') return event
-    if (event.cmd !== 'connack' && event.cmd !== 'disconnect') {
+    // MQTT-3.14.0-1: no DISCONNECT from the server before it has accepted.
+    if (event.cmd !== (this.#accepted ? 'disconnect' : 'connack')) {
       throw new Error(`expected a refusal, got ${describeEvent(event)}`)
     }
     this.#checkReason(event, reasons)

@@ -22,7 +22,7 @@ export class Peer extends RawClient {
   }
 
   sendConnect(options: ConnectOptions = {}): void {
-    this.clientId = options.clientId ?? fresh('client')
+    this.clientId = options.clientId ?? fresh('c')
     this.send({
       cmd: 'connect',
       protocolId: 'MQTT',
