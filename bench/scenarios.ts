@@ -5,7 +5,10 @@ import type { Metric, Scenario } from './scenario.ts'
 const QOS = [0, 1, 2] as const
 type Qos = (typeof QOS)[number]
 
-/** Who sends to whom. `window` is for QoS 1 and 2, `credit` keeps QoS 0 lossless on brokers that queue without end. */
+/**
+ * Who sends to whom. `window` is for QoS 1 and 2; `credit`, deliveries outstanding at most, keeps QoS 0 lossless on
+ * brokers that queue without end, and QoS 2 fan-in within what mosquitto's in-flight list stands.
+ */
 const shapes = {
   '1-1': { pubs: 1, subs: 1, topics: 1, window: 64, credit: 20_000 },
   '1-100': { pubs: 1, subs: 100, topics: 1, window: 64, credit: 200_000 },
@@ -28,7 +31,8 @@ const bars: Partial<Record<`${Shape}-q${Qos}`, number>> = {
 const MQTT5_OF_MQTT3 = 0.85
 
 function flowArgs(shape: Shape, qos: Qos): string[] {
-  const { pubs, subs, topics, window, credit } = shapes[shape]
+  const { pubs, subs, topics, window } = shapes[shape]
+  const credit = shape === '100-1' && qos === 2 ? 1000 : shapes[shape].credit
   const counts = ['--pubs', pubs, '--subs', subs, '--topics', topics, '--qos', qos, '--window', window]
   return ['flow', ...counts.map(String), '--credit', String(credit)]
 }

@@ -65,15 +65,15 @@ static int64_t publish_at_rate(uint64_t now) {
   return wait < 0 ? 0 : wait;
 }
 
-/** Deliveries that never come must not hold up the rest: after 200 ms without any their credit is written off. */
+/** Deliveries that never come must not hold up the rest: after a second without any their credit is written off. */
 static void write_off(uint64_t now, bool waiting) {
-  static uint64_t mark, received;
-  if (run.received != received || !mark) {
+  static uint64_t mark, settled;
+  if (run.settled != settled || !mark) {
     mark = now;
-    received = run.received;
-  } else if (opt.credit && waiting && now - mark > 200 * NS_PER_MS && run.expected > received) {
+    settled = run.settled;
+  } else if (opt.credit && waiting && now - mark > NS_PER_S && run.expected > settled) {
     stalls++;
-    run.expected = received;
+    run.expected = settled;
     mark = now;
   }
 }

@@ -48,6 +48,7 @@ static void publish_in(Conn *c, uint8_t first, const uint8_t *body, uint32_t n) 
   if (at > n) die("a PUBLISH of the broker is malformed");
   if (first & 8) run.dup_flagged++;
   if (qos != 2 || !hold(c, id)) count(c, body + at, n - at);
+  if (qos != 2) run.settled++;
   if (qos) append_ack(c, qos == 1 ? PUBACK : PUBREC, id);
 }
 
@@ -93,6 +94,7 @@ void inbound_packet(Conn *c, uint8_t first, const uint8_t *body, uint32_t n) {
     case PUBLISH: publish_in(c, first, body, n); break;
     case PUBACK: case PUBREC: case PUBCOMP: acknowledgement(c, type, body, n); break;
     case PUBREL:
+      run.settled++;
       if (c->held) c->held[be16(body) >> 6] &= ~(1ull << (be16(body) & 63));
       append_ack(c, PUBCOMP, be16(body));
       break;

@@ -85,7 +85,7 @@ static uint64_t due_at(const Conn *c, uint32_t number) {
 }
 
 bool credit_used_up(void) {
-  return opt.credit && run.expected > run.received && (long)(run.expected - run.received) >= opt.credit;
+  return opt.credit && run.expected > run.settled && (long)(run.expected - run.settled) >= opt.credit;
 }
 
 bool publisher_blocked(const Conn *c) {

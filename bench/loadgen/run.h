@@ -8,6 +8,7 @@ typedef struct {
   Conn *conns;
   int conn_count, up, failed, closed;
   uint64_t received, dup_flagged, duplicates, reordered; // deliveries
+  uint64_t settled;                                      // deliveries whose handshake is over (QoS 2: PUBCOMP sent)
   uint64_t sent, acked, refused, expected;               // publishes; deliveries they should come to
   uint64_t from, until;                                  // due times that count
   uint64_t received_at;                                  // when the bytes being parsed were read
