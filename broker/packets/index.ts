@@ -13,17 +13,10 @@ export { PacketError } from './packet-error.ts'
 export { PacketType, type ProtocolVersion } from './packet-type.ts'
 export { decodePing, PINGREQ, PINGRESP } from './ping.ts'
 export { noProperties, type Properties } from './properties.ts'
-export { decodePublish, encodePublish, type Publish, type PublishPacket } from './publish.ts'
+export { decodePublish, encodePublish, type PublishPacket } from './publish.ts'
 export { connackReturnCode, ReasonCode, reasonName } from './reason-code.ts'
-export type { Qos } from './qos.ts'
 export { decodeSuback, encodeSuback, type SubackPacket } from './suback.ts'
-export {
-  decodeSubscribe,
-  encodeSubscribe,
-  type Subscribe,
-  type SubscribePacket,
-  type SubscriptionRequest,
-} from './subscribe.ts'
+export { decodeSubscribe, encodeSubscribe, type SubscribePacket } from './subscribe.ts'
 export {
   isValidFilter,
   isValidTopicBytes,
