@@ -49,11 +49,15 @@ export const startBroker = async (options: BrokerOptions): Promise<RunningBroker
     '--memory',
     ...Object.entries(options.set ?? {}).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
   ]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  return { addresses: byScheme(await ready(child)), stop: () => stop(child) }
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment() })
+  return { addresses: byScheme(await ready(child, listen.length)), stop: () => stop(child) }
 }
 
-const ready = (child: ChildProcess): Promise<string[]> =>
+/** Ours without what would configure the broker. */
+const environment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CINQUE_')))
+
+const ready = (child: ChildProcess, listeners: number): Promise<string[]> =>
   new Promise((resolve, reject) => {
     let output = ''
     const fail = (why: string) => {
@@ -69,14 +73,15 @@ const ready = (child: ChildProcess): Promise<string[]> =>
     // Kept flowing after it is ready: a full pipe would stop the broker.
     const read = (chunk: string) => {
       if (output.length < 65_536) output += chunk
-      const line = output
+      const addresses = output
         .split('\n')
         .slice(0, -1)
-        .find((text) => /\bready\b/.test(text) && text.search(ADDRESS) >= 0)
-      if (line === undefined) return
+        .filter((line) => /\bready\b/.test(line))
+        .flatMap((line) => line.match(ADDRESS) ?? [])
+      if (addresses.length < listeners) return
       clearTimeout(timer)
       child.removeAllListeners('exit')
-      resolve(line.match(ADDRESS) ?? [])
+      resolve(addresses)
     }
     child.stdout?.setEncoding('utf8').on('data', read)
     child.stderr?.setEncoding('utf8').on('data', read)
