@@ -29,6 +29,7 @@ export class GroupCommit {
   #retry: NodeJS.Timeout | null = null
   #failing = false
   readonly #listeners: ((through: number) => void)[] = []
+  readonly #beforeLaunch: (() => void)[] = []
   readonly #after: { ticket: number; done: () => void }[] = []
   readonly #store: Store
   readonly #log: Logger
@@ -68,8 +69,17 @@ export class GroupCommit {
     this.#listeners.push(listener)
   }
 
+  /**
+   * Calls `listener` just before a batch leaves; what it stages goes with that batch (state that changes many times a
+   * turn is written once). It has asked for a batch by `stage()`.
+   */
+  beforeLaunch(listener: () => void): void {
+    this.#beforeLaunch.push(listener)
+  }
+
   /** Resolves when everything staged so far is durable. */
   durable(): Promise<void> {
+    if (this.#flying === null) for (const listener of this.#beforeLaunch) listener()
     const ticket = this.#open.size > 0 ? this.ticket : this.ticket - 1
     if (ticket <= this.through) return Promise.resolve()
     return new Promise((done) => this.#after.push({ ticket, done }))
@@ -83,7 +93,9 @@ export class GroupCommit {
   }
 
   #launch(): void {
-    if (this.#flying !== null || this.#open.size === 0 || this.#closed) return
+    if (this.#flying !== null || this.#closed) return
+    for (const listener of this.#beforeLaunch) listener()
+    if (this.#open.size === 0) return
     this.#flying = this.#open
     this.#open = new Batch()
     this.ticket++

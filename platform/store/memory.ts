@@ -172,7 +172,11 @@ export class MemoryStore implements Store {
     const key = bytes.toString('latin1')
     if (ifNewer) {
       const old = rows.get(key)
-      if (old !== undefined && !codec.expired(old, now) && !codec.isNewer(row, codec.read(bytes, 1, old)))
+      if (
+        old !== undefined &&
+        !codec.expired(old, now) &&
+        codec.stampOf(row) < codec.stampOf(codec.readColumns(old))
+      )
         return
     }
     const room = codec.room(row)

@@ -62,9 +62,22 @@ export class RowCodec<T extends AnyTable = AnyTable> {
     return this.ttlMs !== 0 && this.writtenAt(value) + this.ttlMs <= now
   }
 
-  /** Whether `row` may replace `old` on a table with a stamp: an absent stamp is older than any. */
-  isNewer(row: Fields, old: Fields): boolean {
-    return this.#stamp(row) >= this.#stamp(old)
+  /** Whether the newest stamp wins on this table. */
+  get stamped(): boolean {
+    return this.table.stamp !== undefined
+  }
+
+  /** The row's stamp; an absent one is older than any. */
+  stampOf(row: Fields): number {
+    const stamp = this.table.stamp === undefined ? undefined : row[this.table.stamp]
+    return typeof stamp === 'number' ? stamp : Number.NEGATIVE_INFINITY
+  }
+
+  /** The columns of a value, without those of its key. */
+  readColumns(value: Buffer): Fields {
+    const row: Fields = {}
+    readValue(value, this.ttlMs === 0 ? 0 : 4, this.columns, row)
+    return row
   }
 
   /** The row of these bytes; `at` is where the partition key starts in `key`. Blobs are copies. */
@@ -74,11 +87,6 @@ export class RowCodec<T extends AnyTable = AnyTable> {
     readValue(value, this.ttlMs === 0 ? 0 : 4, this.columns, row)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the declared columns were written from
     return row as RowOf<T>
-  }
-
-  #stamp(row: Fields): number {
-    const stamp = this.table.stamp === undefined ? undefined : row[this.table.stamp]
-    return typeof stamp === 'number' ? stamp : Number.NEGATIVE_INFINITY
   }
 
   #given(key: Fields): readonly KeyColumn[] {

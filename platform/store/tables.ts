@@ -16,6 +16,7 @@ export const session = table({
     /** Seconds the session outlives its connection; 0xFFFFFFFF: for ever. */
     expiry: 'long',
     username: 'text',
+    device_id: 'text',
     /** Process incarnation that holds the connection; absent: disconnected. */
     holder: 'blob',
     /** Milliseconds since 1970 at which the connection ended. */
