@@ -13,7 +13,6 @@ export interface BrokerStats {
   readonly clientsExpired: number
   /** MQTT packets of all types. */
   readonly packetsReceived: number
-  readonly packetsSent: number
   /** PUBLISH packets. */
   readonly publishReceived: number
   readonly publishSent: number
@@ -21,11 +20,8 @@ export interface BrokerStats {
   readonly publishDropped: number
   readonly bytesReceived: number
   readonly bytesSent: number
-  readonly publishBytesReceived: number
-  readonly publishBytesSent: number
   /** Messages waiting for sessions now, and their bytes. */
   readonly storedCount: number
-  readonly storedBytes: number
   readonly retainedCount: number
   readonly subscriptions: number
   readonly sharedSubscriptions: number
@@ -45,16 +41,12 @@ export function sysMessages(stats: BrokerStats): [topic: string, payload: string
     ['clients/maximum', stats.clientsMaximum],
     ['clients/expired', stats.clientsExpired],
     ['messages/received', stats.packetsReceived],
-    ['messages/sent', stats.packetsSent],
     ['messages/dropped', stats.publishDropped],
     ['messages/stored', stats.storedCount],
     ['store/messages/count', stats.storedCount],
-    ['store/messages/bytes', stats.storedBytes],
     ['publish/messages/received', stats.publishReceived],
     ['publish/messages/sent', stats.publishSent],
     ['publish/messages/dropped', stats.publishDropped],
-    ['publish/bytes/received', stats.publishBytesReceived],
-    ['publish/bytes/sent', stats.publishBytesSent],
     ['bytes/received', stats.bytesReceived],
     ['bytes/sent', stats.bytesSent],
     ['retained messages/count', stats.retainedCount],

@@ -1,0 +1,59 @@
+import type { Connection } from './connection.ts'
+import type { Message, Outgoing, Qos } from './message.ts'
+import { MemoryOutbox, type SharedOutgoing } from './outbox/memory-outbox.ts'
+import type { Route, Target } from './router/route.ts'
+import { memberTarget } from './router/router.ts'
+import type { SharedGroup } from './router/subscription.ts'
+
+/** Gives a message to everybody on a route: each session once, each shared group one member (4.8.2). */
+export function deliverAll(route: Route, message: Message, from: Connection | null): void {
+  for (const target of route.targets) deliver(target, message, from)
+  for (const group of route.groups) deliverShared(group, message, from)
+}
+
+/** Gives a message to one session. What is promised to a session on disk is staged before this returns. */
+export function deliver(target: Target, message: Message, from: Connection | null): void {
+  // [MQTT-3.8.3-3] No Local
+  const mine = from !== null && target.session === from.session ? target.own : target
+  if (mine !== null) send(mine, outgoing(mine, message), from)
+}
+
+/** Gives a message to one member of a shared group. */
+export function deliverShared(group: SharedGroup, message: Message, from: Connection | null): void {
+  const member = group.pick()
+  if (member === null) return
+  const target = memberTarget(member, message.topic)
+  const out: SharedOutgoing = { ...outgoing(target, message), group }
+  send(target, out, from)
+}
+
+function outgoing(target: Target, message: Message): Outgoing {
+  return {
+    message,
+    // [MQTT-3.8.4-8] the lower of the publisher's and the granted QoS
+    qos: (message.qos < target.qos ? message.qos : target.qos) as Qos,
+    // [MQTT-3.3.1-12], [MQTT-3.3.1-13]
+    retain: target.retainAsPublished && message.retain,
+    identifiers: target.identifiers,
+    topic: target.topic,
+  }
+}
+
+function send(target: Target, out: Outgoing, from: Connection | null): void {
+  const { session } = target
+  const connection = session.connection
+  if (out.qos > 0) {
+    session.outbox.deliver(out)
+    if (connection === null || from === null) return
+    connection.holdFor(from)
+    if (session.outbox instanceof MemoryOutbox && session.outbox.pressing) connection.holdWhilePressing(from)
+    return
+  }
+  if (connection === null) return
+  if (connection.choked) {
+    connection.broker.stats.dropped.slow.value++
+    return
+  }
+  connection.sendPublish(out, 0, false)
+  if (from !== null) connection.holdFor(from)
+}

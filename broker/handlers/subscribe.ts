@@ -1,0 +1,157 @@
+import type { Connection } from '../connection.ts'
+import { deliver } from '../deliver.ts'
+import type { Message, Qos } from '../message.ts'
+import { PacketError } from '../packets/packet-error.ts'
+import { noProperties } from '../packets/properties.ts'
+import { ReasonCode } from '../packets/reason-code.ts'
+import { encodeSuback } from '../packets/suback.ts'
+import { decodeSubscribe, type SubscriptionRequest } from '../packets/subscribe.ts'
+import { isValidFilter, topicLevels } from '../packets/topic.ts'
+import type { Target } from '../router/route.ts'
+import { Subscription } from '../router/subscription.ts'
+import type { Session } from '../session.ts'
+import { parseFilter, toldTopic } from '../topics.ts'
+
+/** SUBSCRIBE: each filter passes the gates below; SUBACK when the granted ones are on disk, retained messages after it. */
+export function handleSubscribe(connection: Connection, d: Buffer, from: number, to: number): void {
+  const { broker, version } = connection
+  const packet = decodeSubscribe(d, from, to, version)
+  const session = connection.session as Session
+  const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0
+  if (identifier !== 0 && !broker.config.mqtt.subscription_identifiers_available) {
+    throw new PacketError(
+      ReasonCode.SubscriptionIdentifiersNotSupported,
+      '3.2.2.3.12',
+      'subscription identifiers are not available',
+    )
+  }
+  const granted: { subscription: Subscription; replay: boolean }[] = []
+  const reasons = packet.subscriptions.map((request) => {
+    const refusal = gates(connection, session, request)
+    if (refusal !== 0) return refusal
+    const qos = Math.min(request.qos, broker.config.mqtt.maximum_qos) as Qos
+    const existed = session.subscriptions?.has(request.filter) ?? false
+    const subscription = subscribe(session, request, qos, identifier)
+    if (session.durable) broker.sessionStore.saveSubscription(subscription, (request.options & ~3) | qos)
+    // [MQTT-3.3.1-9..11]; nothing is replayed to a shared subscription [MQTT-4.8.2]
+    const replay = request.retainHandling === 0 || (request.retainHandling === 1 && !existed)
+    granted.push({ subscription, replay: replay && subscription.group === null })
+    return qos
+  })
+  const answer = encodeSuback(packet.packetId, reasons, noProperties, version)
+  broker.whenStaged(session.durable && granted.length > 0, () => {
+    if (connection.session !== session || session.connection !== connection) return
+    connection.send(answer)
+    for (const { subscription, replay } of granted)
+      if (replay) sendRetained(connection, session, subscription)
+  })
+}
+
+/** Why a filter is refused: its reason code, or 0. A 3.1.1 client that breaks the filter rules is disconnected. */
+function gates(connection: Connection, session: Session, request: SubscriptionRequest): number {
+  const { broker, version } = connection
+  const { mqtt } = broker.config
+  const { filter } = request
+  if (!isValidFilter(filter)) {
+    if (version === 4)
+      throw new PacketError(
+        ReasonCode.TopicFilterInvalid,
+        'MQTT-4.7.1-1',
+        'SUBSCRIBE with an invalid topic filter',
+      )
+    return ReasonCode.TopicFilterInvalid
+  }
+  const { match, group } = parseFilter(filter, session.deviceId)
+  if (Buffer.byteLength(filter) > mqtt.max_topic_bytes || topicLevels(filter) > mqtt.max_topic_levels) {
+    return failure(version, ReasonCode.TopicFilterInvalid)
+  }
+  if (group !== null && !mqtt.shared_subscription_available)
+    return failure(version, ReasonCode.SharedSubscriptionsNotSupported)
+  if (!mqtt.wildcard_subscription_available && /[+#]/.test(match)) {
+    return failure(version, ReasonCode.WildcardSubscriptionsNotSupported)
+  }
+  const bare = group === null ? filter : filter.slice(filter.indexOf('/', 7) + 1)
+  const decision = connection.principal?.acl.check('subscribe', bare) ?? false
+  if (!decision) {
+    broker.stats.denied.subscribe.value++
+    broker.log.warn(
+      {
+        event: 'acl.denied',
+        access: 'subscribe',
+        client: session.clientId,
+        filter,
+        detail: connection.principal?.acl.explain('subscribe', bare).reason,
+      },
+      'subscribe denied',
+    )
+    return failure(version, ReasonCode.NotAuthorized)
+  }
+  const full =
+    (session.subscriptions?.size ?? 0) >= mqtt.max_subscriptions &&
+    session.subscriptions?.has(filter) !== true
+  return full ? failure(version, ReasonCode.QuotaExceeded) : 0
+}
+
+/** 3.1.1 knows one failure code [MQTT-3.9.3-2]. */
+function failure(version: number, reason: number): number {
+  return version === 5 ? reason : ReasonCode.UnspecifiedError
+}
+
+/** Adds the subscription, or replaces the one with the same filter [MQTT-3.8.4-3]. */
+function subscribe(
+  session: Session,
+  request: SubscriptionRequest,
+  qos: Qos,
+  identifier: number,
+): Subscription {
+  const options = { qos, noLocal: request.noLocal, retainAsPublished: request.retainAsPublished }
+  const old = session.subscriptions?.get(request.filter)
+  if (old !== undefined) {
+    old.qos = qos
+    old.noLocal = options.noLocal
+    old.retainAsPublished = options.retainAsPublished
+    old.identifier = identifier
+    session.space.router.changed(old.match)
+    return old
+  }
+  const { match, group } = parseFilter(request.filter, session.deviceId)
+  const subscription = new Subscription(session, request.filter, match, group, options, identifier)
+  ;(session.subscriptions ??= new Map()).set(request.filter, subscription)
+  session.space.router.add(subscription)
+  return subscription
+}
+
+/** Retained messages of a new subscription, in portions: a client that reads slowly costs no memory. */
+function sendRetained(connection: Connection, session: Session, subscription: Subscription): void {
+  const messages = session.space.retained.match(subscription.match)
+  let next = 0
+  const portion = (): void => {
+    while (
+      next < messages.length &&
+      session.connection === connection &&
+      session.subscriptions?.get(subscription.filter) === subscription
+    ) {
+      if (connection.backlog > connection.limits.high / 4) {
+        connection.broker.whenDrained(connection, portion)
+        return
+      }
+      deliver(retainedTarget(session, subscription, messages[next]), messages[next], null)
+      next++
+    }
+  }
+  portion()
+}
+
+function retainedTarget(session: Session, s: Subscription, message: Message): Target {
+  const target = {
+    session,
+    qos: s.qos,
+    retainAsPublished: true, // [MQTT-3.3.1-8]
+    identifiers: s.identifier === 0 ? null : [s.identifier],
+    topic: s.mapped ? toldTopic(message.topic, session.deviceId) : null,
+    plain: false,
+    own: null as Target | null,
+  }
+  target.own = target
+  return target
+}

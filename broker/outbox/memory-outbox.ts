@@ -1,0 +1,183 @@
+import type { Connection } from '../connection.ts'
+import type { Outgoing } from '../message.ts'
+import type { SharedGroup } from '../router/subscription.ts'
+import { PacketIds } from '../packet-ids.ts'
+import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, type Outbox } from './outbox.ts'
+
+export interface QueueLimits {
+  readonly messages: number
+  readonly bytes: number
+  readonly policy: 'drop_oldest' | 'drop_newest'
+}
+
+/**
+ * The outbox of a session that ends with its connection. Nothing is ever sent again, so that a message in flight
+ * is nothing but an identifier in use; only messages of shared subscriptions are kept, for another member.
+ */
+export class MemoryOutbox implements Outbox {
+  /** Most messages in flight: the smaller of the client's Receive Maximum and the broker's own limit. */
+  window: number
+  readonly #limits: QueueLimits
+  #connection: Connection | null = null
+  #ids: PacketIds | null = null
+  #lastId = 0
+  #queue: Outgoing[] = []
+  #head = 0
+  #bytes = 0
+  #shared: Map<number, SharedItem> | null = null
+
+  constructor(window: number, limits: QueueLimits) {
+    this.window = window
+    this.#limits = limits
+  }
+
+  get full(): boolean {
+    return this.#ids !== null && this.#ids.count >= this.window
+  }
+
+  get inflight(): number {
+    return this.#ids?.count ?? 0
+  }
+
+  get queued(): number {
+    return this.#queue.length - this.#head
+  }
+
+  /** Whether sources should wait: half of the queue is in use. */
+  get pressing(): boolean {
+    return this.queued * 2 > this.#limits.messages || this.#bytes * 2 > this.#limits.bytes
+  }
+
+  /** Whether `n` messages can be sent at once, past an empty queue. */
+  hasRoom(n: number): boolean {
+    return this.queued === 0 && this.inflight + n <= this.window
+  }
+
+  /** Puts an identifier in use for a message that the caller sends; only after `hasRoom`. */
+  take(state: number): number {
+    const ids = (this.#ids ??= new PacketIds())
+    const id = ids.nextFree(this.#lastId)
+    ids.set(id, state)
+    this.#lastId = id
+    return id
+  }
+
+  attach(connection: Connection): void {
+    this.#connection = connection
+  }
+
+  detach(): void {
+    this.#connection = null
+  }
+
+  deliver(out: Outgoing): void {
+    const connection = this.#connection
+    if (connection === null) return
+    if (this.hasRoom(1)) {
+      this.#send(connection, out)
+      return
+    }
+    const limits = this.#limits
+    out.message.detach()
+    if (this.queued >= limits.messages || this.#bytes + out.message.size > limits.bytes) {
+      if (limits.policy === 'drop_newest' || this.queued === 0) {
+        connection.broker.stats.dropped.queueFull.value++
+        return
+      }
+      while (
+        this.queued > 0 &&
+        (this.queued >= limits.messages || this.#bytes + out.message.size > limits.bytes)
+      ) {
+        this.#shift()
+        connection.broker.stats.dropped.queueFull.value++
+      }
+    }
+    this.#queue.push(out)
+    this.#bytes += out.message.size
+  }
+
+  acknowledged(packetId: number): void {
+    if (this.#ids === null || this.#ids.get(packetId) !== AWAIT_PUBACK) return
+    this.#free(packetId)
+  }
+
+  received(packetId: number, failed: boolean): void {
+    const ids = this.#ids
+    const connection = this.#connection
+    if (connection === null) return
+    const known = ids !== null && ids.get(packetId) >= AWAIT_PUBREC
+    if (failed) {
+      if (known) this.#free(packetId)
+      return
+    }
+    if (known) ids?.set(packetId, AWAIT_PUBCOMP)
+    connection.sendPubrel(packetId, known)
+  }
+
+  completed(packetId: number): void {
+    if (this.#ids === null || this.#ids.get(packetId) < AWAIT_PUBREC) return
+    this.#free(packetId)
+  }
+
+  /** What another member of its shared group may still get: waiting, or sent with QoS 1 and not acknowledged (4.8.2). */
+  *unsettledShared(): Generator<{ group: SharedGroup; out: Outgoing }> {
+    if (this.#shared !== null) {
+      for (const item of this.#shared.values()) if (item.out.qos === 1) yield item
+    }
+    for (let i = this.#head; i < this.#queue.length; i++) {
+      const out = this.#queue[i]
+      if (isShared(out)) yield { group: out.group, out }
+    }
+  }
+
+  #free(packetId: number): void {
+    this.#ids?.delete(packetId)
+    this.#shared?.delete(packetId)
+    const connection = this.#connection
+    while (this.queued > 0 && !this.full && connection !== null) this.#send(connection, this.#shift())
+    if (connection !== null && !this.pressing && connection.stream.writableLength === 0)
+      connection.releaseAll()
+  }
+
+  #send(connection: Connection, out: Outgoing): void {
+    // [MQTT-3.3.2-5] expired while it waited
+    if (out.message.expiresAt !== 0 && out.message.expiresAt <= connection.broker.now) {
+      connection.broker.stats.dropped.expired.value++
+      return
+    }
+    const id = this.take(out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK)
+    if (!connection.sendPublish(out, id, false)) this.#ids?.delete(id)
+    else if (isShared(out)) {
+      out.message.detach()
+      ;(this.#shared ??= new Map()).set(id, { group: out.group, out })
+    }
+  }
+
+  #shift(): Outgoing {
+    const out = this.#queue[this.#head]
+    this.#head++
+    this.#bytes -= out.message.size
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    } else if (this.#head === this.#queue.length) {
+      this.#queue = []
+      this.#head = 0
+    }
+    return out
+  }
+}
+
+interface SharedItem {
+  group: SharedGroup
+  out: Outgoing
+}
+
+/** A message that came by a shared subscription knows its group, so that another member can have it. */
+export interface SharedOutgoing extends Outgoing {
+  readonly group: SharedGroup
+}
+
+function isShared(out: Outgoing): out is SharedOutgoing {
+  return 'group' in out
+}

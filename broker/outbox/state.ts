@@ -1,0 +1,97 @@
+/**
+ * What a holder saves of a session, one row per epoch. Rows of several epochs are merged: floors by maximum, settled
+ * rows above them by union, packet identifiers from the newest, so that a late older holder can do no harm.
+ */
+export interface SavedWriter {
+  readonly writer: Uint8Array
+  readonly floor: number
+  readonly above: readonly number[]
+  readonly day: number
+}
+
+export interface SavedState {
+  writers: SavedWriter[]
+  /** Given out: packet identifier, row, and what is awaited. */
+  out: { id: number; writer: Uint8Array; seq: number; day: number; state: number }[]
+  /** Received with QoS 2 and not released: packet identifier and place in the stream. */
+  in: { id: number; seq: number; epoch: number }[]
+  streamSeq: number
+}
+
+interface WriterLike {
+  readonly writer: Uint8Array
+  readonly floor: number
+  readonly day: number
+  settledAbove(): number[]
+}
+
+const FORMAT = 1
+
+export function encodeState(state: {
+  writers: Iterable<WriterLike>
+  out: SavedState['out']
+  in: SavedState['in']
+  streamSeq: number
+}): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      v: FORMAT,
+      w: Array.from(state.writers, (w) => [hex(w.writer), w.floor, w.day, w.settledAbove()]),
+      o: state.out.map((f) => [f.id, hex(f.writer), f.seq, f.day, f.state]),
+      i: state.in.map((f) => [f.id, f.seq, f.epoch]),
+      k: state.streamSeq,
+    }),
+  )
+}
+
+export function decodeState(body: Uint8Array): SavedState {
+  const saved = JSON.parse(Buffer.from(body).toString()) as {
+    v: number
+    w: [string, number, number, number[]][]
+    o: [number, string, number, number, number][]
+    i: [number, number, number][]
+    k: number
+  }
+  if (saved.v !== FORMAT) throw new Error(`session state of format ${saved.v}, this version reads ${FORMAT}`)
+  return {
+    writers: saved.w.map(([writer, floor, day, above]) => ({ writer: bytes(writer), floor, day, above })),
+    out: saved.o.map(([id, writer, seq, day, state]) => ({ id, writer: bytes(writer), seq, day, state })),
+    in: saved.i.map(([id, seq, epoch]) => ({ id, seq, epoch })),
+    streamSeq: saved.k,
+  }
+}
+
+/** `states` in ascending order of epoch. */
+export function mergeStates(states: readonly SavedState[]): SavedState {
+  const writers = new Map<string, { writer: Uint8Array; floor: number; above: Set<number>; day: number }>()
+  for (const state of states) {
+    for (const w of state.writers) {
+      const known = writers.get(hex(w.writer))
+      if (known === undefined) {
+        writers.set(hex(w.writer), { writer: w.writer, floor: w.floor, above: new Set(w.above), day: w.day })
+        continue
+      }
+      known.floor = Math.max(known.floor, w.floor)
+      known.day = Math.max(known.day, w.day)
+      for (const seq of w.above) known.above.add(seq)
+    }
+  }
+  const newest = states.at(-1)
+  return {
+    writers: Array.from(writers.values(), (w) => ({
+      ...w,
+      above: [...w.above].filter((seq) => seq > w.floor),
+    })),
+    out: newest?.out ?? [],
+    in: newest?.in ?? [],
+    streamSeq: Math.max(0, ...states.map((s) => s.streamSeq)),
+  }
+}
+
+function hex(writer: Uint8Array): string {
+  return Buffer.from(writer.buffer, writer.byteOffset, writer.byteLength).toString('hex')
+}
+
+function bytes(text: string): Uint8Array {
+  return Buffer.from(text, 'hex')
+}

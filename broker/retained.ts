@@ -1,0 +1,156 @@
+import { hash128 } from '#platform/hash.ts'
+import { retained as table } from '#platform/store/tables.ts'
+import type { Broker } from './broker.ts'
+import type { Message } from './message.ts'
+import { decodeStored, encodeStored } from './stored-message.ts'
+
+interface Level {
+  children: Map<string, Level> | null
+  message: Message | null
+}
+
+/**
+ * The retained messages of one organisation: in memory, by topic level, so that a filter finds its topics without
+ * looking at the others; and on disk, written before the PUBLISH is acknowledged.
+ */
+export class RetainedMessages {
+  count = 0
+  bytes = 0
+  readonly #broker: Broker
+  readonly #org: string
+  readonly #root: Level = { children: null, message: null }
+
+  constructor(broker: Broker, org: string) {
+    this.#broker = broker
+    this.#org = org
+  }
+
+  /** Whether one more message of this size would break the organisation's limits. */
+  full(message: Message): boolean {
+    const { max_retained_messages, max_retained_bytes } = this.#broker.config.mqtt
+    const old = this.get(message.topic)
+    const count = this.count + (old === null ? 1 : 0)
+    const bytes = this.bytes + size(message) - (old === null ? 0 : size(old))
+    return message.payload.length > 0 && (count > max_retained_messages || bytes > max_retained_bytes)
+  }
+
+  /**
+   * Keeps a message in place of the topic's last one, or deletes that one if the payload is empty
+   * [MQTT-3.3.1-5..7]. Stages the row; durable with the group commit's current ticket.
+   */
+  set(message: Message): void {
+    const empty = message.payload.length === 0
+    if (empty && this.get(message.topic) === null) return
+    const kept = empty ? null : message.detach()
+    this.#put(message.topic, kept)
+    const topicHash = hash128(message.topic)
+    this.#broker.commit.stage().put(table, {
+      org: this.#org,
+      bucket: topicHash[0],
+      topic_hash: topicHash,
+      topic: message.topic,
+      message:
+        kept === null
+          ? undefined
+          : encodeStored(
+              { message: kept, qos: kept.qos, retain: true, identifiers: null, topic: null },
+              null,
+            ),
+      expires_at: kept === null || kept.expiresAt === 0 ? undefined : kept.expiresAt,
+      stamp: this.#broker.hlc.next(),
+    })
+  }
+
+  /** A message that is never on disk ($SYS). */
+  setVolatile(message: Message): void {
+    this.#put(message.topic, message)
+  }
+
+  /** From the disk, at start. */
+  restore(topic: string, bytes: Uint8Array): void {
+    const { message } = decodeStored(bytes)
+    if (message.expiresAt === 0 || message.expiresAt > this.#broker.now) this.#put(topic, message)
+  }
+
+  get(topic: string): Message | null {
+    let level: Level | undefined = this.#root
+    for (const name of topic.split('/')) {
+      level = level.children?.get(name)
+      if (level === undefined) return null
+    }
+    return level.message
+  }
+
+  /** All messages whose topic matches the filter, not expired (3.3.1.3). */
+  match(filter: string): Message[] {
+    const found: Message[] = []
+    collect(this.#root, filter.split('/'), 0, found, this.#broker.now)
+    return found
+  }
+
+  #put(topic: string, message: Message | null): void {
+    const path = [this.#root]
+    const names = topic.split('/')
+    for (const name of names) {
+      const children = (path[path.length - 1].children ??= new Map<string, Level>())
+      let next = children.get(name)
+      if (next === undefined) children.set(name, (next = { children: null, message: null }))
+      path.push(next)
+    }
+    const leaf = path[path.length - 1]
+    if (leaf.message !== null) {
+      this.count--
+      this.bytes -= size(leaf.message)
+    }
+    leaf.message = message
+    if (message !== null) {
+      this.count++
+      this.bytes += size(message)
+      return
+    }
+    for (let i = names.length; i > 0 && path[i].message === null && path[i].children === null; i--) {
+      const parent = path[i - 1]
+      parent.children?.delete(names[i - 1])
+      if (parent.children?.size === 0) parent.children = null
+    }
+  }
+}
+
+function size(message: Message): number {
+  return message.topic.length + message.payload.length
+}
+
+function collect(level: Level, names: readonly string[], i: number, found: Message[], now: number): void {
+  if (i === names.length) {
+    take(level, found, now)
+    return
+  }
+  const name = names[i]
+  if (name === '#') {
+    collectAll(level, found, now, i === 0)
+    return
+  }
+  if (name !== '+') {
+    const next = level.children?.get(name)
+    if (next !== undefined) collect(next, names, i + 1, found, now)
+    return
+  }
+  if (level.children === null) return
+  for (const [child, next] of level.children) {
+    // [MQTT-4.7.2-1]
+    if (i > 0 || child.charCodeAt(0) !== 36) collect(next, names, i + 1, found, now)
+  }
+}
+
+function collectAll(level: Level, found: Message[], now: number, top: boolean): void {
+  take(level, found, now)
+  if (level.children === null) return
+  for (const [child, next] of level.children) {
+    if (!top || child.charCodeAt(0) !== 36) collectAll(next, found, now, false)
+  }
+}
+
+function take(level: Level, found: Message[], now: number): void {
+  const { message } = level
+  if (message !== null && (message.expiresAt === 0 || message.expiresAt > now)) found.push(message)
+}

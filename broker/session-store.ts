@@ -1,0 +1,197 @@
+import { hash128 } from '#platform/hash.ts'
+import type { RowOf } from '#platform/store/table.ts'
+import {
+  retained,
+  session as sessionTable,
+  subscription as subscriptionTable,
+} from '#platform/store/tables.ts'
+import type { Broker } from './broker.ts'
+import { Message } from './message.ts'
+import { DurableOutbox } from './outbox/durable-outbox.ts'
+import { Subscription } from './router/subscription.ts'
+import { NEVER, Session } from './session.ts'
+import type { Space } from './space.ts'
+import { decodeStored, encodeStored } from './stored-message.ts'
+import { parseFilter } from './topics.ts'
+
+const PAGE = 1000
+/** A client of a crashed broker has this long to come back before its will is published (guarantee G6: within 10 s). */
+const CRASH_GRACE_SECONDS = 5
+/** A drained broker's clients: a planned restart is no death (guarantee G6). */
+const DRAIN_GRACE_SECONDS = 60
+
+/** Sessions and subscriptions on disk. Everything here stages rows; durable with the group commit's current ticket. */
+export class SessionStore {
+  readonly #broker: Broker
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  /** The session as it is now. `held`: a connection of this process has it. */
+  save(session: Session, held: boolean, previousEpoch: number): void {
+    const batch = this.#broker.commit.stage()
+    const key = { org: session.space.org, client: hash128(session.clientId) }
+    batch.put(sessionTable, {
+      ...key,
+      epoch: session.epoch,
+      client_id: session.clientId,
+      sid: session.sid,
+      expiry: session.expiry,
+      username: session.username,
+      device_id: session.deviceId ?? undefined,
+      holder: held ? this.#broker.writer : undefined,
+      ended_at: held ? undefined : this.#broker.now,
+      will: session.will === null ? undefined : encodeWill(session.will.message, session.will.delay),
+      stamp: this.#broker.hlc.next(),
+    })
+    if (previousEpoch !== 0 && previousEpoch !== session.epoch)
+      batch.delete(sessionTable, { ...key, epoch: previousEpoch })
+  }
+
+  /** The session and all it had. */
+  remove(session: Session): void {
+    const batch = this.#broker.commit.stage()
+    const org = session.space.org
+    batch.delete(sessionTable, { org, client: hash128(session.clientId), epoch: session.epoch })
+    if (!session.durable) return
+    batch.deletePartition(subscriptionTable, { org, sid: session.sid })
+    ;(session.outbox as DurableOutbox).stageDelete()
+  }
+
+  saveSubscription(s: Subscription, options: number): void {
+    this.#broker.commit.stage().put(subscriptionTable, {
+      org: s.session.space.org,
+      sid: s.session.sid,
+      filter_hash: hash128(s.filter),
+      filter: s.filter,
+      options,
+      identifier: s.identifier,
+      stamp: this.#broker.hlc.next(),
+    })
+  }
+
+  removeSubscription(s: Subscription): void {
+    this.#broker.commit.stage().put(subscriptionTable, {
+      org: s.session.space.org,
+      sid: s.session.sid,
+      filter_hash: hash128(s.filter),
+      filter: s.filter,
+      gone: true,
+      stamp: this.#broker.hlc.next(),
+    })
+  }
+
+  /** Reads all sessions, subscriptions and retained messages; before the first connection. */
+  async load(): Promise<void> {
+    const bySid = new Map<string, Session>()
+    const newest = new Map<string, RowOf<typeof sessionTable>>()
+    for await (const row of this.#scan(sessionTable)) {
+      this.#broker.hlc.see(row.epoch)
+      if (row.stamp !== undefined) this.#broker.hlc.see(row.stamp)
+      const name = `${row.org}\0${row.client_id}`
+      const known = newest.get(name)
+      if (known === undefined || row.epoch > known.epoch) newest.set(name, row)
+    }
+    for (const row of newest.values()) this.#restore(row, bySid)
+    for await (const row of this.#scan(subscriptionTable)) {
+      const session = bySid.get(`${row.org}\0${Buffer.from(row.sid).toString('hex')}`)
+      if (session === undefined || row.gone === true || row.filter === undefined) continue
+      const { match, group } = parseFilter(row.filter, session.deviceId)
+      const options = row.options ?? 0
+      const s = new Subscription(
+        session,
+        row.filter,
+        match,
+        group,
+        {
+          qos: (options & 3) as 0 | 1 | 2,
+          noLocal: (options & 4) !== 0,
+          retainAsPublished: (options & 8) !== 0,
+        },
+        row.identifier ?? 0,
+      )
+      ;(session.subscriptions ??= new Map()).set(s.filter, s)
+      session.space.router.add(s)
+    }
+    for await (const row of this.#scan(retained)) {
+      if (row.stamp !== undefined) this.#broker.hlc.see(row.stamp)
+      if (row.message !== undefined && row.topic !== undefined)
+        this.#broker.space(row.org).retained.restore(row.topic, row.message)
+    }
+  }
+
+  #restore(row: RowOf<typeof sessionTable>, bySid: Map<string, Session>): void {
+    if (row.client_id === undefined || row.sid === undefined) return
+    const space: Space = this.#broker.space(row.org)
+    const expiry = row.expiry ?? 0
+    const durable = expiry > 0
+    const outbox = new DurableOutbox(this.#broker, false)
+    const session = new Session({
+      space,
+      clientId: row.client_id,
+      sid: row.sid,
+      durable: true,
+      outbox,
+      epoch: row.epoch,
+      expiry,
+      username: row.username ?? '',
+      deviceId: row.device_id ?? null,
+    })
+    outbox.session = session
+    space.sessions.set(session.clientId, session)
+    bySid.set(`${row.org}\0${Buffer.from(row.sid).toString('hex')}`, session)
+    const endedAt = row.ended_at ?? this.#broker.now
+    if (row.will !== undefined) {
+      session.will = decodeWill(row.will)
+      const crashed = row.holder !== undefined && row.ended_at === undefined
+      const grace = crashed ? CRASH_GRACE_SECONDS : DRAIN_GRACE_SECONDS
+      const ends = durable ? Math.min(session.will.delay, expiry) : 0
+      const passed = (this.#broker.now - endedAt) / 1000
+      this.#broker.scheduleWill(session, Math.max(ends - passed, grace))
+    }
+    if (expiry === NEVER) return
+    const left = Math.max(0, expiry - (this.#broker.now - endedAt) / 1000)
+    // A session that lives on only for its will ends when the will has been published.
+    this.#broker.scheduleExpiry(
+      session,
+      session.will === null ? left : Math.max(left, DRAIN_GRACE_SECONDS + 1),
+    )
+  }
+
+  async *#scan<T extends typeof sessionTable | typeof subscriptionTable | typeof retained>(
+    table: T,
+  ): AsyncGenerator<RowOf<T>> {
+    let cursor: string | null = null
+    do {
+      const page: { rows: RowOf<T>[]; cursor: string | null } = await this.#broker.store.scan(
+        table,
+        cursor,
+        PAGE,
+      )
+      yield* page.rows
+      cursor = page.cursor
+    } while (cursor !== null)
+  }
+}
+
+/** 4 bytes delay in seconds, then the stored message. */
+function encodeWill(message: Message, delay: number): Buffer {
+  const stored = encodeStored(
+    { message, qos: message.qos, retain: message.retain, identifiers: null, topic: null },
+    null,
+  )
+  const will = Buffer.allocUnsafe(4 + stored.length)
+  will.writeUInt32BE(delay, 0)
+  stored.copy(will, 4)
+  return will
+}
+
+function decodeWill(bytes: Uint8Array): { message: Message; delay: number } {
+  const out = decodeStored(bytes.subarray(4))
+  const { message } = out
+  return {
+    message: new Message(message.topic, message.payload, out.qos, out.retain, message.properties, 0),
+    delay: Buffer.from(bytes.buffer, bytes.byteOffset, 4).readUInt32BE(0),
+  }
+}

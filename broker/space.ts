@@ -1,0 +1,19 @@
+import type { Broker } from './broker.ts'
+import { RetainedMessages } from './retained.ts'
+import { Router } from './router/router.ts'
+import type { Session } from './session.ts'
+
+/** What one organisation has in the broker. Nothing is reachable from another one's space (guarantee G9). */
+export class Space {
+  readonly broker: Broker
+  readonly org: string
+  readonly router = new Router()
+  readonly sessions = new Map<string, Session>()
+  readonly retained: RetainedMessages
+
+  constructor(broker: Broker, org: string) {
+    this.broker = broker
+    this.org = org
+    this.retained = new RetainedMessages(broker, org)
+  }
+}

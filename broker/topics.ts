@@ -1,0 +1,25 @@
+import { parseShare } from './packets/topic.ts'
+
+const ME = 'v1/devices/me/'
+
+/** A device calls itself `me`; inside the organisation its topics carry its id, so that devices do not hear each other. */
+export function routedTopic(topic: string, deviceId: string | null): string {
+  return deviceId !== null && topic.startsWith(ME)
+    ? `v1/devices/${deviceId}/${topic.slice(ME.length)}`
+    : topic
+}
+
+/** What a filter is matched by, and its share group. */
+export function parseFilter(
+  filter: string,
+  deviceId: string | null,
+): { match: string; group: string | null } {
+  const share = parseShare(filter)
+  return { match: routedTopic(share?.filter ?? filter, deviceId), group: share?.group ?? null }
+}
+
+/** The topic in the words of a device that subscribed with `me`; null: its own words are the topic's. */
+export function toldTopic(topic: string, deviceId: string | null): string | null {
+  const own = `v1/devices/${deviceId}/`
+  return deviceId !== null && topic.startsWith(own) ? ME + topic.slice(own.length) : null
+}
