@@ -1,12 +1,25 @@
-// aedes-server.ts PORT [CERT KEY]: aedes as it comes, without authentication
+// aedes-server.ts PORT [CERT KEY]: aedes as it comes, without authentication. For bench/aedes.ts the environment adds
+//   AEDES_DENY=FILTER      subscriptions to this filter are denied by its ACL hook
+//   AEDES_STALL_STORE=1    storing a message for a session takes for ever, like a disk that hangs
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import tls from 'node:tls'
-import { Aedes } from 'aedes'
+import { Aedes, type AedesOptions } from 'aedes'
 
 const [port, cert, key] = process.argv.slice(2)
-const broker = await Aedes.createBroker()
-const handle = (socket: net.Socket) => void broker.handle(socket)
+const denied = process.env['AEDES_DENY']
+const options: AedesOptions =
+  denied === undefined
+    ? {}
+    : { authorizeSubscribe: (_client, sub, done) => done(null, sub.topic === denied ? null : sub) }
+const broker = await Aedes.createBroker(options)
+if (process.env['AEDES_STALL_STORE'] !== undefined) {
+  const persistence: unknown = Reflect.get(broker, 'persistence') // not in its types
+  Object.assign(Object(persistence), { outgoingEnqueueCombi: () => new Promise(() => {}) })
+}
+const handle = (socket: net.Socket) => {
+  broker.handle(socket)
+}
 const server =
   cert === undefined || key === undefined
     ? net.createServer(handle)
