@@ -21,7 +21,7 @@ export function certificateIdentity(
  */
 export function alternativeNames(text: string): string[] {
   const names: string[] = []
-  const one = /\s*([^:,"]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:,|$)/y
+  const one = /\s*([^:,"]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:,|$)/y
   while (one.lastIndex < text.length) {
     const found = one.exec(text)
     // what we can't read names nobody

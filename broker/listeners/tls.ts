@@ -52,8 +52,8 @@ export class TlsStage {
     this.#server = tls.createServer({
       ...this.#load(),
       requestCert: asks,
-      // a missing certificate is then answered by an alert; with `optional` #verified decides
-      rejectUnauthorized: config.client_certificate === 'required',
+      // #verified decides: Node would close a client with a bad one before we can say whose it was
+      rejectUnauthorized: false,
     })
     this.#server.on('secureConnection', (socket) => {
       const handshake = handshakes.find(socket)
@@ -91,25 +91,24 @@ export class TlsStage {
 
   #verified(socket: tls.TLSSocket, handshake: Handshake): boolean {
     const certificate = socket.getPeerCertificate()
-    // Node gives an empty object for none; only `optional` lets one come here without
-    if (Object.keys(certificate).length === 0) return true
-    if (!socket.authorized) {
-      this.#handshakes.refuse('tls_certificate', badCertificate(socket), handshake.address)
-      socket.destroy()
-      return false
-    }
-    handshake.certificate = certificateIdentity(certificate)
-    return true
+    // Node gives an empty object for none
+    const shown = Object.keys(certificate).length > 0
+    if (shown && socket.authorized) handshake.certificate = certificateIdentity(certificate)
+    if (shown ? socket.authorized : this.#config.client_certificate === 'optional') return true
+    const reason = shown
+      ? `bad client certificate: ${String(socket.authorizationError)}`
+      : 'the client showed no certificate'
+    this.#handshakes.refuse('tls_certificate', reason, handshake.address)
+    socket.destroy()
+    return false
   }
 
   #failed(error: NodeJS.ErrnoException, socket: tls.TLSSocket): void {
-    const address = this.#handshakes.find(socket)?.address ?? peerAddress(socket)
-    if (socket.authorizationError) this.#handshakes.refuse('tls_certificate', badCertificate(socket), address)
-    else if (error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE')
-      this.#handshakes.refuse('tls_certificate', 'the client showed no certificate', address)
     // the client left, or its time was up, which is counted there
-    else if (error.code !== 'ECONNRESET')
+    if (error.code !== 'ECONNRESET') {
+      const address = this.#handshakes.find(socket)?.address ?? peerAddress(socket)
       this.#handshakes.refuse('tls_handshake', `TLS handshake failed: ${reasonOf(error)}`, address)
+    }
     socket.destroy()
   }
 
@@ -187,10 +186,6 @@ export class TlsStage {
       )
     }
   }
-}
-
-function badCertificate(socket: tls.TLSSocket): string {
-  return `bad client certificate: ${String(socket.authorizationError)}`
 }
 
 function reasonOf(error: unknown): string {

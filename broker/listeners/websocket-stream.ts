@@ -42,7 +42,11 @@ export class WebSocketStream extends Duplex {
       }
       this.destroy(error)
     })
-    socket.on('close', () => this.push(null))
+    socket.on('close', () => {
+      this.push(null)
+      // 'end' also where nobody reads, as net.Socket does
+      this.read(0)
+    })
   }
 
   override _read(): void {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Listener, type ConnectionInfo } from '#broker/listeners/transport.ts'
+import type { Accept, ConnectionInfo, Listener } from '#broker/listeners/transport.ts'
 import { type ListenerOptions, openListener } from '#broker/listeners/index.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { collectLog } from '../log-lines.ts'
@@ -16,26 +16,33 @@ export interface Accepted {
 export class Harness {
   readonly metrics = new Metrics()
   readonly #log = collectLog()
+  readonly log = this.#log.log
   readonly lines = this.#log.lines
   readonly accepted: Accepted[] = []
   listener: Listener | null = null
   readonly #waiting: ((accepted: Accepted) => void)[] = []
   readonly #clients: Duplex[] = []
+  readonly #proxies: net.Server[] = []
 
   async open(url: string, options: Partial<ListenerOptions> = {}): Promise<Listener> {
     this.listener = await openListener(url, {
-      log: this.#log.log,
+      log: this.log,
       metrics: this.metrics,
       connectTimeout: 5,
-      accept: (stream, info, head) => {
-        stream.on('error', () => {})
-        const accepted = { stream, info, head }
-        this.accepted.push(accepted)
-        this.#waiting.shift()?.(accepted)
-      },
+      accept: this.collect(),
       ...options,
     })
     return this.listener
+  }
+
+  /** Holds what a listener accepts. */
+  collect(): Accept {
+    return (stream, info, head) => {
+      stream.on('error', () => {})
+      const accepted = { stream, info, head }
+      this.accepted.push(accepted)
+      this.#waiting.shift()?.(accepted)
+    }
   }
 
   get port(): number {
@@ -54,6 +61,25 @@ export class Harness {
     return socket
   }
 
+  /** The port of a proxy in front of the listener; `together`: the header leaves with the client's first bytes. */
+  async proxy(header: string | Buffer, together: boolean): Promise<number> {
+    const proxy = net.createServer((client) => {
+      const upstream = this.keep(net.connect({ host: '127.0.0.1', port: this.port, noDelay: true }))
+      this.keep(client)
+      if (!together) upstream.write(header)
+      client.once('data', (first: Buffer) => {
+        upstream.write(together ? Buffer.concat([Buffer.from(header), first]) : first)
+        client.pipe(upstream)
+      })
+      upstream.pipe(client)
+      upstream.on('close', () => client.destroy())
+    })
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    this.#proxies.push(proxy)
+    return portOf(proxy)
+  }
+
   /** Closes `stream` with the test. */
   keep<T extends Duplex>(stream: T): T {
     stream.on('error', () => {})
@@ -69,13 +95,19 @@ export class Harness {
   }
 
   async close(): Promise<void> {
+    for (const proxy of this.#proxies) proxy.close()
     for (const client of this.#clients) client.destroy()
     for (const { stream } of this.accepted) stream.destroy()
     await this.listener?.close()
   }
 }
 
-/** The first `length` bytes that come. */
+export function portOf(server: net.Server): number {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+/** What comes until it is `length` bytes or more. */
 export async function read(stream: Duplex, length: number): Promise<Buffer> {
   let got = Buffer.alloc(0)
   return await new Promise((resolve, reject) => {
