@@ -1,5 +1,5 @@
 import type { Connection } from './connection.ts'
-import type { Message, Outgoing, Qos } from './message.ts'
+import type { Message, Outgoing } from './message.ts'
 import { MemoryOutbox, type SharedOutgoing } from './outbox/memory-outbox.ts'
 import type { Route, Target } from './router/route.ts'
 import { memberTarget } from './router/router.ts'
@@ -31,7 +31,7 @@ function outgoing(target: Target, message: Message): Outgoing {
   return {
     message,
     // [MQTT-3.8.4-8] the lower of the publisher's and the granted QoS
-    qos: (message.qos < target.qos ? message.qos : target.qos) as Qos,
+    qos: message.qos < target.qos ? message.qos : target.qos,
     // [MQTT-3.3.1-12], [MQTT-3.3.1-13]
     retain: target.retainAsPublished && message.retain,
     identifiers: target.identifiers,

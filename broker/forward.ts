@@ -99,7 +99,7 @@ function parseRun(
   n: number,
   version: number,
 ): Message[] {
-  const messages = new Array<Message>(n)
+  const messages = [] as Message[]
   let p = start
   for (let k = 0; k < n; k++) {
     let q = p + 1
@@ -111,7 +111,7 @@ function parseRun(
     }
     const body = packetOffsets[k] + (qos > 0 ? 2 : 0) + (version === 5 ? 1 : 0)
     p = q + length
-    messages[k] = new Message(entry.topic, d.subarray(body, p), qos, false, noProperties, 0)
+    messages.push(new Message(entry.topic, d.subarray(body, p), qos, false, noProperties, 0))
   }
   return messages
 }

@@ -161,12 +161,7 @@ function continueScram(
       else if (result.status === 'continue') connection.challenge(attempt, result.data)
       else {
         attempt.authenticationData = result.data
-        const { scramPrincipal } = connection.broker.authenticator
-        const principal = scramPrincipal?.call(
-          connection.broker.authenticator,
-          result.username,
-          attempt.clientId,
-        )
+        const principal = connection.broker.authenticator.scramPrincipal?.(result.username, attempt.clientId)
         settle(connection, attempt, principal ?? { denied: 'not_authorized', explanation: 'no such user' })
       }
     },
