@@ -7,7 +7,6 @@ export const SCRAM_SHA_256 = 'SCRAM-SHA-256'
 /** MQTT 5.0, table 2-6. */
 const PROTOCOL_ERROR = 0x82
 const NOT_AUTHORIZED = 0x87
-const SERVER_UNAVAILABLE = 0x88
 const BAD_AUTHENTICATION_METHOD = 0x8c
 
 /** RFC 5802 sets none; what a client sends is held for the exchange. */
@@ -15,10 +14,11 @@ const MAX_MESSAGE_BYTES = 2048
 /** RFC 7677, section 4. */
 const LEAST_ITERATIONS = 4096
 const KEY_BYTES = 32
+const WRONG = 'wrong user name or password'
 
 export type ScramContinue = { readonly status: 'continue'; readonly data: Buffer }
 export type ScramSuccess = { readonly status: 'success'; readonly data: Buffer; readonly username: string }
-/** `reason` is the MQTT 5 reason code; `explanation` is for the log, not for the client. */
+/** `reason` is the MQTT 5 reason code; `explanation` tells the client nothing about who exists. */
 export type ScramFailed = {
   readonly status: 'failed'
   readonly reason: number
@@ -51,7 +51,7 @@ export class ScramExchange {
     this.#nonce = nonce
   }
 
-  /** CONNECT's data: client-first-message, or nothing, which asks for it. Never rejects. */
+  /** CONNECT's data: client-first-message, or nothing, which asks for it. Rejects if the store is away. */
   async start(data: Buffer): Promise<ScramContinue | ScramFailed> {
     if (this.#state !== 'new') return this.#fail(PROTOCOL_ERROR, 'the exchange has begun already')
     if (this.#authenticator.scram === undefined)
@@ -60,7 +60,7 @@ export class ScramExchange {
     return data.length === 0 ? { status: 'continue', data: Buffer.alloc(0) } : await this.#first(data)
   }
 
-  /** AUTH's data. Never rejects. */
+  /** AUTH's data. Rejects if the store is away. */
   async next(data: Buffer): Promise<ScramResult> {
     if (this.#state === 'first') return await this.#first(data)
     if (this.#state === 'final') return this.#final(data)
@@ -84,12 +84,7 @@ export class ScramExchange {
     if (authzid !== '' && authzid.slice(2) !== rawName)
       return this.#fail(NOT_AUTHORIZED, 'acting for another user (authzid) is not supported')
 
-    let verifier: ScramVerifier | undefined
-    try {
-      verifier = await this.#authenticator.scram?.(username)
-    } catch (error) {
-      return this.#fail(SERVER_UNAVAILABLE, `the store did not answer: ${String(error)}`)
-    }
+    const verifier = await this.#authenticator.scram?.(username)
     this.#username = username
     this.#verifier = verifier ?? null
     this.#gs2Header = gs2
@@ -113,12 +108,12 @@ export class ScramExchange {
     if (nonce !== this.#combinedNonce) return this.#fail(NOT_AUTHORIZED, 'wrong nonce')
     const proof = Buffer.from(proofText, 'base64')
     if (proof.length !== KEY_BYTES) return this.#fail(PROTOCOL_ERROR, 'the proof is not 32 bytes of base64')
-    if (this.#verifier === null) return this.#fail(NOT_AUTHORIZED, 'unknown user')
+    if (this.#verifier === null) return this.#fail(NOT_AUTHORIZED, WRONG)
     const message = `${this.#messages},${withoutProof}`
     const signature = hmac(this.#verifier.storedKey, message)
     const clientKey = proof.map((byte, i) => byte ^ signature[i])
     if (!timingSafeEqual(createHash('sha256').update(clientKey).digest(), this.#verifier.storedKey))
-      return this.#fail(NOT_AUTHORIZED, 'wrong password')
+      return this.#fail(NOT_AUTHORIZED, WRONG)
     const serverSignature = hmac(this.#verifier.serverKey, message).toString('base64')
     return { status: 'success', data: Buffer.from(`v=${serverSignature}`), username: this.#username }
   }

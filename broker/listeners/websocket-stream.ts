@@ -56,7 +56,7 @@ export class WebSocketStream extends Duplex {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     // the client closed while this waited: as with TCP, nobody is there to read it
     if (this.#socket.readyState !== this.#socket.OPEN) done()
-    else this.#socket.send(chunk, done)
+    else this.#send(chunk, done)
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
@@ -67,11 +67,23 @@ export class WebSocketStream extends Duplex {
     const parts = chunks.map(({ chunk }) => chunk)
     const last = parts.length - 1
     if (parts.reduce((sum, part) => sum + part.length, 0) < JOIN_BELOW) {
-      this.#socket.send(Buffer.concat(parts), done)
+      this.#send(Buffer.concat(parts), done)
       return
     }
     for (let i = 0; i < last; i++) this.#socket.send(parts[i])
-    this.#socket.send(parts[last], done)
+    this.#send(parts[last], done)
+  }
+
+  /** Done at once where the kernel took all of it, so that `writableLength` is 0 then, as that of net.Socket. */
+  #send(bytes: Buffer, done: (error?: Error | null) => void): void {
+    let finished = false
+    const finish = (error?: Error | null): void => {
+      if (finished) return
+      finished = true
+      done(error)
+    }
+    this.#socket.send(bytes, finish)
+    if (this.#socket.bufferedAmount === 0) finish()
   }
 
   override _final(done: (error?: Error | null) => void): void {
