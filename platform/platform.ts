@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts'
 import { LiveBus } from './live/live-bus.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { CheckIns } from './registry/check-ins.ts'
 import { Registry } from './registry/registry.ts'
 import { GroupCommit } from './store/group-commit.ts'
 import type { Store } from './store/store.ts'
@@ -31,6 +32,7 @@ export interface Platform {
   readonly registry: Registry
   readonly telemetry: Telemetry
   readonly live: LiveBus
+  readonly checkIns: CheckIns
   readonly authenticator: Authenticator
   readonly conventions: Conventions
   /** The organisation of those who name none. */
@@ -50,7 +52,9 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const commit = new GroupCommit(store, log)
   const live = new LiveBus(metrics)
   const telemetry = new Telemetry({ store, commit, live, metrics, log })
+  const checkIns = new CheckIns(store, commit)
   registry.onDeleted((device) => telemetry.purge(device))
+  registry.onDeleted((device) => checkIns.purge(device))
   const configured = new ConfigAuthenticator({
     anonymous: false,
     users: [],
@@ -67,6 +71,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     registry,
     telemetry,
     live,
+    checkIns,
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: telemetry,
     organisation,

@@ -69,3 +69,14 @@ export const credential = table({
   columns: { kind: 'text', org: 'text', device: 'text', node: 'text', created_at: 'long' },
   compaction: 'UCS',
 })
+
+/** The last sign of life by HTTP (IoT Guru's firmware check). */
+export const checkIn = table({
+  name: 'check_in',
+  partition: { org: 'text', device: 'text' },
+  clustering: {},
+  /** What the device says it runs; absent: it did not say. */
+  columns: { at: 'long', version: 'text' },
+  stamp: 'at',
+  compaction: 'UCS',
+})

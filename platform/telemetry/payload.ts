@@ -41,11 +41,15 @@ export class PayloadError extends Error {
   /** Path of what is wrong, as `[3].values.temp`; empty: the payload itself. */
   readonly field: string
 
-  constructor(reason: RefusalReason, field: string, message: string) {
-    super(field === '' ? message : `${field}: ${message}`)
+  /** The message without the field. */
+  readonly problem: string
+
+  constructor(reason: RefusalReason, field: string, problem: string) {
+    super(field === '' ? problem : `${field}: ${problem}`)
     this.name = 'PayloadError'
     this.reason = reason
     this.field = field
+    this.problem = problem
   }
 }
 

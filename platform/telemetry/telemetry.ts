@@ -64,9 +64,12 @@ export class Telemetry implements Conventions {
     return this.#sink(device, (payload) => parseDecimal(payload, key))
   }
 
-  /** Stages a JSON payload of a device. PayloadError: nothing of it is stored. Durable with the commit's current ticket. */
-  ingestJson(device: DeviceRef, payload: Uint8Array, receivedAt: number): void {
-    this.#stage(this.#writer(device), parseJson, payload, receivedAt)
+  /**
+   * Stages a JSON payload of a device and returns how many values it has. PayloadError: nothing of it is stored.
+   * Durable with the commit's current ticket.
+   */
+  ingestJson(device: DeviceRef, payload: Uint8Array, receivedAt: number): number {
+    return this.#stage(this.#writer(device), parseJson, payload, receivedAt)
   }
 
   /** The same with one decimal number for one key. */
@@ -125,12 +128,13 @@ export class Telemetry implements Conventions {
     }
   }
 
-  #stage(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): void {
+  #stage(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): number {
     try {
       const points = writer.write(parse(payload, receivedAt), receivedAt)
       this.#points.value += points.length
       const event = { type: 'telemetry', device: writer.device, at: receivedAt, points } as const
       this.#waiting.push({ ticket: this.#commit.ticket, event, bytes: payload.length + eventOverhead })
+      return points.length
     } catch (error) {
       if (error instanceof PayloadError) {
         this.#metrics.counter('cinque_telemetry_refused_total', 'Payloads refused', { reason: error.reason })

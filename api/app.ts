@@ -1,0 +1,61 @@
+import express, { type Express, type RequestHandler } from 'express'
+import type { ApiDeps } from './deps.ts'
+import { errorHandler, methodNotAllowed, notFound } from './error-handler.ts'
+import { iotguru } from './iotguru.ts'
+import { jsonOnly, observe, originForm, requestId } from './middleware.ts'
+import { devices } from './resources/devices.ts'
+import { errors } from './resources/errors.ts'
+import { healthRoutes } from './resources/health.ts'
+import { ingest } from './resources/ingest.ts'
+import { live } from './resources/live.ts'
+import { nodes } from './resources/nodes.ts'
+import { openapi } from './resources/openapi.ts'
+import { organisations } from './resources/organisations.ts'
+import { telemetry } from './resources/telemetry.ts'
+import type { Route } from './route.ts'
+
+/** Bodies are held in memory, so they are small: the same as the broker's largest packet, and 64 KiB for the rest. */
+const maxIngestBytes = 262_144
+const maxJsonBytes = 65_536
+
+const resources: readonly Route[] = [
+  ...organisations,
+  ...devices,
+  ...nodes,
+  ...telemetry,
+  ...ingest,
+  ...live,
+  ...errors,
+  ...healthRoutes,
+]
+
+/** The REST API and the IoT Guru URLs as an Express application. RangeError: the admin token is too short. */
+export function createApi(deps: ApiDeps): Express {
+  if (deps.adminToken.length < 16) throw new RangeError('adminToken: must have at least 16 characters')
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('query parser', 'simple')
+  app.use(originForm, requestId, observe(deps))
+  const routes = [...resources, openapi(resources, deps.version)]
+  for (const route of routes) {
+    app[route.method](expressPath(route.path), ...bodyParsers(route), route.handler(deps))
+  }
+  app.use(iotguru(deps))
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const allowed = routes.filter((route) => route.path === path).map((route) => route.method)
+    app.all(expressPath(path), methodNotAllowed(allowed))
+  }
+  app.use(notFound)
+  app.use(errorHandler(deps))
+  return app
+}
+
+function expressPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
+}
+
+function bodyParsers({ bodyAs }: Route): RequestHandler[] {
+  if (bodyAs === 'bytes') return [express.raw({ type: () => true, limit: maxIngestBytes })]
+  if (bodyAs === 'none') return []
+  return [jsonOnly, express.json({ limit: maxJsonBytes })]
+}

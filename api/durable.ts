@@ -1,0 +1,37 @@
+import type { ApiDeps } from './deps.ts'
+import { Problem } from './problems.ts'
+
+const retryAfter = 1
+
+/** Refuses before anything is staged: while the store fails, or when too much waits for it (G7). */
+export function gateLoad(deps: ApiDeps): void {
+  const { commit } = deps.platform
+  if (commit.failing) {
+    throw new Problem('store_unavailable', 'the store cannot be written now; try again', { retryAfter })
+  }
+  if (commit.staged > (deps.maxStaged ?? 65_536)) {
+    throw new Problem('overloaded', `${commit.staged} rows wait for the disk; try again`, { retryAfter })
+  }
+}
+
+/** Resolves when what was staged is durable; only then may a request be answered. */
+export async function durable(deps: ApiDeps): Promise<void> {
+  const milliseconds = deps.durableTimeout ?? 10_000
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    late.reject(
+      new Problem(
+        'outcome_unknown',
+        `not confirmed within ${milliseconds} ms: it may be stored or not; try again`,
+        {
+          retryAfter,
+        },
+      ),
+    )
+  }, milliseconds)
+  try {
+    await Promise.race([deps.platform.commit.durable(), late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod'
+
+/**
+ * Every problem that the API answers with. A code never changes its meaning or its status; `GET /v1/errors` shows
+ * this list. Codes of `PlatformError` have the same names.
+ */
+export const problems = {
+  invalid_request: [400, 'The request is not as the API describes it'],
+  invalid_json: [400, 'The body is not JSON'],
+  invalid_field: [400, 'A field has a value that is not allowed'],
+  invalid_telemetry: [400, 'The payload is not telemetry; nothing of it was stored'],
+  unauthenticated: [401, 'A valid token or device key is needed'],
+  forbidden: [403, 'This token or key may not do that'],
+  not_found: [404, 'There is no such path'],
+  organisation_not_found: [404, 'There is no such organisation'],
+  device_not_found: [404, 'There is no such device'],
+  node_not_found: [404, 'There is no such node'],
+  method_not_allowed: [405, 'The path does not have this method'],
+  organisation_exists: [409, 'The organisation exists, or existed once'],
+  organisation_not_empty: [409, 'The organisation still has devices'],
+  user_taken: [409, 'The IoT Guru user id is in use'],
+  name_taken: [409, 'The name is in use'],
+  id_taken: [409, 'The id is in use'],
+  key_taken: [409, 'The key is in use'],
+  node_exists: [409, 'The node exists'],
+  limit_reached: [409, 'There are as many as there may be'],
+  conflict: [409, 'Somebody else changed it at the same time; read it and try again'],
+  body_too_large: [413, 'The body is too large'],
+  unsupported_media_type: [415, 'The body has a type or an encoding that is not understood'],
+  too_many_streams: [429, 'The organisation has as many live streams as it may'],
+  overloaded: [429, 'Too much is waiting for the disk; try again'],
+  internal: [500, 'The platform failed; the request id finds it in the log'],
+  store_unavailable: [503, 'The store cannot be reached or written; nothing was stored'],
+  outcome_unknown: [503, 'The store did not confirm in time: it may be stored or not'],
+} as const satisfies Record<string, readonly [status: number, title: string]>
+
+export type ProblemCode = keyof typeof problems
+
+/** What is wrong with one field of the input. */
+export interface FieldProblem {
+  /** Where: `query.limit`, `body.name`, `body[3].values.temp`. */
+  readonly field: string
+  readonly message: string
+}
+
+/** Thrown by handlers; the one error handler makes a problem document of it. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  readonly status: number
+  readonly errors: readonly FieldProblem[]
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfter: number | undefined
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: { errors?: readonly FieldProblem[]; retryAfter?: number; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: options.cause })
+    this.name = 'Problem'
+    this.code = code
+    this.status = problems[code][0]
+    this.errors = options.errors ?? []
+    this.retryAfter = options.retryAfter
+  }
+}
+
+/** RFC 9457. */
+export const problemDocument = z
+  .object({
+    type: z.string().describe('where the code is explained'),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().describe('stable; see GET /v1/errors'),
+    detail: z.string().describe('what is wrong here and what to do'),
+    request_id: z.string().describe('also in X-Request-Id and in the log'),
+    errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem document' })
+
+export function documentOf(problem: Problem, requestId: string): z.output<typeof problemDocument> {
+  return {
+    type: `/v1/errors#${problem.code}`,
+    title: problems[problem.code][1],
+    status: problem.status,
+    code: problem.code,
+    detail: problem.message,
+    request_id: requestId,
+    ...(problem.errors.length === 0 ? {} : { errors: [...problem.errors] }),
+  }
+}
