@@ -75,14 +75,14 @@ export class WebSocketStream extends Duplex {
   }
 
   /** Done at once where the kernel took all of it, so that `writableLength` is 0 then, as that of net.Socket. */
-  #send(bytes: Buffer, done: (error?: Error | null) => void): void {
+  #send(chunk: Buffer, done: (error?: Error | null) => void): void {
     let finished = false
     const finish = (error?: Error | null): void => {
       if (finished) return
       finished = true
       done(error)
     }
-    this.#socket.send(bytes, finish)
+    this.#socket.send(chunk, finish)
     if (this.#socket.bufferedAmount === 0) finish()
   }
 
