@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { run, type Pin } from './process.ts'
@@ -66,10 +66,14 @@ export async function buildGenerator(): Promise<Generator> {
     if (tls && !(await hasOpenssl())) continue
     await mkdir(output, { recursive: true })
     const libraries = tls ? ['-DWITH_TLS', '-lssl', '-lcrypto'] : []
-    const built = await run('cc', ['-std=gnu11', '-O2', '-Wall', '-o', target, ...units, ...libraries])
+    const made = `${target}.${process.pid}` // two processes may build at once
+    const built = await run('cc', ['-std=gnu11', '-O2', '-Wall', '-o', made, ...units, ...libraries])
     if (built.code === null)
       throw new Error('no C compiler: install one (Debian, Ubuntu: apt install gcc libc6-dev libssl-dev)')
-    if (built.code === 0) return { path: target, tls }
+    if (built.code === 0) {
+      await rename(made, target)
+      return { path: target, tls }
+    }
     if (!tls) throw new Error(`the load generator does not compile:\n${built.stderr}`)
   }
   throw new Error('the load generator was not built')
