@@ -66,13 +66,13 @@ const ready = (child: ChildProcess, listeners: number): Promise<string[]> =>
     }
     const timer = setTimeout(() => fail(`was not ready in ${START_DEADLINE_MS} ms`), START_DEADLINE_MS)
     child.once('error', (error) => fail(`could not be started (${error.message})`))
-    child.once('exit', (code, signal) => {
+    const ended = (code: number | null, signal: string | null) => {
       clearTimeout(timer)
       fail(`ended before it was ready (${code ?? signal})`)
-    })
-    // Kept flowing after it is ready: a full pipe would stop the broker.
+    }
+    child.once('exit', ended)
     const read = (chunk: string) => {
-      if (output.length < 65_536) output += chunk
+      output += chunk
       const addresses = output
         .split('\n')
         .slice(0, -1)
@@ -80,7 +80,10 @@ const ready = (child: ChildProcess, listeners: number): Promise<string[]> =>
         .flatMap((line) => line.match(ADDRESS) ?? [])
       if (addresses.length < listeners) return
       clearTimeout(timer)
-      child.removeAllListeners('exit')
+      child.off('exit', ended)
+      // Still read, and thrown away: a full pipe would stop the broker.
+      child.stdout?.off('data', read).resume()
+      child.stderr?.off('data', read).resume()
       resolve(addresses)
     }
     child.stdout?.setEncoding('utf8').on('data', read)

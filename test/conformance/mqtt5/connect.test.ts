@@ -107,7 +107,7 @@ suite('5.0', '3.1 CONNECT', {}, ({ broker, conforms }) => {
     for (const protocol of ['MQTX', 'mqtt', '', 'MQTTX']) {
       const client = await broker.open()
       client.send(connectBytes(5, { protocol, payload: [str(fresh('c'))] }))
-      await client.expectRefused([0x84, 0x81, 0x82])
+      await client.expectRefused([0x84, 0x01, 0x81, 0x82])
     }
   })
 
