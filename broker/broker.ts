@@ -17,7 +17,7 @@ import type { ConnectionInfo, Listener } from './listeners/transport.ts'
 import { Message } from './message.ts'
 import { DurableOutbox } from './outbox/durable-outbox.ts'
 import { MemoryOutbox, type QueueLimits } from './outbox/memory-outbox.ts'
-import type { Output, OutputLimits } from './output.ts'
+import { type Output, type OutputLimits, whenWritten } from './output.ts'
 import { ReasonCode } from './packets/reason-code.ts'
 import { isValidTopicBytes, topicLevels } from './packets/topic.ts'
 import { parseFilter, routedTopic } from './topics.ts'
@@ -154,10 +154,10 @@ export class Broker {
   accept(stream: Duplex, info: ConnectionInfo, head: Buffer | null): void {
     const connection = new Connection(this, stream, info)
     this.connections.add(connection)
-    this.admission.opened()
     connection.refusal = this.#draining
       ? ReasonCode.ServerShuttingDown
       : (this.admission.connecting(info) ?? 0)
+    this.admission.opened()
     if (head !== null && head.length > 0) connection.receive(head)
   }
 
@@ -247,8 +247,7 @@ export class Broker {
 
   /** Calls `then` when what the client has been sent is on its way, or a tick later. */
   whenDrained(connection: Connection, then: () => void): void {
-    if (connection.stream.writableLength > 0) connection.stream.once('drain', then)
-    else setImmediate(then)
+    whenWritten(connection.stream, then)
   }
 
   /** The connection has acknowledgements that wait for the disk. */

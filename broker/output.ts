@@ -20,6 +20,19 @@ function flushAll(): void {
   dirty.length = 0
 }
 
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Calls `then` when the stream has passed on all that was written so far. 'drain' alone would not do: it comes only after
+ * a stream held more than its own high-water mark, and over TLS any write is held for a moment.
+ */
+export function whenWritten(stream: Duplex, then: () => void): void {
+  if (stream.writableNeedDrain) stream.once('drain', then)
+  else if (stream.writableLength > 0 && !stream.writableEnded && !stream.destroyed)
+    stream.write(NOTHING, () => then())
+  else setImmediate(then)
+}
+
 /** Who waits for a receiver that is slow. */
 export interface Source {
   /** Stops reading from this source until `releaseSource` was called as often. */
@@ -153,6 +166,7 @@ export class Output {
     held.add(source)
     if (held.size === 1) this.limits.slow.add(this)
     source.holdSource()
+    this.#watchDrain()
   }
 
   /** Lets all sources go on. */
@@ -207,12 +221,16 @@ export class Output {
       // The kernel took it at once: nobody refers to the buffer any more.
       if (stream.writableLength === 0 && out.length === SMALL && pool.length < POOLED) pool.push(out)
     }
-    if (stream.writableLength !== 0 && !this.#draining) {
-      this.#draining = true
-      stream.once('drain', () => {
-        this.#draining = false
-        this.drained()
-      })
-    }
+    if (this.#held !== null || this.stalled) this.#watchDrain()
+  }
+
+  /** Somebody waits for the socket to take what it was given. */
+  #watchDrain(): void {
+    if (this.#draining || this.stream.writableLength === 0) return
+    this.#draining = true
+    whenWritten(this.stream, () => {
+      this.#draining = false
+      this.drained()
+    })
   }
 }

@@ -55,16 +55,17 @@ export class WebSocketStream extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     // the client closed while this waited: as with TCP, nobody is there to read it
-    if (this.#socket.readyState !== this.#socket.OPEN) done()
+    // of nothing only the callback matters, and all that came before is sent
+    if (this.#socket.readyState !== this.#socket.OPEN || chunk.length === 0) done()
     else this.#send(chunk, done)
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) {
+    const parts = chunks.map(({ chunk }) => chunk).filter((chunk) => chunk.length > 0)
+    if (this.#socket.readyState !== this.#socket.OPEN || parts.length === 0) {
       done()
       return
     }
-    const parts = chunks.map(({ chunk }) => chunk)
     const last = parts.length - 1
     if (parts.reduce((sum, part) => sum + part.length, 0) < JOIN_BELOW) {
       this.#send(Buffer.concat(parts), done)
