@@ -2,7 +2,7 @@ import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 
 /** Certificates made in code, so that the tests need no openssl. P-256, valid for a day. */
@@ -71,16 +71,16 @@ export async function makeAuthority(name: string): Promise<Authority> {
 
 /** A directory of its own for PEM files. */
 export class PemDirectory {
-  readonly #directory = mkdtempSync(path.join(tmpdir(), 'cinque-tls-'))
+  readonly path = mkdtempSync(join(tmpdir(), 'cinque-tls-'))
 
   write(name: string, pem: string): string {
-    const file = path.join(this.#directory, name)
+    const file = join(this.path, name)
     writeFileSync(file, pem)
     return file
   }
 
   remove(): void {
-    rmSync(this.#directory, { recursive: true, force: true })
+    rmSync(this.path, { recursive: true, force: true })
   }
 }
 

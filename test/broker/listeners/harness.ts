@@ -62,9 +62,9 @@ export class Harness {
   }
 
   /** The port of a proxy in front of the listener; `together`: the header leaves with the client's first bytes. */
-  async proxy(header: string | Buffer, together: boolean): Promise<number> {
+  async proxy(header: string | Buffer, together: boolean, port = this.port): Promise<number> {
     const proxy = net.createServer((client) => {
-      const upstream = this.keep(net.connect({ host: '127.0.0.1', port: this.port, noDelay: true }))
+      const upstream = this.keep(net.connect({ host: '127.0.0.1', port, noDelay: true }))
       this.keep(client)
       if (!together) upstream.write(header)
       client.once('data', (first: Buffer) => {
