@@ -42,6 +42,7 @@ export function judge(bar: Bar, measurement: Measurement, lossless: boolean): st
   const value = reached(bar, measurement)
   if (Number.isNaN(value)) return 'not measured'
   const shortfall = 'atLeast' in bar ? (bar.atLeast - value) / bar.atLeast : (value - bar.atMost) / bar.atMost
-  if (shortfall > 0) return `missed by ${Math.max(1, Math.round(shortfall * 100))} % (${compact(value)})`
+  const percent = shortfall < 0.005 ? 'under 1' : Math.round(shortfall * 100)
+  if (shortfall > 0) return `missed by ${percent} % (${compact(value)})`
   return lossless ? 'met' : 'missed: messages lost'
 }

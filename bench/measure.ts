@@ -16,6 +16,8 @@ export interface MeasureOptions {
   /** Where data directories are made; the disk under it is the one measured. */
   readonly workDirectory?: string
   readonly nodeArgs?: readonly string[]
+  /** Called with the broker's process id when it listens; what it returns is called when the load is over. */
+  readonly onRunning?: (pid: number) => () => Promise<void>
 }
 
 /** What one run of a scenario on one broker gave. */
@@ -53,10 +55,12 @@ export async function measure(scenario: Scenario, peer: Peer, options: MeasureOp
       const target = ['--at', running.address, '--pid', String(running.pid)]
       if (running.credentials !== undefined) target.push('--credentials', running.credentials)
       const time = ['--time', String(options.seconds), '--warm', String(options.warmSeconds)]
+      const onOver = options.onRunning?.(running.pid)
       const once = (extra: readonly string[]) =>
         generate(options.generator, [...scenario.args, ...time, ...target, ...extra], options.generatorPin)
       const mqtt3 = scenario.asMqtt3 === true ? await once(['--v', '4']) : null
       const figures = await once(scenario.needs.includes('mqtt5') ? ['--v', '5'] : [])
+      await onOver?.()
       const problems = [...scenario.check(figures), ...(mqtt3 === null ? [] : scenario.check(mqtt3))]
       const complaint = await running.verify?.(figures)
       return { figures, mqtt3, problems: complaint == null ? problems : [...problems, complaint] }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
+import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** Puts a command on its core: the command and arguments to start instead. */
@@ -106,10 +107,11 @@ export async function startServer(
   }
   const deadline = Date.now() + START_LIMIT_MS
   while (!(await accepts(options.port))) {
-    if (ended !== null) throw new Error(`${command} ${String(ended)}: ${text.trim().slice(-500)}`)
+    if (ended !== null)
+      throw new Error(`${path.basename(command)} ${String(ended)}: ${text.trim().slice(-500)}`)
     if (Date.now() > deadline) {
       await server.stop()
-      throw new Error(`${command} does not listen: ${text.trim().slice(-500)}`)
+      throw new Error(`${path.basename(command)} does not listen: ${text.trim().slice(-500)}`)
     }
     await delay(20)
   }

@@ -67,7 +67,11 @@ function buildRow(scenario: Scenario, metric: Metric, rounds: Rounds, storePerS:
 }
 
 const range = (r: Ratio | null) =>
-  r === null ? '-' : `${compact(r.median)} (${compact(r.low)}..${compact(r.high)})`
+  r === null
+    ? '-'
+    : r.low === r.high
+      ? compact(r.median)
+      : `${compact(r.median)} (${compact(r.low)}..${compact(r.high)})`
 
 export function formatRows(rows: readonly Row[], peers: readonly string[]): string {
   const head = [

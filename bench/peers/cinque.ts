@@ -18,7 +18,7 @@ const gates = {
       { effect: 'allow', access: 'all', filter: '#' },
     ],
   },
-  limits: { message_rate: 1_000_000_000, byte_rate: 1_000_000_000_000 },
+  limits: { message_rate: 1_000_000_000, byte_rate: 2_000_000_000 },
   log_level: 'warn',
 }
 

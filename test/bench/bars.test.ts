@@ -12,7 +12,7 @@ describe('bench: bars', () => {
       'missed by a hair is still missed',
       { of: 'figure', atLeast: 1000 },
       { figure: 999 },
-      'missed by 1 % (999)',
+      'missed by under 1 % (999)',
     ],
     ['an upper bound kept', { of: 'mosquitto', atMost: 1.15 }, { mosquitto: at(1.15) }, 'met'],
     ['an upper bound broken', { of: 'figure', atMost: 6 }, { figure: 9 }, 'missed by 50 % (9)'],
