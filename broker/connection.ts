@@ -185,7 +185,13 @@ export class Connection extends Output implements Source {
       let length = d[p + 1]
       let q = p + 2
       if (length > 127) {
-        length = decodeRemainingLength(d, p + 1, end)
+        try {
+          length = decodeRemainingLength(d, p + 1, end)
+        } catch (error) {
+          // What came before it has its acknowledgement already.
+          if (run !== null) forwardRun(this, d, from, p, run, qos, n)
+          throw error
+        }
         if (length < 0) break
         q = p + 1 + remainingLengthBytes(length)
       }
@@ -234,7 +240,7 @@ export class Connection extends Output implements Source {
         run = null
       }
       if (this.phase !== Phase.OPEN) handleControl(this, first, d, q, stop)
-      else if (first === 0x40 && length === 2) {
+      else if (first === 0x40 && length === 2 && (d[q] | d[q + 1]) !== 0) {
         this.broker.stats.packetsIn.value++
         ;(this.session as Session).outbox.acknowledged((d[q] << 8) | d[q + 1])
       } else if (first >> 4 === PacketType.PUBLISH) {
