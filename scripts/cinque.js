@@ -16,18 +16,23 @@ if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) await run()
 else runUnder(bundledNode())
 
 async function run() {
+  silenceExperimentalWarnings()
   if (root.includes('/node_modules/')) await stripOwnTypes()
   const { main } = await import('./main.ts')
   await main(process.argv.slice(2))
 }
 
+/** Type stripping and node:sqlite are used knowingly; the warning would be the first thing that a newcomer reads. */
+function silenceExperimentalWarnings() {
+  const warn = process.emitWarning.bind(process)
+  process.emitWarning = (warning, ...rest) => {
+    if (rest[0] !== 'ExperimentalWarning') warn(warning, ...rest)
+  }
+}
+
 /** Node strips types by itself, but not below node_modules: there these files are stripped by a hook. */
 async function stripOwnTypes() {
   const { registerHooks, stripTypeScriptTypes } = await import('node:module')
-  const warn = process.emitWarning
-  process.emitWarning = (warning, ...rest) => {
-    if (!String(warning).includes('stripTypeScriptTypes')) warn.call(process, warning, ...rest)
-  }
   registerHooks({
     load(url, context, nextLoad) {
       if (!url.startsWith(root) || !url.endsWith('.ts') || url.includes('/node_modules/', root.length)) {
@@ -68,7 +73,7 @@ function runUnder(node) {
   // A terminal sends Ctrl-C to both processes; passing it on would count as the second one, which means "now".
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
-      if (signal !== 'SIGINT' || process.stdin.isTTY !== true) child.kill(signal)
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
     })
   }
   child.on('error', (error) => {

@@ -1,15 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { z } from 'zod'
 import { addBroker } from './commands/broker.ts'
 import { addDev } from './commands/dev.ts'
 import { addDevices } from './commands/devices.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
 import { addToken } from './commands/token.ts'
-
-const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-export const version = z.object({ version: z.string() }).parse(manifest).version
+import { version } from './version.ts'
 
 /** The whole command line. Wrong usage throws CommanderError after one line on stderr. */
 export function createProgram(): Command {

@@ -21,12 +21,13 @@ export interface TargetOptions {
 }
 
 /** What `cinque dev` leaves in its data directory while it runs. */
-export const runningSchema = z.object({
+const runningSchema = z.object({
   pid: z.number(),
   url: z.string(),
   mqtt: z.string(),
   token: z.string(),
 })
+export type Running = z.output<typeof runningSchema>
 export const runningFile = 'running.json'
 
 /** Adds the options that say which platform a command speaks to. */

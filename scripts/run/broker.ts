@@ -1,0 +1,39 @@
+import { Broker } from '#broker/broker.ts'
+import type { BrokerConfig } from '#broker/config.ts'
+import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
+import { systemClock } from '#platform/clock.ts'
+import { Metrics } from '#platform/metrics.ts'
+import { GroupCommit } from '#platform/store/group-commit.ts'
+import { noConventions } from '#platform/telemetry/conventions.ts'
+import { untilStopped } from '#scripts/lifecycle.ts'
+import { printJson, printLine } from '#scripts/output.ts'
+import { stderrLogger } from './logger.ts'
+import { openStore } from './store.ts'
+
+/** Runs the broker alone until SIGTERM or SIGINT; resolves when it is drained and everything is closed. */
+export async function runBroker(config: BrokerConfig, options: { json: boolean }): Promise<void> {
+  const stopped = untilStopped()
+  const metrics = new Metrics()
+  const log = stderrLogger(config.log_level, metrics)
+  const authenticator = new ConfigAuthenticator({ ...config.auth, organisation: config.organisation })
+  const store = await openStore(config.data, log)
+  const commit = new GroupCommit(store, log)
+  const broker = new Broker({
+    config,
+    store,
+    commit,
+    authenticator,
+    conventions: noConventions,
+    log,
+    metrics,
+    clock: systemClock,
+  })
+  const urls = await broker.start()
+  process.on('SIGHUP', () => broker.reload())
+  if (options.json) printJson({ ready: urls })
+  else printLine(`ready ${urls.join(' ')}`)
+  await stopped
+  await broker.drain()
+  await commit.close()
+  await store.close()
+}
