@@ -19,7 +19,7 @@ import { decodeRemainingLength, remainingLengthBytes } from './packets/fixed-hea
 import { PacketError } from './packets/packet-error.ts'
 import { PacketType } from './packets/packet-type.ts'
 import { noProperties, type Properties } from './packets/properties.ts'
-import { connackReturnCode, ReasonCode, reasonName } from './packets/reason-code.ts'
+import { ReasonCode, reasonName } from './packets/reason-code.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 import type { Route } from './router/route.ts'
 import type { Session } from './session.ts'
@@ -516,11 +516,8 @@ export class Connection extends Output implements Source {
       },
       'connection refused',
     )
-    const code = this.version === 5 ? reason : connackReturnCode(reason)
-    if (code !== 0) {
-      const full = this.#explained(properties, explanation)
-      this.send(encodeConnack({ sessionPresent: false, reason: code, properties: full }, this.version))
-    }
+    const full = this.#explained(properties, explanation)
+    this.send(encodeConnack({ sessionPresent: false, reason, properties: full }, this.version))
     this.#close(explanation)
   }
 
