@@ -1,11 +1,11 @@
 import type { Logger } from '../log.ts'
-import { Batch, type Store } from './store.ts'
+import { Batch, type Store, StoreError } from './store.ts'
 
 /**
  * Group commit: everything staged while a batch is in the air goes into the next one, so that one fsync (or one
  * quorum round trip) serves many clients. One batch in the air at a time keeps the order of batches.
  *
- * Users stage rows into `open`, remember `ticket` and hear by `onDurable` when that ticket is on disk:
+ * Users stage rows into `stage()`, remember `ticket` and hear by `onDurable` when that ticket is on disk:
  *
  *     commit.stage().put(inbox, row)
  *     const ticket = commit.ticket
@@ -13,24 +13,27 @@ import { Batch, type Store } from './store.ts'
  *     commit.onDurable((through) => { if (ticket <= through) acknowledge() })
  *
  * A failed batch is repeated as it is until it succeeds (its keys make that harmless); nothing is acknowledged
- * meanwhile and `staged` grows, by which callers slow their sources down.
+ * meanwhile. `staged` and `stagedBytes` grow, by which callers slow their sources down; their wait ends at a call of
+ * `onDurable`'s listeners.
  */
 export class GroupCommit {
   /** Number of the batch that is being filled: what was staged now is durable when `through >= ticket`. */
   ticket = 1
   /** The newest durable batch. */
   through = 0
-  /** Writes that failed and were repeated. */
+  /** Writes that failed. */
   failures = 0
   #open = new Batch()
   #flying: Batch | null = null
   #scheduled = false
+  /** `close` was called: the next failure ends it. */
+  #closing = false
   #closed = false
   #retry: NodeJS.Timeout | null = null
   #failing = false
   readonly #listeners: ((through: number) => void)[] = []
   readonly #beforeLaunch: (() => void)[] = []
-  readonly #after: { ticket: number; done: () => void }[] = []
+  readonly #waiting: { ticket: number; durable: () => void; failed: (error: StoreError) => void }[] = []
   readonly #store: Store
   readonly #log: Logger
   readonly #retryMs: number
@@ -45,7 +48,10 @@ export class GroupCommit {
     this.#retryMs = options.retryMs ?? 500
   }
 
-  /** The batch to stage rows into; it leaves at the end of this event-loop turn, or when the one in the air has landed. */
+  /**
+   * The batch to stage rows into; it leaves at the end of this event-loop turn, or when the one in the air has landed.
+   * What is staged after `close` is never written and never acknowledged.
+   */
   stage(): Batch {
     if (!this.#scheduled && this.#flying === null) {
       this.#scheduled = true
@@ -57,6 +63,11 @@ export class GroupCommit {
   /** Rows staged but not durable yet, in the open batch and in the one in the air. */
   get staged(): number {
     return this.#open.size + (this.#flying?.size ?? 0)
+  }
+
+  /** Bytes of these rows, about. */
+  get stagedBytes(): number {
+    return this.#open.bytes + (this.#flying?.bytes ?? 0)
   }
 
   /** Whether the last attempt to write failed (disk full, store away): nothing is acknowledged now. */
@@ -77,19 +88,36 @@ export class GroupCommit {
     this.#beforeLaunch.push(listener)
   }
 
-  /** Resolves when everything staged so far is durable. */
+  /** Resolves when everything staged so far is durable; rejects with StoreError if `close` gave up on it. */
   durable(): Promise<void> {
-    if (this.#flying === null) for (const listener of this.#beforeLaunch) listener()
+    for (const listener of this.#beforeLaunch) listener()
     const ticket = this.#open.size > 0 ? this.ticket : this.ticket - 1
     if (ticket <= this.through) return Promise.resolve()
-    return new Promise((done) => this.#after.push({ ticket, done }))
+    if (this.#closed) return Promise.reject(gaveUp())
+    return new Promise((durable, failed) => this.#waiting.push({ ticket, durable, failed }))
   }
 
-  /** Writes what is staged and stops. While the store fails it gives up after one more attempt. */
+  /**
+   * Writes what is staged and stops; resolves either way. A write that fails now is not repeated, and while the store
+   * is failing one more attempt is made: what is still not durable was never acknowledged.
+   */
   async close(): Promise<void> {
-    if (!this.#failing) await this.durable()
+    if (this.#closing) return
+    this.#closing = true
+    if (this.#retry !== null && this.#flying !== null) {
+      clearTimeout(this.#retry)
+      this.#retry = null
+      this.#fly(this.#flying)
+    }
+    try {
+      await this.durable()
+    } catch {
+      this.#log.error(
+        { event: 'store.unwritten', rows: this.staged },
+        'closed with rows that were never acknowledged',
+      )
+    }
     this.#closed = true
-    if (this.#retry !== null) clearTimeout(this.#retry)
   }
 
   #launch(): void {
@@ -103,6 +131,7 @@ export class GroupCommit {
   }
 
   #fly(batch: Batch): void {
+    this.#retry = null
     this.#store.write(batch).then(
       () => this.#landed(),
       (error: unknown) => this.#failed(batch, error),
@@ -118,7 +147,8 @@ export class GroupCommit {
     this.through = this.ticket - 1
     this.#launch()
     for (const listener of this.#listeners) listener(this.through)
-    while (this.#after.length > 0 && this.#after[0].ticket <= this.through) this.#after.shift()?.done()
+    while (this.#waiting.length > 0 && this.#waiting[0].ticket <= this.through)
+      this.#waiting.shift()?.durable()
   }
 
   #failed(batch: Batch, error: unknown): void {
@@ -130,7 +160,27 @@ export class GroupCommit {
         'store cannot write: nothing is acknowledged until it can',
       )
     }
-    if (this.#closed) return
-    this.#retry = setTimeout(() => this.#fly(batch), this.#retryMs)
+    if (this.#closing) {
+      this.#closed = true
+      for (const { failed } of this.#waiting.splice(0)) failed(gaveUp(error))
+      return
+    }
+    this.#retry = setTimeout(() => void this.#repeat(batch, error), this.#retryMs)
   }
+
+  /** Repeats a batch. In a full store what is to be discarded goes first, because it makes room. */
+  async #repeat(batch: Batch, error: unknown): Promise<void> {
+    if (error instanceof StoreError && error.code === 'full') {
+      const room = new Batch()
+      const staged = [...batch.mutations, ...this.#open.mutations]
+      room.mutations.push(...staged.filter(({ kind }) => kind === 'discard'))
+      // Advice, and repeated with its batch: it does not matter whether it works.
+      if (room.size > 0) await this.#store.write(room).catch(() => undefined)
+    }
+    if (!this.#closed) this.#fly(batch)
+  }
+}
+
+function gaveUp(cause?: unknown): StoreError {
+  return new StoreError('closed', 'closed before it was written', { cause })
 }

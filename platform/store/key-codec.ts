@@ -35,6 +35,37 @@ export function keyColumns(table: AnyTable, columns: Readonly<Record<string, Col
   })
 }
 
+/**
+ * Bytes that the columns may take at most. TypeError or RangeError names a column that cannot be part of a key.
+ * A sum over `maxKeyBytes` does not yet mean that the key is too long: only encoding tells.
+ */
+export function checkKeyColumns(columns: readonly KeyColumn[], key: Fields): number {
+  let bytes = 0
+  for (const column of columns) {
+    const value = key[column.name]
+    switch (column.type) {
+      case 'text':
+        if (typeof value !== 'string') throw mismatch(column, 'a string', value)
+        if (!value.isWellFormed()) throw illFormed(column)
+        bytes += value.length * 3 + 1
+        break
+      case 'blob':
+        if (!(value instanceof Uint8Array)) throw mismatch(column, 'bytes', value)
+        bytes += value.length * 2 + 1
+        break
+      case 'int':
+        if (typeof value !== 'number' || (value | 0) !== value)
+          throw mismatch(column, 'a 32-bit integer', value)
+        bytes += 4
+        break
+      default:
+        if (!Number.isSafeInteger(value)) throw mismatch(column, 'a safe integer', value)
+        bytes += 8
+    }
+  }
+  return bytes
+}
+
 /** Writes one key column at `at` and returns the position after it. TypeError or RangeError names the column. */
 export function writeKeyColumn(target: Buffer, at: number, column: KeyColumn, value: unknown): number {
   switch (column.type) {
@@ -96,6 +127,10 @@ export function tooLong(column: { label: string }): RangeError {
 function mismatch(column: KeyColumn, wanted: string, value: unknown): TypeError {
   const got = typeof value === 'number' ? String(value) : value === null ? 'null' : typeof value
   return new TypeError(`${column.label}: expected ${wanted}, got ${got}`)
+}
+
+function illFormed(column: KeyColumn): RangeError {
+  return new RangeError(`${column.label}: not well-formed Unicode (a lone surrogate)`)
 }
 
 function writeText(target: Buffer, at: number, text: string, column: KeyColumn): number {

@@ -1,16 +1,27 @@
 import {
+  checkKeyColumns,
   type Fields,
   type KeyColumn,
   keyColumns,
+  keyRoom,
   maxKeyBytes,
   readKeyColumns,
   tooLong,
   writeKeyColumn,
 } from './key-codec.ts'
 import type { AnyTable, RowOf } from './table.ts'
-import { readValue, type ValueColumn, valueColumns, valueRoom, writeValue } from './value-codec.ts'
+import {
+  checkValue,
+  readValue,
+  type ValueColumn,
+  valueColumns,
+  valueRoom,
+  writeValue,
+} from './value-codec.ts'
 
 const dayMs = 86_400_000
+/** For keys that are encoded to learn their length. */
+const scratch = Buffer.allocUnsafe(keyRoom * 2)
 
 /** A table compiled for the engines that keep rows as one ordered key and a packed value. */
 export class RowCodec<T extends AnyTable = AnyTable> {
@@ -40,6 +51,23 @@ export class RowCodec<T extends AnyTable = AnyTable> {
   /** Writes the clustering key; with `prefix` only as many of its columns as `key` has. */
   writeClustering(target: Buffer, at: number, key: Fields, start: number, prefix = false): number {
     return writeColumns(target, at, prefix ? this.#given(key) : this.clustering, key, start)
+  }
+
+  /** Bytes of the row, about. TypeError or RangeError names a column that an engine could not write. */
+  check(row: Fields): number {
+    return this.checkKey(row) + checkValue(this.columns, row)
+  }
+
+  /** The same for a key. */
+  checkKey(key: Fields): number {
+    const bytes = checkKeyColumns(this.partition, key) + checkKeyColumns(this.clustering, key)
+    if (bytes < maxKeyBytes) return bytes
+    return this.writeClustering(scratch, this.writePartition(scratch, 1, key, 0), key, 0)
+  }
+
+  /** The same for a partition key. */
+  checkPartition(key: Fields): void {
+    if (checkKeyColumns(this.partition, key) >= maxKeyBytes) this.writePartition(scratch, 1, key, 0)
   }
 
   /** Upper bound of the bytes of the row's value. */

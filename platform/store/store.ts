@@ -1,3 +1,4 @@
+import { codecOf } from './row-codec.ts'
 import type { AnyTable, ClusteringOf, KeyOf, PartitionOf, RowOf } from './table.ts'
 
 /** One change of one row or of a range within one partition. Built by `Batch`, executed by an engine. */
@@ -14,28 +15,38 @@ export type Mutation =
  */
 export class Batch {
   readonly mutations: Mutation[] = []
+  /** Bytes of the rows to be put, about. */
+  bytes = 0
 
-  /** Writes a whole row. On a table with a `stamp` an older row than the stored one is ignored. */
+  /**
+   * Writes a whole row. On a table with a `stamp` an older row than the stored one is ignored.
+   *
+   * @throws TypeError or RangeError that names the column, when the row cannot be written by any engine
+   */
   put<T extends AnyTable>(table: T, row: RowOf<T>): void {
+    this.bytes += codecOf(table).check(row)
     this.mutations.push({ kind: 'put', table, row })
   }
 
-  /** Deletes one row; deleting what is not there is no error. */
+  /** Deletes one row; deleting what is not there is no error. Throws like `put`. */
   delete<T extends AnyTable>(table: T, key: KeyOf<T>): void {
+    codecOf(table).checkKey(key)
     this.mutations.push({ kind: 'delete', table, key })
   }
 
-  /** Deletes all rows of a partition. */
+  /** Deletes all rows of a partition. Throws like `put`. */
   deletePartition<T extends AnyTable>(table: T, partition: PartitionOf<T>): void {
+    codecOf(table).checkPartition(partition)
     this.mutations.push({ kind: 'deletePartition', table, partition })
   }
 
   /**
    * Says that the rows of a partition whose clustering key starts with `through`'s leading columns and is at most
    * `through` will never be read again. Advice: an engine with a TTL may ignore it, so the rows may be seen again.
-   * All leading clustering columns but the last must be equal (one writer's rows up to a number).
+   * All leading clustering columns but the last must be equal (one writer's rows up to a number). Throws like `put`.
    */
   discard<T extends AnyTable>(table: T, partition: PartitionOf<T>, through: ClusteringOf<T>): void {
+    codecOf(table).checkKey({ ...partition, ...through })
     this.mutations.push({ kind: 'discard', table, partition, through })
   }
 

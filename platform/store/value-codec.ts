@@ -26,6 +26,18 @@ export function valueColumns(table: AnyTable): ValueColumn[] {
   return Object.entries(table.columns).map(([name, type]) => ({ name, type, label: `${table.name}.${name}` }))
 }
 
+/** Bytes of the row's columns, about. A TypeError names a column of the wrong type. */
+export function checkValue(columns: readonly ValueColumn[], row: Fields): number {
+  let bytes = 0
+  for (const column of columns) {
+    const value = row[column.name]
+    if (value === undefined) continue
+    if (!fits(column.type, value)) throw mismatch(column, value)
+    bytes += typeof value === 'string' || value instanceof Uint8Array ? value.length : 8
+  }
+  return bytes
+}
+
 /** Upper bound of the bytes that `writeValue` writes for this row. */
 export function valueRoom(columns: readonly ValueColumn[], row: Fields): number {
   let room = columns.length
@@ -78,32 +90,30 @@ export function readValue(source: Buffer, at: number, columns: readonly ValueCol
 function writeColumn(target: Buffer, at: number, column: ValueColumn, value: unknown): number {
   switch (column.type) {
     case 'text': {
-      if (typeof value !== 'string') throw mismatch(column, 'a string', value)
+      if (typeof value !== 'string') throw mismatch(column, value)
       const length = Buffer.byteLength(value)
       const position = writeLength(target, at, length)
       target.write(value, position, length)
       return position + length
     }
     case 'blob': {
-      if (!(value instanceof Uint8Array)) throw mismatch(column, 'bytes', value)
+      if (!(value instanceof Uint8Array)) throw mismatch(column, value)
       const position = writeLength(target, at, value.length)
       target.set(value, position)
       return position + value.length
     }
     case 'int':
-      if (typeof value !== 'number' || (value | 0) !== value)
-        throw mismatch(column, 'a 32-bit integer', value)
+      if (typeof value !== 'number' || (value | 0) !== value) throw mismatch(column, value)
       return target.writeInt32LE(value, at)
     case 'long':
-      if (typeof value !== 'number' || !Number.isSafeInteger(value))
-        throw mismatch(column, 'a safe integer', value)
+      if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw mismatch(column, value)
       // Not -0, which is no integer of another engine.
       return target.writeDoubleLE(value + 0, at)
     case 'double':
-      if (typeof value !== 'number') throw mismatch(column, 'a number', value)
+      if (typeof value !== 'number') throw mismatch(column, value)
       return target.writeDoubleLE(value, at)
     default:
-      if (typeof value !== 'boolean') throw mismatch(column, 'a boolean', value)
+      if (typeof value !== 'boolean') throw mismatch(column, value)
       target[at] = value ? 1 : 0
       return at + 1
   }
@@ -147,7 +157,33 @@ function writeLength(target: Buffer, at: number, length: number): number {
   return position
 }
 
-function mismatch(column: ValueColumn, wanted: string, value: unknown): TypeError {
+function fits(type: ColumnType, value: unknown): boolean {
+  switch (type) {
+    case 'text':
+      return typeof value === 'string'
+    case 'blob':
+      return value instanceof Uint8Array
+    case 'int':
+      return typeof value === 'number' && (value | 0) === value
+    case 'long':
+      return Number.isSafeInteger(value)
+    case 'double':
+      return typeof value === 'number'
+    default:
+      return typeof value === 'boolean'
+  }
+}
+
+const wanted: Record<ColumnType, string> = {
+  text: 'a string',
+  blob: 'bytes',
+  int: 'a 32-bit integer',
+  long: 'a safe integer',
+  double: 'a number',
+  boolean: 'a boolean',
+}
+
+function mismatch(column: ValueColumn, value: unknown): TypeError {
   const got = typeof value === 'number' ? String(value) : value === null ? 'null' : typeof value
-  return new TypeError(`${column.label}: expected ${wanted}, got ${got}`)
+  return new TypeError(`${column.label}: expected ${wanted[column.type]}, got ${got}`)
 }
