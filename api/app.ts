@@ -38,7 +38,7 @@ export function createApi(deps: ApiDeps): Express {
   app.use(originForm, requestId, observe(deps))
   const routes = [...resources, openapi(resources, deps.version)]
   for (const route of routes) {
-    app[route.method](expressPath(route.path), ...bodyParsers(route), route.handler(deps))
+    app[route.method](expressPath(route.path), route.caller(deps), ...bodyParsers(route), route.handler(deps))
   }
   app.use(iotguru(deps))
   for (const path of new Set(routes.map((route) => route.path))) {

@@ -67,7 +67,8 @@ export function observe(deps: ApiDeps): RequestHandler {
 
 /** A body that says it is something else than JSON is not taken for JSON. */
 export const jsonOnly: RequestHandler = (request, _response, next) => {
-  if (request.is('json') !== false) return next()
+  const empty = request.get('content-type') === undefined && Number(request.get('content-length') ?? 0) === 0
+  if (empty || request.is('json') !== false) return next()
   throw new Problem('unsupported_media_type', 'send the body as JSON with "Content-Type: application/json"')
 }
 

@@ -51,8 +51,12 @@ export interface Route {
   readonly path: string
   readonly operation: ZodOpenApiOperationObject
   readonly bodyAs: 'json' | 'bytes' | 'none'
+  /** The gate before the body is read: who asks, and may he? */
+  caller(deps: ApiDeps): RequestHandler
   handler(deps: ApiDeps): RequestHandler
 }
+
+const callers = new WeakMap<Request, Caller | null>()
 
 const nothing = z.strictObject({})
 
@@ -70,11 +74,14 @@ export function route<
     path: spec.path,
     operation: describe(spec, params, query),
     bodyAs: spec.bytes === undefined ? (spec.body === undefined ? 'none' : 'json') : 'bytes',
+    caller: (deps) => async (request, _response, next) => {
+      callers.set(request, await gateCaller(deps, request, spec.access))
+      next()
+    },
     handler: (deps) => async (request, response) => {
-      const caller = await gateCaller(deps, request, spec.access)
       const call = {
         deps,
-        caller,
+        caller: callers.get(request) ?? null,
         params: gateInput(params, request.params, 'path') as z.output<P>,
         query: gateInput(query, request.query, 'query') as z.output<Q>,
         body: gateInput(spec.body ?? z.unknown(), request.body, 'body') as z.output<B>,
