@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { startServer } from '../process.ts'
+import { startPlatform } from './cinque-platform.ts'
 import { manifestVersion } from './manifest.ts'
 import type { Need, Peer, Running, StartOptions } from './peer.ts'
 
@@ -35,9 +36,9 @@ async function startBroker(options: StartOptions): Promise<Running> {
 
 export const cinque: Peer = {
   name: 'cinque',
-  offers: new Set<Need>(['mqtt5', 'tls', 'durable']),
+  offers: new Set<Need>(['mqtt5', 'tls', 'durable', 'platform']),
   async find() {
     return { version: await manifestVersion(path.join(root, 'package.json')) }
   },
-  start: startBroker,
+  start: (options) => (options.devices > 0 ? startPlatform(entry, options) : startBroker(options)),
 }
