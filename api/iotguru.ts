@@ -54,9 +54,10 @@ function send(deps: ApiDeps, publish: NonNullable<ApiDeps['publish']>): RequestH
   return async (request, response) => {
     const node = await nodeOf(deps, request)
     if (node === undefined) return answer(response, 404, 'no node has this key')
-    const topic = `sub/${node.user}/${node.device.id}/${node.id}/${param(request, 'field')}`
+    const field = param(request, 'field')
+    const topic = `sub/${node.user}/${node.device.id}/${node.id}/${field}`
     const payload = Buffer.from(param(request, 'message'))
-    if (/[+#\0]/.test(topic)) return answer(response, 400, 'the field must not hold + or #')
+    if (/[+#/\0]/.test(field)) return answer(response, 400, 'the field must not hold +, # or /')
     // Fixed header 2 bytes, topic length 2, packet identifier 2.
     if (Buffer.byteLength(topic) + payload.length + 6 > maxLibraryPacket) {
       return answer(

@@ -27,6 +27,8 @@ export interface LiveLimits {
   readonly rings: number
   /** Events waiting for one subscriber; the oldest are dropped and counted beyond it. */
   readonly queue: number
+  /** Their bytes as payloads; one event may be larger than that. */
+  readonly queueBytes: number
   /** Subscribers of one organisation at a time. */
   readonly subscribers: number
 }
@@ -36,6 +38,7 @@ const defaults: LiveLimits = {
   ringBytes: 1_048_576,
   rings: 256,
   queue: 1000,
+  queueBytes: 1_048_576,
   subscribers: 100,
 }
 
@@ -43,7 +46,8 @@ const defaults: LiveLimits = {
 export class LiveSubscription {
   /** Events that did not fit the queue since `takeDropped` was last called. */
   #dropped = 0
-  #queue: PlacedEvent[] = []
+  readonly #queue: Kept[] = []
+  #bytes = 0
   #readable: (() => void) | null = null
   readonly #close: () => void
   /** False if events after the given cursor are not kept any more. */
@@ -57,7 +61,9 @@ export class LiveSubscription {
   }
 
   take(): PlacedEvent | undefined {
-    return this.#queue.shift()
+    const kept = this.#queue.shift()
+    this.#bytes -= kept?.bytes ?? 0
+    return kept?.placed
   }
 
   takeDropped(): number {
@@ -71,16 +77,20 @@ export class LiveSubscription {
     this.#readable = readable
   }
 
-  /** For the bus. True if an older event was dropped for it. */
-  offer(placed: PlacedEvent, limit: number): boolean {
-    const full = this.#queue.length >= limit
-    if (full) {
-      this.#queue.shift()
+  /** For the bus. Returns how many older events were dropped for it. */
+  offer(kept: Kept, limits: LiveLimits): number {
+    const before = this.#dropped
+    while (
+      this.#queue.length >= limits.queue ||
+      (this.#bytes > 0 && this.#bytes + kept.bytes > limits.queueBytes)
+    ) {
+      this.take()
       this.#dropped++
     }
-    this.#queue.push(placed)
+    this.#queue.push(kept)
+    this.#bytes += kept.bytes
     if (this.#queue.length === 1) this.#readable?.()
-    return full
+    return this.#dropped - before
   }
 
   close(): void {
@@ -88,12 +98,18 @@ export class LiveSubscription {
   }
 }
 
+/** An event with what it costs to keep. */
+interface Kept {
+  readonly placed: PlacedEvent
+  readonly bytes: number
+}
+
 interface Ring {
   /** Changes whenever events may have been forgotten altogether, so that an old cursor is known to be old. */
   readonly epoch: string
   next: number
   bytes: number
-  readonly events: { placed: PlacedEvent; bytes: number }[]
+  readonly events: Kept[]
 }
 
 /** Events within this process, by organisation, with a bounded memory of the latest. */
@@ -120,15 +136,15 @@ export class LiveBus {
   publish(event: LiveEvent, bytes: number): void {
     const { org } = event.device
     const ring = this.#ring(org)
-    const placed = { cursor: `${ring.epoch}-${ring.next++}`, event }
-    ring.events.push({ placed, bytes })
+    const kept = { placed: { cursor: `${ring.epoch}-${ring.next++}`, event }, bytes }
+    ring.events.push(kept)
     ring.bytes += bytes
     while (ring.events.length > this.#limits.ringEvents || ring.bytes > this.#limits.ringBytes) {
       ring.bytes -= ring.events.shift()?.bytes ?? 0
     }
     for (const subscription of this.#subscribers.get(org) ?? []) {
       if (subscription.device !== undefined && subscription.device !== event.device.id) continue
-      if (subscription.offer(placed, this.#limits.queue)) this.#dropped.value++
+      this.#dropped.value += subscription.offer(kept, this.#limits)
     }
   }
 
@@ -149,9 +165,9 @@ export class LiveBus {
     })
     set.add(subscription)
     const first = ring.next - ring.events.length
-    for (const { placed } of ring.events.slice(Math.max((from ?? first) - first, 0))) {
-      if (device === undefined || placed.event.device.id === device)
-        subscription.offer(placed, this.#limits.queue)
+    for (const kept of ring.events.slice(Math.max((from ?? first) - first, 0))) {
+      const wanted = device === undefined || kept.placed.event.device.id === device
+      if (wanted) this.#dropped.value += subscription.offer(kept, this.#limits)
     }
     return subscription
   }

@@ -114,6 +114,16 @@ describe('live events', () => {
     expect(metrics.total('cinque_live_dropped_total')).to.equal(2)
   })
 
+  it('that wait for a subscriber are bounded in bytes too, but one is always kept', () => {
+    const { bus, publish } = open({ queueBytes: 100 })
+    const subscription = bus.subscribe('acme')
+    for (let at = 1; at <= 4; at++) publish('acme', 'a', at, 40)
+    expect(takeAll(subscription)).to.deep.equal([3, 4])
+    publish('acme', 'a', 5, 1000)
+    expect(takeAll(subscription)).to.deep.equal([5])
+    expect(subscription?.takeDropped()).to.equal(2)
+  })
+
   it('wake a subscriber once for what it has not taken yet', () => {
     const { bus, publish } = open()
     const subscription = bus.subscribe('acme')
