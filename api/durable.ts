@@ -2,6 +2,7 @@ import type { ApiDeps } from './deps.ts'
 import { Problem } from './problems.ts'
 
 const retryAfter = 1
+const maxStagedBytes = 67_108_864
 
 /** Refuses before anything is staged: while the store fails, or when too much waits for it (G7). */
 export function gateLoad(deps: ApiDeps): void {
@@ -9,7 +10,7 @@ export function gateLoad(deps: ApiDeps): void {
   if (commit.failing) {
     throw new Problem('store_unavailable', 'the store cannot be written now; try again', { retryAfter })
   }
-  if (commit.staged > (deps.maxStaged ?? 65_536)) {
+  if (commit.staged > (deps.maxStaged ?? 65_536) || commit.stagedBytes > maxStagedBytes) {
     throw new Problem('overloaded', `${commit.staged} rows wait for the disk; try again`, { retryAfter })
   }
 }
