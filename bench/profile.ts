@@ -35,6 +35,7 @@ const { values, positionals } = parseArgs({
   },
 })
 const LINE = 140
+const PERF = 'perf'
 const top = Number(values.top)
 const root = `${pathToFileURL(path.join(import.meta.dirname, '..')).href}/`
 
@@ -77,7 +78,7 @@ async function profilePerf(scenario: Scenario, options: MeasureOptions, director
   const nodeArgs = ['--perf-basic-prof', '--interpreted-frames-native-stack']
   const onRunning = (pid: number) => {
     const args = ['record', '-q', '-F', '1999', '-g', '-o', data, '-p', String(pid)]
-    const perf = spawn('perf', args, { stdio: ['ignore', 'ignore', 'inherit'] })
+    const perf = spawn(PERF, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     const ended = once(perf, 'close')
     return async () => {
       perf.kill('SIGINT')
@@ -87,7 +88,7 @@ async function profilePerf(scenario: Scenario, options: MeasureOptions, director
   printFigures(scenario, await measure(scenario, cinque, { ...options, nodeArgs, onRunning }))
   for (const sort of ['dso', 'symbol']) {
     const args = ['--stdio', '-q', '--no-children', '-g', 'none', '-F', `overhead,${sort}`, '-i', data]
-    const { stdout } = await run('perf', ['report', ...args])
+    const { stdout } = await run(PERF, ['report', ...args])
     const lines = stdout.split('\n').filter((line) => line.trim() !== '')
     console.log(`\nown time by ${sort}`)
     for (const line of lines.slice(0, top)) console.log(line.trimEnd().slice(0, LINE))

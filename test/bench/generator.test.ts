@@ -1,12 +1,11 @@
-import { spawnSync } from 'node:child_process'
 import { expect } from 'chai'
 import { z } from 'zod'
 import { buildGenerator, generate, type Figures, type Generator } from '../../bench/generator.ts'
-import { unpinned } from '../../bench/process.ts'
+import { run, unpinned } from '../../bench/process.ts'
 import { startFaultyBroker, type Forward } from './faulty-broker.ts'
 
 const whole: Forward = (publish) => [publish]
-const buildable = process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0
+const buildable = process.platform === 'linux' && (await run('cc', ['--version'])).code === 0
 
 if (!buildable)
   describe('bench: the load generator, where it can not be built', () => {
