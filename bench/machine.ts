@@ -34,3 +34,12 @@ export async function choosePins(): Promise<{ broker: Pin; generator: Pin; note:
     return { broker: unpinned, generator: unpinned, note: 'no taskset (util-linux): nothing is pinned' }
   return { broker: pinnedTo(1), generator: pinnedTo(0), note: null }
 }
+
+/** Load of others before a run, in processes that want to run. */
+const QUIET_LOAD = 0.5
+
+/** A warning when others use the cores: figures of such a run say little, medians of ratios a bit more. */
+export function busyNote(): string | null {
+  const [load = 0] = os.loadavg()
+  return load < QUIET_LOAD ? null : `not quiet: load average ${load.toFixed(1)} before the run`
+}

@@ -29,6 +29,11 @@ export interface Result {
   readonly problems: readonly string[]
 }
 
+/** Whether the generator used its core up while the broker had time left: the broker could do more than this. */
+export function generatorBound(figures: Figures): boolean {
+  return (figures['genCpu'] ?? 0) > 0.95 && (figures['brokerCpu'] ?? 1) < 0.95
+}
+
 /** Whether the peer can be measured in this scenario; else why not. */
 export function obstacle(scenario: Scenario, peer: Peer, options: MeasureOptions): string | null {
   const lacking = scenario.needs.find((need) => !peer.offers.has(need))

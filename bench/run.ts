@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { describeBar } from './bars.ts'
 import { withCertificate } from './certificate.ts'
 import { buildGenerator } from './generator.ts'
-import { choosePins, describeMachine } from './machine.ts'
+import { busyNote, choosePins, describeMachine } from './machine.ts'
 import { messageOf } from './process.ts'
-import { measure, obstacle, type MeasureOptions, type Result } from './measure.ts'
+import { generatorBound, measure, obstacle, type MeasureOptions, type Result } from './measure.ts'
 import { parseOptions, usage, type Options } from './options.ts'
 import { selectPeers } from './peers/index.ts'
 import type { Peer } from './peers/peer.ts'
@@ -47,6 +47,7 @@ async function runScenario(
       try {
         result = await measure(scenario, peer, options)
         if (result.problems.length > 0) note(`${where}: ${result.problems.join(', ')}`)
+        if (generatorBound(result.figures)) note(`${where}: the generator was the limit`)
       } catch (error) {
         note(`${where}: ${messageOf(error)}`)
       }
@@ -69,7 +70,7 @@ async function runAll(options: Options): Promise<void> {
   )
   console.log(found.map((f) => `${f.peer.name} ${f.version}`).join(', '))
   console.log(`${options.rounds} rounds of ${options.seconds} s, medians; ratios are of each round's pair`)
-  if (pins.note !== null) console.log(pins.note)
+  for (const note of [pins.note, busyNote()]) if (note !== null) console.log(note)
 
   const notes: string[] = []
   const rows: Row[] = []
