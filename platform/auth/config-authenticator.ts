@@ -5,7 +5,7 @@ import type { Authenticator, Credentials, Denial, Principal, ScramVerifier } fro
 import { scramVerifier } from './scram.ts'
 
 /** A user of the broker itself. A user with neither password can't connect. */
-export interface ConfiguredUser {
+interface ConfiguredUser {
   readonly username: string
   readonly password?: string | undefined
   /** Lower-case hex of the password's SHA-256. */

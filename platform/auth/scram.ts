@@ -5,7 +5,7 @@ import type { ScramVerifier } from './principal.ts'
 const derive = promisify(pbkdf2)
 
 /** RFC 7677, section 4: at least 4096. */
-export const scramIterations = 4096
+const scramIterations = 4096
 
 /**
  * What a server keeps of a password for SCRAM-SHA-256 (RFC 5802, section 3; RFC 7677): the password can't be had

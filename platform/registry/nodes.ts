@@ -16,7 +16,7 @@ export interface Node {
 }
 
 /** Nodes a device may have: all of them are listed at once. */
-export const maxNodes = 256
+const maxNodes = 256
 
 /** Everything is durable when a promise resolves. */
 export class Nodes {

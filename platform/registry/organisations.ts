@@ -33,7 +33,6 @@ const defaultRules = new AclRules(defaultDeviceAcl)
  */
 export class Organisations {
   readonly #cache = new Map<string, Organisation>()
-  readonly #byUser = new Map<string, string>()
   #generation = 0
   readonly #changed: ((id: string) => void)[] = []
   readonly #store: Store
@@ -103,11 +102,6 @@ export class Organisations {
     // What was read while something changed may be old: it is used once and not kept.
     if (generation === this.#generation) this.#keep(record)
     return record
-  }
-
-  async findByUser(user: string): Promise<Organisation | undefined> {
-    const id = this.#byUser.get(user) ?? (await this.#store.get(organisationByUser, { user }))?.org
-    return id === undefined ? undefined : this.find(id)
   }
 
   /** In the store's own order; the cursor is null at the end. */
@@ -200,12 +194,8 @@ export class Organisations {
   }
 
   #keep(record: Organisation): void {
-    if (this.#cache.size >= maxCached) {
-      this.#cache.clear()
-      this.#byUser.clear()
-    }
+    if (this.#cache.size >= maxCached) this.#cache.clear()
     this.#cache.set(record.id, record)
-    this.#byUser.set(record.user, record.id)
   }
 }
 

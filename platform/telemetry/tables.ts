@@ -1,7 +1,7 @@
 import { table } from '../store/table.ts'
 
 /** Days that a measured value is kept after it was written. */
-export const telemetryDays = 90
+const telemetryDays = 90
 
 /** Exactly one of the columns is there: which one says the type. */
 const value = { number: 'double', text: 'text', flag: 'boolean', json: 'text' } as const

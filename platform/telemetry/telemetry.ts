@@ -12,7 +12,7 @@ import { getValue, type Point } from './point.ts'
 import { latest, telemetry, telemetryDay } from './tables.ts'
 import { DeviceWriter } from './writer.ts'
 
-export const telemetryTopic = 'v1/devices/me/telemetry'
+const telemetryTopic = 'v1/devices/me/telemetry'
 
 /** Writers kept while nobody holds them; one more costs a read of the device's keys. */
 const maxWriters = 20_000
