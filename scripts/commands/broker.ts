@@ -62,5 +62,5 @@ function printConfig(loaded: ReturnType<typeof loadConfig<typeof brokerConfig>>,
   const values = effective(loaded, brokerConfig)
   if (json)
     return printJson(Object.fromEntries(values.map(({ path, value, origin }) => [path, { value, origin }])))
-  for (const { path, value, origin } of values) printLine(`${path}: ${JSON.stringify(value)}  # ${origin}`)
+  for (const { path, value, origin } of values) printLine(`${path} = ${JSON.stringify(value)}  # ${origin}`)
 }

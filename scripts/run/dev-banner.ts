@@ -1,4 +1,4 @@
-import { dirname, relative, sep } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Secrets } from './dev-files.ts'
 
@@ -52,6 +52,7 @@ export function devBanner(
 function ownName(): string {
   const scripts = dirname(dirname(fileURLToPath(import.meta.url)))
   if (scripts.includes(`${sep}node_modules${sep}`)) return 'npx cinque'
-  const path = relative(process.cwd(), `${scripts}${sep}cinque`)
-  return path.startsWith('..') ? path : `.${sep}${path}`
+  const path = join(scripts, 'cinque')
+  const below = relative(process.cwd(), path)
+  return below.startsWith('..') ? path : `.${sep}${below}`
 }

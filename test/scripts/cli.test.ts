@@ -1,0 +1,85 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { run, temporaryFolder } from './child.ts'
+
+describe('cinque, used wrongly', () => {
+  let folder: ReturnType<typeof temporaryFolder>
+  before(() => {
+    folder = temporaryFolder()
+  })
+  after(() => folder.remove())
+
+  const wrong: [args: string[], says: RegExp][] = [
+    [['brokr'], /^cinque: unknown command 'brokr'; did you mean broker\?/],
+    [['devices', 'lst'], /^cinque: unknown command 'lst'; did you mean list\?/],
+    [['devices', 'add'], /^cinque: missing required argument 'name'/],
+    [['dev', '--mqtt-prt', '1'], /^cinque: unknown option '--mqtt-prt'; did you mean --mqtt-port\?/],
+    [['dev', '--mqtt-port', '70000'], /Expected a whole number from 0 to 65535/],
+    [['dev', '--memory', '--data', 'x'], /^cinque: --data and --memory exclude each other/],
+    [['sim', '--rate', '0'], /Expected a number above 0/],
+    [
+      ['broker', '--set', 'mqtt.maximum_qos=3'],
+      /^cinque: mqtt\.maximum_qos: 3 will not do: expected a whole number from 0 to 2 \(from --set\)$/m,
+    ],
+    [
+      ['broker', '--listen', 'localhost:1883'],
+      /^cinque: listener localhost:1883: unknown scheme; use tcp:\/\//,
+    ],
+    [
+      ['broker', '--set', 'auth.users=[{username: a}, {username: a}]'],
+      /^cinque: auth\.users: "a" is there twice$/m,
+    ],
+    [['broker', '--config', 'none.yaml'], /^cinque: cannot read the configuration none\.yaml/],
+    [['tail', '--url', 'http://127.0.0.1:8080'], /^cinque: --url needs --token as well/],
+    [['tail', '--url', 'here', '--token', 't'], /^cinque: --url here: expected one like http/],
+  ]
+  for (const [args, says] of wrong) {
+    it(`says what is wrong with \`cinque ${args.join(' ')}\` and exits with 2`, async () => {
+      const { code, stdout, stderr } = await run(args, folder.path)
+      expect(code).to.equal(2)
+      expect(stderr).to.match(says)
+      expect(stdout).to.equal('')
+      expect(stderr).to.not.match(/^\s+at /m)
+    })
+  }
+
+  it('says how to start the platform when none runs here', async () => {
+    const { code, stderr } = await run(['devices', 'list'], folder.path)
+    expect(code).to.equal(1)
+    expect(stderr).to.match(
+      /^cinque: no running `cinque dev` in .*cinque-data\n {2}Start one with `cinque dev`/,
+    )
+  })
+
+  it('asks whether the platform still runs when nothing listens at its address', async () => {
+    const data = join(folder.path, 'stale')
+    mkdirSync(data)
+    const running = { pid: 1, url: 'http://127.0.0.1:2', mqtt: 'mqtt://127.0.0.1:2', token: 't' }
+    writeFileSync(join(data, 'running.json'), JSON.stringify(running))
+    for (const command of [['devices', 'list'], ['tail'], ['sim', '--seconds', '1']]) {
+      const { code, stderr } = await run([...command, '--data', data])
+      expect(code).to.equal(1)
+      expect(stderr).to.match(
+        /^cinque: cannot reach http:\/\/127\.0\.0\.1:2: nothing listens there\n {2}Is `cinque dev` running\?/,
+      )
+    }
+  })
+
+  it('gives the failure as one JSON document with --json', async () => {
+    const { code, stderr } = await run(['devices', 'list', '--json'], folder.path)
+    expect(code).to.equal(1)
+    expect(JSON.parse(stderr)).to.have.nested.property('error.message').that.includes('no running')
+  })
+
+  it('prints help and version on stdout and exits with 0', async () => {
+    const help = await run(['--help'])
+    expect(help).to.include({ code: 0, stderr: '' })
+    for (const command of ['dev', 'broker', 'sim', 'tail', 'devices', 'token']) {
+      expect(help.stdout).to.match(new RegExp(`^ {2}${command}\\b`, 'm'))
+    }
+    const version = await run(['--version'])
+    expect(version.code).to.equal(0)
+    expect(version.stdout).to.match(/^\d+\.\d+\.\d+\n$/)
+  })
+})
