@@ -197,11 +197,11 @@ export class Admission {
     message: string,
     info: ConnectionInfo,
   ): void {
-    this.#refusals.refuse(reason, message, { listener: info.listener, remote_address: info.remoteAddress })
+    this.#refusals.refuse(reason, message, { listener: info.listener, address: info.remoteAddress })
   }
 
   #refuseClient(message: string, org: string, clientId: string, address: string): void {
-    this.#refusals.refuse('banned', message, { org, client_id: clientId, remote_address: address })
+    this.#refusals.refuse('banned', message, { org, client: clientId, address })
   }
 }
 

@@ -60,7 +60,7 @@ export class Refusals {
       return
     }
     window.lines++
-    const line: Record<string, unknown> = { event: 'connection_refused', reason, ...fields }
+    const line: Record<string, unknown> = { event: 'connection.refused', reason, ...fields }
     if (window.suppressed > 0) {
       line['suppressed'] = window.suppressed
       window.suppressed = 0

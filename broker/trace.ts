@@ -33,6 +33,6 @@ export class Trace {
 
   /** `in`: from the client. Callers that must build `summary` ask `isWatched` first. */
   event(clientId: string, direction: 'in' | 'out', summary: string): void {
-    if (this.isWatched(clientId)) this.#log.info({ event: 'trace', client_id: clientId, direction }, summary)
+    if (this.isWatched(clientId)) this.#log.info({ event: 'trace', client: clientId, direction }, summary)
   }
 }

@@ -31,7 +31,7 @@ export function attachWebSocket(
   const upgrader = new Upgrader({
     path,
     maxPacketSize: options.maxPacketSize,
-    refused: (reason, why, address) => refusals.refuse(reason, why, { path, remote_address: address }),
+    refused: (reason, why, address) => refusals.refuse(reason, why, { path, address }),
   })
   const onUpgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (!upgrader.serves(request) && server.listenerCount('upgrade') > 1) return

@@ -22,7 +22,7 @@ const AWAITED = {
  * Handshakes that one listener has under way at a time. Each holds up to 100 KB (TLS), and a core finishes 2,500 TLS
  * handshakes a second, so that more of them would only time out.
  */
-export const MAX_HANDSHAKES = 8192
+const MAX_HANDSHAKES = 8192
 
 /** A connection between accept and its first MQTT byte. */
 export interface Handshake {
@@ -43,13 +43,15 @@ export class Handshakes {
    */
   readonly #pending = new Map<string, { socket: Socket; handshake: Handshake }>()
   readonly #timeout: number
+  readonly #max: number
   readonly #refusals: Refusals
   /** The listener's URL, for logs; with the real port as soon as that is known. */
   listener: string
 
   /** `timeout` in seconds, from accept to the end of the last stage. */
-  constructor(timeout: number, refusals: Refusals, listener: string) {
+  constructor(timeout: number, refusals: Refusals, listener: string, max: number = MAX_HANDSHAKES) {
     this.#timeout = timeout * 1000
+    this.#max = max
     this.#refusals = refusals
     this.listener = listener
   }
@@ -62,9 +64,9 @@ export class Handshakes {
       socket.destroy()
       return null
     }
-    if (this.#pending.size >= MAX_HANDSHAKES) {
+    if (this.#pending.size >= this.#max) {
       socket.destroy()
-      this.refuse('handshakes', `more than ${MAX_HANDSHAKES} handshakes at a time`, address)
+      this.refuse('handshakes', `more than ${this.#max} handshakes at a time`, address)
       return null
     }
     const finish = (): void => {
@@ -95,7 +97,7 @@ export class Handshakes {
   }
 
   refuse(reason: RefusalReason, message: string, address: string): void {
-    this.#refusals.refuse(reason, message, { listener: this.listener, remote_address: address })
+    this.#refusals.refuse(reason, message, { listener: this.listener, address })
   }
 
   /** Closes all that are under way. */

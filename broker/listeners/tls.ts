@@ -81,7 +81,12 @@ export class TlsStage {
 
   /** Reads certificate, key and CAs again; throws, and keeps the old ones, if they are bad. Open connections go on. */
   reload(): void {
-    this.#server.setSecureContext(this.#load())
+    const options = this.#load()
+    this.#server.setSecureContext(options)
+    this.#log.info(
+      { event: 'certificate.reloaded', listener: this.#handshakes.listener },
+      'new connections see the new certificate',
+    )
   }
 
   close(): void {
@@ -145,7 +150,7 @@ export class TlsStage {
     if (certificate.validToDate.getTime() < Date.now())
       this.#log.warn(
         {
-          event: 'certificate_expired',
+          event: 'certificate.expired',
           listener: this.#handshakes.listener,
           valid_to: certificate.validToDate,
         },
@@ -175,13 +180,11 @@ export class TlsStage {
   }
 
   #reloadOrWarn(): void {
-    const fields = { listener: this.#handshakes.listener }
     try {
       this.reload()
-      this.#log.info({ event: 'certificate_reloaded', ...fields }, 'the certificate files have changed')
     } catch (error) {
       this.#log.warn(
-        { event: 'certificate_kept', ...fields, error: reasonOf(error) },
+        { event: 'certificate.kept', listener: this.#handshakes.listener, detail: reasonOf(error) },
         'the certificate files have changed but are bad; the old ones stay in use',
       )
     }

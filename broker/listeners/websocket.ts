@@ -75,11 +75,16 @@ export class Upgrader {
     let upgraded = false
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       upgraded = true
-      done(new WebSocketStream(webSocket, (why) => refused('websocket_frame', why, address)))
+      done(new WebSocketStream(webSocket, frameRefusal(refused, address)))
     })
     // ws has answered what is wrong
     if (!upgraded) refused('websocket_upgrade', 'not a WebSocket handshake of version 13', address)
   }
+}
+
+/** Apart from `upgrade`, or the closure would keep all of the handshake in memory with the stream. */
+function frameRefusal(refused: UpgraderOptions['refused'], address: string): (why: string) => void {
+  return (why) => refused('websocket_frame', why, address)
 }
 
 /**

@@ -51,7 +51,7 @@ describe('admission', () => {
     }
     expect(story.admission.connecting(here)).to.equal(0x88)
     expect(story.refused('max_connections')).to.equal(1)
-    expect(story.lines[0]).to.include({ event: 'connection_refused', reason: 'max_connections', level: 40 })
+    expect(story.lines[0]).to.include({ event: 'connection.refused', reason: 'max_connections', level: 40 })
     story.admission.closed()
     expect(story.admission.connecting(here)).to.equal(null)
   })
@@ -106,7 +106,7 @@ describe('admission', () => {
       story.time += 299_000
       expect(connect(story)).to.equal(0x8a)
       expect(story.refused('banned')).to.equal(2)
-      expect(story.lines[0]).to.include({ client_id: 'd1', org: 'acme', remote_address: '192.0.2.1' })
+      expect(story.lines[0]).to.include({ client: 'd1', org: 'acme', address: '192.0.2.1' })
       story.time += 1000
       expect(connect(story)).to.equal(null)
     })

@@ -16,7 +16,7 @@ describe('client trace', () => {
     expect(lines).to.have.length(1)
     expect(lines[0]).to.include({
       event: 'trace',
-      client_id: 'd1',
+      client: 'd1',
       direction: 'in',
       msg: 'PUBLISH q1 a/b 12 bytes',
     })

@@ -171,9 +171,9 @@ describe('PROXY protocol', () => {
       await closed(client)
       expect(harness.refused('proxy_header')).to.equal(1)
       expect(harness.lines[0]).to.include({
-        event: 'connection_refused',
+        event: 'connection.refused',
         reason: 'proxy_header',
-        remote_address: '127.0.0.1',
+        address: '127.0.0.1',
         listener: `tcp://127.0.0.1:${harness.port}`,
       })
       expect(harness.accepted).to.deep.equal([])

@@ -68,7 +68,7 @@ describe('TLS listener', () => {
     await harness.open('tls://127.0.0.1:0', { tls: { ...config, min_version: 'TLSv1.3' } })
     await closed(dial({ maxVersion: 'TLSv1.2' }))
     await until('it is counted', () => harness.refused('tls_handshake') === 1)
-    expect(harness.lines[0]).to.include({ event: 'connection_refused', remote_address: '127.0.0.1' })
+    expect(harness.lines[0]).to.include({ event: 'connection.refused', address: '127.0.0.1' })
   })
 
   it('closes a client that speaks plain MQTT, and says so', async () => {
@@ -238,7 +238,7 @@ describe('TLS listener', () => {
       files.write('changing.key', renewed.key)
       files.write('changing.pem', renewed.cert)
       await until('it is logged', () =>
-        harness.lines.some((line) => line['event'] === 'certificate_reloaded'),
+        harness.lines.some((line) => line['event'] === 'certificate.reloaded'),
       )
       expect(await shown()).to.equal('new')
     })
@@ -248,7 +248,7 @@ describe('TLS listener', () => {
       files.write('changing.pem', (await authority.server('new')).cert)
       expect(() => listener.reload?.()).to.throw(/changing\.key does not belong to the certificate/)
       expect(await shown()).to.equal('old')
-      await until('it is logged', () => harness.lines.some((line) => line['event'] === 'certificate_kept'))
+      await until('it is logged', () => harness.lines.some((line) => line['event'] === 'certificate.kept'))
       expect(await shown()).to.equal('old')
     })
 
@@ -318,7 +318,7 @@ describe('TLS listener', () => {
           key: files.write('expired.key', expired.key),
         },
       })
-      expect(harness.lines[0]).to.include({ event: 'certificate_expired', level: 40 })
+      expect(harness.lines[0]).to.include({ event: 'certificate.expired', level: 40 })
     })
   })
 
@@ -348,7 +348,7 @@ describe('TLS listener', () => {
       client.resume()
       await closed(client)
       await until('it is counted', () => harness.refused('tls_certificate') === 1)
-      expect(harness.lines[0]).to.include({ remote_address: '192.0.2.1' })
+      expect(harness.lines[0]).to.include({ address: '192.0.2.1' })
     })
   })
 })
