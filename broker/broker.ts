@@ -366,9 +366,11 @@ export class Broker {
     this.cancelTimers(session)
     const { space } = session
     if (space.sessions.get(session.clientId) === session) space.sessions.delete(session.clientId)
-    const shared =
-      session.subscriptions !== null && [...session.subscriptions.values()].some((s) => s.group !== null)
-    if (session.subscriptions !== null) for (const s of session.subscriptions.values()) space.router.remove(s)
+    let shared = false
+    for (const s of session.subscriptions()) {
+      shared ||= s.group !== null
+      space.router.remove(s)
+    }
     if (shared) this.#redispatch(session)
     else if (session.sid.length > 0) this.sessionStore.remove(session)
     if (reason !== 'expired') return

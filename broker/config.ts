@@ -90,7 +90,7 @@ export const mqttConfig = z.strictObject({
     .int()
     .min(1)
     .max(65_535)
-    .default(1024)
+    .default(8192)
     .describe(
       'QoS 1 and 2 messages sent to a client and not acknowledged yet; an MQTT 5 client may ask for less by Receive Maximum',
     ),

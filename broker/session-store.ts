@@ -111,7 +111,7 @@ export class SessionStore {
         },
         row.identifier ?? 0,
       )
-      ;(session.subscriptions ??= new Map()).set(s.filter, s)
+      session.addSubscription(s)
       session.space.router.add(s)
     }
     for await (const row of this.#scan(retained)) {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Connection } from './connection.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { PacketIds } from './packet-ids.ts'
-import type { Subscription } from './router/subscription.ts'
+import { Subscription } from './router/subscription.ts'
 import type { Space } from './space.ts'
 import type { Timed } from './wheel.ts'
 import type { Will } from './wills.ts'
@@ -36,7 +36,6 @@ export class Session {
   connection: Connection | null = null
   /** The newest CONNECT, while it is being answered: an older one that comes to its end later has lost. */
   claimant: Connection | null = null
-  subscriptions: Map<string, Subscription> | null = null
   /** Identifiers of QoS 2 messages received and not released, of a session in memory. */
   inbound: PacketIds | null = null
   will: Will | null = null
@@ -47,6 +46,8 @@ export class Session {
   /** Where the wheel will end it; 0: nowhere. */
   expiryTick = 0
   ended = false
+  /** Most devices have one subscription: a map for it alone would be a tenth of what a connection costs. */
+  #subscriptions: Subscription | Map<string, Subscription> | null = null
 
   constructor(init: {
     space: Space
@@ -68,6 +69,40 @@ export class Session {
     this.expiry = init.expiry
     this.username = init.username
     this.deviceId = init.deviceId
+  }
+
+  get subscriptionCount(): number {
+    const held = this.#subscriptions
+    return held === null ? 0 : held instanceof Subscription ? 1 : held.size
+  }
+
+  subscription(filter: string): Subscription | undefined {
+    const held = this.#subscriptions
+    if (held instanceof Subscription) return held.filter === filter ? held : undefined
+    return held?.get(filter)
+  }
+
+  *subscriptions(): Iterable<Subscription> {
+    const held = this.#subscriptions
+    if (held instanceof Subscription) yield held
+    else if (held !== null) yield* held.values()
+  }
+
+  addSubscription(added: Subscription): void {
+    const held = this.#subscriptions
+    if (held === null) this.#subscriptions = added
+    else if (held instanceof Subscription) {
+      this.#subscriptions = new Map([
+        [held.filter, held],
+        [added.filter, added],
+      ])
+    } else held.set(added.filter, added)
+  }
+
+  removeSubscription(removed: Subscription): void {
+    const held = this.#subscriptions
+    if (held === removed) this.#subscriptions = null
+    else if (held instanceof Map) held.delete(removed.filter)
   }
 
   /** The wheel: the session expiry interval has passed without a connection [MQTT-3.1.2-23]. */

@@ -30,7 +30,7 @@ export function handleSubscribe(connection: Connection, d: Buffer, from: number,
     const refusal = gates(connection, session, request)
     if (refusal !== 0) return refusal
     const qos = Math.min(request.qos, broker.config.mqtt.maximum_qos) as Qos
-    const existed = session.subscriptions?.has(request.filter) ?? false
+    const existed = session.subscription(request.filter) !== undefined
     const subscription = subscribe(session, request, qos, identifier)
     if (session.durable) broker.sessionStore.saveSubscription(subscription, (request.options & ~3) | qos)
     // [MQTT-3.3.1-9..11]; nothing is replayed to a shared subscription [MQTT-4.8.2]
@@ -87,8 +87,7 @@ function gates(connection: Connection, session: Session, request: SubscriptionRe
     return failure(version, ReasonCode.NotAuthorized)
   }
   const full =
-    (session.subscriptions?.size ?? 0) >= mqtt.max_subscriptions &&
-    session.subscriptions?.has(filter) !== true
+    session.subscriptionCount >= mqtt.max_subscriptions && session.subscription(filter) === undefined
   return full ? failure(version, ReasonCode.QuotaExceeded) : 0
 }
 
@@ -105,7 +104,7 @@ function subscribe(
   identifier: number,
 ): Subscription {
   const options = { qos, noLocal: request.noLocal, retainAsPublished: request.retainAsPublished }
-  const old = session.subscriptions?.get(request.filter)
+  const old = session.subscription(request.filter)
   if (old !== undefined) {
     old.qos = qos
     old.noLocal = options.noLocal
@@ -116,7 +115,7 @@ function subscribe(
   }
   const { match, group } = parseFilter(request.filter, session.deviceId)
   const subscription = new Subscription(session, request.filter, match, group, options, identifier)
-  ;(session.subscriptions ??= new Map()).set(request.filter, subscription)
+  session.addSubscription(subscription)
   session.space.router.add(subscription)
   return subscription
 }
@@ -129,7 +128,7 @@ function sendRetained(connection: Connection, session: Session, subscription: Su
     while (
       next < messages.length &&
       session.connection === connection &&
-      session.subscriptions?.get(subscription.filter) === subscription
+      session.subscription(subscription.filter) === subscription
     ) {
       if (connection.backlog > connection.limits.high / 4) {
         connection.broker.whenDrained(connection, portion)

@@ -13,7 +13,7 @@ export function handleUnsubscribe(connection: Connection, d: Buffer, from: numbe
   const packet = decodeUnsubscribe(d, from, to, version)
   const session = connection.session as Session
   const reasons = packet.filters.map((filter) => {
-    const s = session.subscriptions?.get(filter)
+    const s = session.subscription(filter)
     if (s === undefined) {
       if (isValidFilter(filter)) return ReasonCode.NoSubscriptionExisted
       if (version === 4)
@@ -24,7 +24,7 @@ export function handleUnsubscribe(connection: Connection, d: Buffer, from: numbe
         )
       return ReasonCode.TopicFilterInvalid
     }
-    session.subscriptions?.delete(filter)
+    session.removeSubscription(s)
     session.space.router.remove(s)
     if (session.durable) broker.sessionStore.removeSubscription(s)
     return ReasonCode.Success

@@ -10,6 +10,9 @@ export interface QueueLimits {
   readonly policy: 'drop_oldest' | 'drop_newest'
 }
 
+/** The queue of every client that keeps up; never written to. */
+const NOTHING: Outgoing[] = []
+
 /**
  * The outbox of a session that ends with its connection. Nothing is ever sent again, so that a message in flight
  * is nothing but an identifier in use; only messages of shared subscriptions are kept, for another member.
@@ -21,7 +24,7 @@ export class MemoryOutbox implements Outbox {
   #connection: Connection | null = null
   #ids: PacketIds | null = null
   #lastId = 0
-  #queue: Outgoing[] = []
+  #queue = NOTHING
   #head = 0
   #bytes = 0
   #shared: Map<number, SharedItem> | null = null
@@ -92,6 +95,7 @@ export class MemoryOutbox implements Outbox {
         connection.broker.stats.dropped.queueFull.value++
       }
     }
+    if (this.#queue === NOTHING) this.#queue = []
     this.#queue.push(out)
     this.#bytes += out.message.size
   }
@@ -161,7 +165,7 @@ export class MemoryOutbox implements Outbox {
       this.#queue = this.#queue.slice(this.#head)
       this.#head = 0
     } else if (this.#head === this.#queue.length) {
-      this.#queue = []
+      this.#queue = NOTHING
       this.#head = 0
     }
     return out
