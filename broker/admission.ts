@@ -13,7 +13,7 @@ const CONNECTION_RATE_EXCEEDED = 0x9f
 /** Clients whose connects are counted, and bans of either kind; some 200 bytes each. */
 const MAX_ENTRIES = 65_536
 
-export type BanKind = 'client' | 'username' | 'address'
+type BanKind = 'client' | 'username' | 'address'
 
 /** Who is refused. Client ids and user names are banned within one organisation, addresses everywhere. */
 export interface BanTarget {

@@ -12,10 +12,10 @@ export interface ListenAddress {
 }
 
 const SCHEMES = ['tcp', 'tls', 'ws', 'wss'] as const
-export type Scheme = (typeof SCHEMES)[number]
+type Scheme = (typeof SCHEMES)[number]
 
 /** The path that WebSocket clients are told to use where the URL has none. */
-export const DEFAULT_PATH = '/mqtt'
+const DEFAULT_PATH = '/mqtt'
 
 /** Throws an Error of one line that names the listener and the remedy. */
 export function parseListenUrl(url: string): ListenAddress {

@@ -8,7 +8,7 @@ import type { Handshake, Handshakes } from './handshakes.ts'
  */
 
 /** For whom the proxy speaks; null: for itself (LOCAL, UNKNOWN), the connection's own address holds. */
-export type Source = { readonly address: string; readonly port: number } | null
+type Source = { readonly address: string; readonly port: number } | null
 
 export type ParseResult =
   | { readonly state: 'more' }

@@ -12,7 +12,8 @@ import { RunningBroker } from './running-broker.ts'
 const SCHEMES = ['tcp', 'tls', 'ws', 'wss'] as const
 type Scheme = (typeof SCHEMES)[number]
 const DIALLED = { tcp: 'mqtt', tls: 'mqtts', ws: 'ws', wss: 'wss' } as const
-const hasMosquitto = spawnSync('mosquitto_pub', ['--help']).error === undefined
+const MOSQUITTO = { pub: 'mosquitto_pub', sub: 'mosquitto_sub' }
+const hasMosquitto = spawnSync(MOSQUITTO.pub, ['--help']).error === undefined
 
 describe('the broker behind each listener', () => {
   const files = new PemDirectory()
@@ -237,12 +238,12 @@ describe('the broker behind each listener', () => {
       const common = ['-h', 'localhost', '-V', 'mqttv5', '-q', '1', '-t', 'm/t']
       const identity = ['--cert', `${files.path}/device.pem`, '--key', `${files.path}/device.key`]
       const secure = [...identity, '--cafile', tls['ca'], '-p', String(portFor('tls'))]
-      const subscriber = spawn('mosquitto_sub', [...common, ...secure, '-i', 'sub', '-C', '1', '-W', '10'])
+      const subscriber = spawn(MOSQUITTO.sub, [...common, ...secure, '-i', 'sub', '-C', '1', '-W', '10'])
       let output = ''
       subscriber.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
       const ended = once(subscriber, 'close')
       await until('it has subscribed', () => subscriptions(running) === 1)
-      const publisher = spawn('mosquitto_pub', [...common, '-p', String(portFor('tcp')), '-m', 'hello'])
+      const publisher = spawn(MOSQUITTO.pub, [...common, '-p', String(portFor('tcp')), '-m', 'hello'])
       const [code] = await once(publisher, 'close')
       expect(code).to.equal(0)
       await ended
