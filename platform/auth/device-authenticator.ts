@@ -63,7 +63,7 @@ export class DeviceAuthenticator implements Authenticator {
     this.#organisation = options.certificateOrganisation
     this.#identity = options.certificateIdentity ?? 'cn'
     this.#cacheSize = options.cacheSize ?? 100_000
-    registry.onRevoked((device) => this.#forget(device.org, device.id))
+    registry.onKeyGone((device) => this.#forget(device.org, device.id))
     registry.organisations.onChanged(() => this.#forgetAll())
   }
 

@@ -24,6 +24,7 @@ export class Registry {
   readonly devices: Devices
   readonly nodes: Nodes
   readonly #store: Store
+  readonly #keyGone: ((device: DeviceRef) => void)[] = []
   readonly #revoked: ((device: DeviceRef) => void)[] = []
   readonly #deleting: ((device: DeviceRef) => Promise<void>)[] = []
 
@@ -32,8 +33,17 @@ export class Registry {
     this.organisations = new Organisations(store, clock)
     this.nodes = new Nodes(store, clock)
     this.devices = new Devices(store, clock, (device) => {
-      for (const listener of this.#revoked) listener(device)
+      for (const listener of this.#keyGone) listener(device)
+      // A turn later, who was let in by the old key just before is known to whoever keeps connections.
+      setImmediate(() => {
+        for (const listener of this.#revoked) listener(device)
+      })
     })
+  }
+
+  /** `listener` hears at once, when a key has become invalid durably: for caches of keys. */
+  onKeyGone(listener: (device: DeviceRef) => void): void {
+    this.#keyGone.push(listener)
   }
 
   /**

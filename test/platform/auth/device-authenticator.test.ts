@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect } from 'chai'
 import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
 import { AuthenticatorChain } from '#platform/auth/chain.ts'
@@ -119,6 +120,23 @@ describe('devices prove who they are', () => {
     const rotation = platform.registry.devices.rotateKey(device.org, device.id)
     await Promise.all([first, rotation])
     expect(await who({ password: key })).to.include('no device has this key')
+  })
+
+  it('has decided on everybody who came with the old key before connections are told to close', async () => {
+    for (let i = 0; i < 50; i++) {
+      const { key: own, device: one } = await platform.registry.devices.create(device.org, {
+        name: `racer-${i}`,
+      })
+      const events: string[] = []
+      platform.registry.onRevoked(({ id }) => id === one.id && events.push('close'))
+      const rotation = platform.registry.devices.rotateKey(one.org, one.id)
+      for (let turn = 0; turn < i; turn++) await Promise.resolve()
+      const outcome = await authenticator.authenticate(credentials({ password: own }))
+      if ('acl' in outcome) events.push('let in')
+      await rotation
+      await nextTurn()
+      expect(events.at(-1), `let in after the close, ${i} microtasks on`).to.equal('close')
+    }
   })
 
   it('forgets the oldest when it knows as many as it may, and still knows them by asking again', async () => {

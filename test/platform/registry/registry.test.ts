@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect } from 'chai'
 import { keyHash } from '#platform/auth/keys.ts'
 import type { DeviceRef } from '#platform/auth/principal.ts'
@@ -235,8 +236,10 @@ describe('registry: who exists and by which keys', () => {
         stillGood = registry.findKey(key)
       })
       await registry.devices.rotateKey('acme', 'a')
+      await nextTurn()
       expect(await stillGood).to.equal(undefined)
       await registry.deleteDevice('acme', 'a')
+      await nextTurn()
       expect(told.map(({ id }) => id)).to.deep.equal([device.id, device.id])
     })
 
