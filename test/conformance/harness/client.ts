@@ -136,15 +136,6 @@ export class RawClient {
     if (packets.length > 0) throw new Error(`expected nothing, got ${packets.map(describeEvent).join('; ')}`)
   }
 
-  /** Stops reading from the socket: what the broker sends stays in the kernel. */
-  pause(): void {
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    this.#socket.resume()
-  }
-
   /** Cuts the connection without DISCONNECT. */
   destroy(): void {
     this.#socket.destroy()

@@ -37,6 +37,11 @@ export interface Suite {
   readonly conforms: (ids: readonly string[], title: string, run: () => Promise<void>) => void
 }
 
+export interface SuiteOptions extends BrokerOptions {
+  /** Start all tests of the group at once: for those that have to wait. Each still passes or fails by itself. */
+  readonly together?: boolean
+}
+
 /**
  * A group of tests that share one broker process. A foreign broker can't be configured: groups with `options` are
  * left out when there is one, unless it names an address for every scheme that only the listeners ask for.
@@ -44,7 +49,7 @@ export interface Suite {
 export const suite = (
   name: keyof typeof specifications,
   title: string,
-  options: BrokerOptions,
+  options: SuiteOptions,
   body: (suite: Suite) => void,
 ): void => {
   const specification = specifications[name]
@@ -54,6 +59,10 @@ export const suite = (
     let running: RunningBroker | undefined
     let addresses: Addresses = foreign ?? new Map()
     const open: Peer[] = []
+    const early: (() => void)[] = []
+    const cut = () => {
+      for (const peer of open.splice(0)) peer.destroy()
+    }
     const broker: BrokerUnderTest = {
       foreign: foreign !== undefined,
       get addresses() {
@@ -79,16 +88,32 @@ export const suite = (
     }
 
     before(async () => {
-      if (foreign !== undefined) return
-      running = await startBroker(options)
-      addresses = running.addresses
+      if (foreign === undefined) {
+        running = await startBroker(options)
+        addresses = running.addresses
+      }
+      for (const start of early) start()
     })
-    afterEach(() => {
-      for (const peer of open.splice(0)) peer.destroy()
-    })
+    if (options.together !== true) afterEach(cut)
     after(async () => {
+      cut()
       await running?.stop()
     })
+
+    /** A test that has begun before its turn. */
+    const ahead = (run: () => Promise<void>): (() => Promise<void>) => {
+      let outcome: Promise<{ error?: unknown }> | undefined
+      early.push(() => {
+        outcome = run().then(
+          () => ({}),
+          (error: unknown) => ({ error }),
+        )
+      })
+      return async () => {
+        const { error } = (await outcome) ?? {}
+        if (error !== undefined) throw error
+      }
+    }
 
     body({
       broker,
@@ -98,7 +123,8 @@ export const suite = (
             throw new Error(`MQTT ${name} has no statement ${id} (test: ${testTitle})`)
           }
         }
-        coverage.push({ test: it(testTitle, run), specification, ids })
+        const test = it(testTitle, options.together === true ? ahead(run) : run)
+        coverage.push({ test, specification, ids })
       },
     })
   })

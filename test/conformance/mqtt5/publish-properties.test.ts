@@ -111,7 +111,7 @@ suite('5.0', '3.3.2.3 PUBLISH properties', {}, ({ broker, conforms }) => {
   })
 })
 
-suite('5.0', '3.3.2.3.3 message expiry', {}, ({ broker, conforms }) => {
+suite('5.0', '3.3.2.3.3 message expiry', { together: true }, ({ broker, conforms }) => {
   conforms(['MQTT-3.3.2-5'], 'what expires while a client is away does not come', async () => {
     const topic = fresh('t')
     const first = await broker.connect({ properties: KEPT })

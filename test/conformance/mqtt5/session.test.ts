@@ -4,7 +4,7 @@ import { suite } from '../harness/suite.ts'
 
 const KEPT = { sessionExpiryInterval: 60 }
 
-suite('5.0', '3.1.2.4 clean start, 3.1.2.11.2 session expiry', {}, ({ broker, conforms }) => {
+suite('5.0', '3.1.2.4 clean start, 3.1.2.11.2 session expiry', { together: true }, ({ broker, conforms }) => {
   conforms(
     ['MQTT-3.1.2-4', 'MQTT-3.1.4-4', 'MQTT-3.2.2-2'],
     'clean start forgets the session before',
@@ -123,7 +123,7 @@ suite('5.0', '3.1.2.4 clean start, 3.1.2.11.2 session expiry', {}, ({ broker, co
   })
 })
 
-suite('5.0', '3.1.2.10 keep alive', {}, ({ broker, conforms }) => {
+suite('5.0', '3.1.2.10 keep alive', { together: true }, ({ broker, conforms }) => {
   conforms(
     ['MQTT-3.1.2-22', 'MQTT-3.2.2-22'],
     'a silent client is cut off, and its will is published',

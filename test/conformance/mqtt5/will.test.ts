@@ -142,7 +142,7 @@ suite('5.0', '3.1.2.5 will', {}, ({ broker, conforms }) => {
   })
 })
 
-suite('5.0', '3.1.3.2.2 will delay', {}, ({ broker, conforms }) => {
+suite('5.0', '3.1.3.2.2 will delay', { together: true }, ({ broker, conforms }) => {
   const watch = async (topic: string) => {
     const watcher = await broker.connect()
     await watcher.subscribe(topic)
