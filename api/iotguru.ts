@@ -30,6 +30,7 @@ function check(deps: ApiDeps, status: 200 | 204 | 304): RequestHandler {
   return async (request, response) => {
     const owner = await deps.platform.registry.findKey(param(request, 'deviceKey'))
     if (owner?.kind !== 'device') return answer(response, 404, 'no device has this key')
+    gateLoad(deps)
     deps.platform.checkIns.note(owner.device, deps.clock.now(), optionalParam(request, 'version'))
     answer(response, status, status === 200 ? 'OK' : '')
   }

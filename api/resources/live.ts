@@ -63,7 +63,7 @@ function stream(deps: ApiDeps, subscription: LiveSubscription, request: Request,
   if (!subscription.complete)
     response.write(frame('gap', { reason: 'events after the given id are not kept any more' }))
   const send = (): void => {
-    while (!response.writableNeedDrain) {
+    while (!response.writableNeedDrain && !response.writableEnded) {
       const dropped = subscription.takeDropped()
       if (dropped > 0) response.write(frame('dropped', { events: dropped }))
       const placed = subscription.take()
@@ -75,7 +75,7 @@ function stream(deps: ApiDeps, subscription: LiveSubscription, request: Request,
   const heartbeat = setInterval(() => {
     unread = response.writableNeedDrain ? unread + 1 : 0
     if (unread > maxUnread) response.destroy()
-    else if (unread === 0) response.write(':\n\n')
+    else if (unread === 0 && !response.writableEnded) response.write(':\n\n')
     // A key that was rotated or deleted must not go on listening.
     authenticate(deps, request).catch((error: unknown) => {
       if (error instanceof Problem) response.end()

@@ -196,7 +196,13 @@ describe('REST: live stream', () => {
     const own = await startTestApi()
     const headers = { authorization: `Bearer ${adminToken}` }
     const response = await fetch(`${own.url}/v1/live`, { headers })
-    await own.close()
+    await own.device('busy')
+    const device = await own.platform.registry.devices.get('default', 'busy')
+    const closed = own.close()
+    // Events that come while the stream ends are not written behind its end.
+    own.platform.telemetry.ingestJson(device, Buffer.from('{"t":1}'), own.platform.clock.now())
+    await own.platform.commit.durable()
+    await closed
     expect(await response.text()).to.equal('retry: 2000\n\n')
   })
 })
