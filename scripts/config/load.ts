@@ -6,6 +6,8 @@ import { CliError, errorLine } from '#scripts/output.ts'
 import { configKeys, expected, nodeAt, type SchemaNode, schemaOf } from './keys.ts'
 
 export interface ConfigSources {
+  /** Values of top-level keys that stand in for the schema's defaults. */
+  defaults?: Readonly<Record<string, unknown>>
   /** YAML or JSON file. */
   file?: string | undefined
   /** Variables; `CINQUE_MQTT_RECEIVE_MAXIMUM` is `mqtt.receive_maximum`. */
@@ -43,6 +45,11 @@ export function loadConfig<S extends z.ZodType>(
   const tree: Record<string, unknown> = {}
   const origins = new Map<string, string>()
   const assignments = [
+    ...Object.entries(sources.defaults ?? {}).map(([key, value]) => ({
+      path: [key],
+      value,
+      origin: 'default',
+    })),
     ...(sources.file === undefined ? [] : fromFile(sources.file, root)),
     ...fromEnvironment(sources.env ?? {}, root),
     ...(sources.sets ?? []).map((text) => fromSet(text, root)),

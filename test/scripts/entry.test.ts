@@ -43,7 +43,7 @@ describe('entry point of an installed package', () => {
         cwd: folder.path,
       },
     )
-    await child.said(/Watch: npx cinque tail/)
+    await child.said(/npx cinque tail --url/)
     expect(await child.end('SIGTERM')).to.include({ code: 0, stderr: '' })
   })
 

@@ -10,6 +10,8 @@ import { CliError } from '#scripts/output.ts'
 
 const load = (sources: ConfigSources) => loadConfig(brokerConfig, sources)
 
+const defaults = brokerConfig.parse({})
+
 function failure(sources: ConfigSources): string {
   try {
     load(sources)
@@ -154,7 +156,7 @@ describe('configuration of the broker', () => {
     expect(JSON.stringify(shown)).to.not.include('secret')
     expect(shown.find(({ path }) => path === 'auth.users')).to.deep.include({ origin: '--set' })
     expect(shown.find(({ path }) => path === 'mqtt.max_inflight')).to.deep.include({
-      value: 1024,
+      value: defaults.mqtt.max_inflight,
       origin: 'default',
     })
   })
@@ -169,7 +171,9 @@ describe('configuration of the broker', () => {
       'auth.users[].acl[].filter',
     ])
     for (const { path } of keys) expect(help).to.include(`  ${path}  (`)
-    expect(help).to.include('mqtt.receive_maximum  (default 1024; a whole number from 1 to 65535)')
+    expect(help).to.include(
+      `mqtt.receive_maximum  (default ${defaults.mqtt.receive_maximum}; a whole number from 1 to 65535)`,
+    )
     expect(help).to.include('tls.cert  (required; a text)')
   })
 })
