@@ -371,7 +371,7 @@ export class Connection extends Output implements Source {
     if (this.#throttled) return
     this.#throttled = true
     this.holdSource()
-    this.broker.wheel.after(TICK_MS, {
+    this.broker.wheel.after(0, {
       due: () => {
         this.#throttled = false
         this.releaseSource()
@@ -503,67 +503,58 @@ export class Connection extends Output implements Source {
 
   // --- the end ----------------------------------------------------------------------------------------
 
-  /** Refuses a CONNECT: CONNACK with the reason in the client's version, then close [MQTT-3.2.2-7]. */
-  refuse(reason: number, explanation: string, properties: Properties = noProperties): void {
-    this.broker.stats.refused(reason)
-    this.broker.log.warn(
-      {
-        event: 'client.refused',
-        client: this.clientId,
-        address: this.info.remoteAddress,
-        reason: reasonName(reason),
-        detail: explanation,
-      },
-      'connection refused',
-    )
-    const full = this.#explained(properties, explanation)
-    this.send(encodeConnack({ sessionPresent: false, reason, properties: full }, this.version))
+  /**
+   * Refuses a CONNECT: CONNACK with the reason in the client's version, then close [MQTT-3.2.2-7]. `told` is for the
+   * client where it may not know all that the log says.
+   */
+  refuse(reason: number, explanation: string, told: string = explanation): void {
+    this.#logRefusal(reason, explanation)
+    const properties = this.#explained(noProperties, told)
+    this.send(encodeConnack({ sessionPresent: false, reason, properties }, this.version))
     this.#close(explanation)
   }
 
   /** Ends the connection because of an error: MQTT 5 clients are told why [MQTT-3.14.0-1], [MQTT-4.13.1-1]. */
-  fail(reason: number, explanation: string, properties: Properties = noProperties): void {
+  fail(reason: number, explanation: string): void {
     if (this.phase === Phase.CLOSED) return
-    if (this.phase === Phase.NEW || this.phase === Phase.CONNECTING || this.phase === Phase.AUTHENTICATING) {
+    if (this.phase !== Phase.OPEN) {
       // Before CONNECT has been understood nothing may be answered but CONNACK, and only to MQTT [MQTT-3.1.4-1].
-      if (
-        this.phase === Phase.NEW &&
-        reason !== ReasonCode.UnsupportedProtocolVersion &&
-        this.version !== 5
-      ) {
-        this.broker.log.warn(
-          {
-            event: 'client.refused',
-            address: this.info.remoteAddress,
-            reason: reasonName(reason),
-            detail: explanation,
-          },
-          'not a valid CONNECT',
-        )
-        this.broker.stats.refused(reason)
+      const understood = this.phase !== Phase.NEW || this.version === 5
+      if (understood || reason === ReasonCode.UnsupportedProtocolVersion) this.refuse(reason, explanation)
+      else {
+        this.#logRefusal(reason, explanation)
         this.#close(explanation)
-      } else this.refuse(reason, explanation)
+      }
       return
     }
     this.broker.stats.disconnected(reason)
-    this.broker.log.warn(
-      {
-        event: 'client.failed',
-        client: this.clientId,
-        address: this.info.remoteAddress,
-        reason: reasonName(reason),
-        detail: explanation,
-      },
+    this.broker.logLimit.warn(
+      `failed ${reason}`,
+      this.#logged('client.failed', reason, explanation),
       'client disconnected by the broker',
     )
-    this.disconnect(reason, explanation, properties)
+    this.disconnect(reason, explanation)
+  }
+
+  #logRefusal(reason: number, explanation: string): void {
+    this.broker.stats.refused(reason)
+    this.broker.logLimit.warn(
+      `refused ${reason}`,
+      this.#logged('client.refused', reason, explanation),
+      'connection refused',
+    )
+  }
+
+  #logged(event: string, reason: number, detail: string): Record<string, unknown> {
+    const client = this.session?.clientId ?? this.attempt?.clientId
+    return { event, client, address: this.info.remoteAddress, reason: reasonName(reason), detail }
   }
 
   /** Ends the connection in good order, with the reason for MQTT 5 clients. */
-  disconnect(reason: number, explanation: string, properties: Properties = noProperties): void {
+  disconnect(reason: number, explanation: string): void {
     if (this.phase === Phase.CLOSED) return
     if (this.version === 5 && this.phase === Phase.OPEN) {
-      this.send(encodeDisconnect(reason, this.#explained(properties, explanation), 5))
+      this.send(encodeDisconnect(reason, this.#explained(noProperties, explanation), 5))
     }
     this.#close(explanation)
   }

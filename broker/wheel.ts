@@ -14,9 +14,12 @@ export class Wheel {
   now = 0
   readonly #buckets = new Map<number, Set<Timed>>()
 
-  /** Calls `item.due()` after `ms`; returns the tick, which `cancel` wants. An item may wait at several ticks. */
+  /**
+   * Calls `item.due()` after `ms`; returns the tick, which `cancel` wants. An item may wait at several ticks. The tick
+   * under way may be all but over, so it does not count: a will must not come before its delay [MQTT-3.1.3-9].
+   */
   after(ms: number, item: Timed): number {
-    const tick = this.now + Math.max(1, Math.ceil(ms / TICK_MS))
+    const tick = this.now + 1 + Math.ceil(ms / TICK_MS)
     const bucket = this.#buckets.get(tick)
     if (bucket === undefined) this.#buckets.set(tick, new Set([item]))
     else bucket.add(item)
