@@ -14,6 +14,7 @@ import { Connection, Phase, type TopicEntry } from './connection.ts'
 import { deliverAll, deliverShared } from './deliver.ts'
 import { openListener } from './listeners/index.ts'
 import type { ConnectionInfo, Listener } from './listeners/transport.ts'
+import { LogLimit } from './log-limit.ts'
 import { Message } from './message.ts'
 import { DurableOutbox } from './outbox/durable-outbox.ts'
 import { MemoryOutbox, type QueueLimits } from './outbox/memory-outbox.ts'
@@ -32,6 +33,8 @@ import { TICK_MS, Wheel } from './wheel.ts'
 
 /** Messages of a shared subscription that are given to other members when a session ends. */
 const REDISPATCH = 10_000
+/** Connections beyond `max_connections` that may wait for their refusal. */
+const REFUSED_AT_ONCE = 1024
 const DAY_MS = 86_400_000
 
 export interface BrokerDeps {
@@ -56,6 +59,7 @@ export class Broker {
   readonly metrics: Metrics
   readonly stats: Stats
   readonly trace: Trace
+  readonly logLimit: LogLimit
   readonly admission: Admission
   readonly sessionStore: SessionStore
   readonly hlc: HybridClock
@@ -97,6 +101,7 @@ export class Broker {
     this.hlc = new HybridClock(deps.clock)
     this.stats = new Stats(deps.metrics)
     this.trace = new Trace(deps.log)
+    this.logLimit = new LogLimit(deps.log, deps.clock)
     this.admission = new Admission(deps.config.limits, deps.clock, deps.metrics, deps.log)
     this.sessionStore = new SessionStore(this)
     const { mqtt, limits } = deps.config
@@ -108,6 +113,7 @@ export class Broker {
     this.outputLimits = { high: limits.output_high, max: limits.output_max, slow: new Set() }
     this.commit.beforeLaunch(() => this.#stageSaves())
     this.commit.onDurable((through) => this.#landed(through))
+    for (const clientId of deps.config.trace_clients) this.trace.watch(clientId)
     registerGauges(this)
   }
 
@@ -154,6 +160,12 @@ export class Broker {
   accept(stream: Duplex, info: ConnectionInfo, head: Buffer | null): void {
     const connection = new Connection(this, stream, info)
     this.connections.add(connection)
+    // Those over the limit are told so by CONNACK; those far over it are not even listened to.
+    if (this.connections.size > this.config.limits.max_connections + REFUSED_AT_ONCE) {
+      this.admission.opened()
+      connection.destroy('far over limits.max_connections')
+      return
+    }
     connection.refusal = this.#draining
       ? ReasonCode.ServerShuttingDown
       : (this.admission.connecting(info) ?? 0)
@@ -196,7 +208,10 @@ export class Broker {
 
   /** Publishes a message that no connection brought (will, $SYS, platform). What it promises is staged when this returns. */
   publish(space: Space, message: Message): void {
-    if (message.retain) space.retained.set(message)
+    if (message.retain) {
+      if (space.retained.full(message)) this.stats.dropped.retainedLimit.value++
+      else space.retained.set(message)
+    }
     deliverAll(space.router.route(message.topic), message, null)
   }
 
@@ -333,8 +348,10 @@ export class Broker {
       },
       'client disconnected',
     )
-    if (session.claimant === connection) session.claimant = null
-    else if (session.connection === connection) {
+    if (session.claimant === connection) {
+      session.claimant = null
+      session.will = null // its CONNECT was never accepted [MQTT-3.1.2-7]
+    } else if (session.connection === connection) {
       session.connection = null
       session.outbox.detach()
     } else return
@@ -469,6 +486,21 @@ export class Broker {
       ReasonCode.NotAuthorized,
       'the key of this device was changed or deleted',
     )
+  }
+
+  /** A device was deleted: its connections and all its sessions end. */
+  forgetDevice(org: string, deviceId: string): void {
+    this.kickDevice(org, deviceId)
+    for (const session of this.space(org).sessions.values()) {
+      if (session.deviceId === deviceId) this.endSession(session, 'device deleted')
+    }
+  }
+
+  /** Writes everything that the client with this id sends and receives to the log, or stops doing so. */
+  traceClient(clientId: string, on: boolean): void {
+    if (on) this.trace.watch(clientId)
+    else this.trace.unwatch(clientId)
+    for (const connection of this.connections) if (connection.clientId === clientId) connection.traced = on
   }
 
   // --- time -------------------------------------------------------------------------------------------

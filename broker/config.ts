@@ -224,6 +224,11 @@ export const brokerConfig = z.strictObject({
   limits: limitsConfig.prefault({}),
   auth: authConfig.prefault({}),
   sys_interval: z.number().min(0).default(10).describe('seconds between $SYS updates; 0: none'),
+  trace_clients: z
+    .array(z.string())
+    .max(1000)
+    .default([])
+    .describe('client ids whose packets are logged, one line each'),
   log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 })
 

@@ -73,7 +73,8 @@ export class Output {
 
   /** Whether QoS 0 messages must be dropped: the client does not read. */
   get choked(): boolean {
-    return this.stalled || this.stream.writableLength > this.limits.max
+    const waiting = this.stream.writableLength
+    return waiting > this.limits.max || (this.stalled && waiting > this.limits.high)
   }
 
   /** Bytes not yet taken by the kernel. */
@@ -164,7 +165,11 @@ export class Output {
     const held = (this.#held ??= new Set())
     if (held.has(source)) return
     held.add(source)
-    if (held.size === 1) this.limits.slow.add(this)
+    if (held.size === 1) {
+      this.watched = -1
+      this.still = 0
+      this.limits.slow.add(this)
+    }
     source.holdSource()
     this.#watchDrain()
   }
@@ -178,8 +183,9 @@ export class Output {
     for (const source of held) source.releaseSource()
   }
 
-  /** Called when the socket has taken everything. */
-  drained(): void {
+  /** The client has read or acknowledged: sources go on unless its socket is full. */
+  progressed(): void {
+    if (this.stream.writableLength > this.limits.high) return
     this.stalled = false
     this.releaseAll()
   }
@@ -230,7 +236,7 @@ export class Output {
     this.#draining = true
     whenWritten(this.stream, () => {
       this.#draining = false
-      this.drained()
+      this.progressed()
     })
   }
 }

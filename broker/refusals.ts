@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '#platform/clock.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
+import { LogLimit } from './log-limit.ts'
 
 /** Why a connection ended before it carried MQTT; the `reason` label of `cinque_connections_refused_total`. */
 export type RefusalReason =
@@ -18,27 +19,14 @@ export type RefusalReason =
   | 'websocket_timeout'
   | 'websocket_frame'
 
-/** Lines that one reason may log in a window; a storm of refusals must not become a storm of log lines. */
-const LINES_PER_WINDOW = 10
-const WINDOW_MS = 10_000
-
-interface Window {
-  since: number
-  lines: number
-  suppressed: number
-}
-
 /** Counts each refusal by reason and logs the first few of them; the first line after a storm says how many were left out. */
 export class Refusals {
-  readonly #windows = new Map<RefusalReason, Window>()
   readonly #metrics: Metrics
-  readonly #log: Logger
-  readonly #clock: Clock
+  readonly #limit: LogLimit
 
   constructor(metrics: Metrics, log: Logger, clock: Clock = systemClock) {
     this.#metrics = metrics
-    this.#log = log
-    this.#clock = clock
+    this.#limit = new LogLimit(log, clock)
   }
 
   refuse(reason: RefusalReason, message: string, fields: Readonly<Record<string, unknown>>): void {
@@ -47,24 +35,6 @@ export class Refusals {
       'Connections ended before they carried MQTT, by reason',
       { reason },
     ).value++
-    const now = this.#clock.now()
-    let window = this.#windows.get(reason)
-    if (window === undefined) this.#windows.set(reason, (window = { since: now, lines: 0, suppressed: 0 }))
-    // a wall clock that was set back also starts a new window
-    if (Math.abs(now - window.since) >= WINDOW_MS) {
-      window.since = now
-      window.lines = 0
-    }
-    if (window.lines >= LINES_PER_WINDOW) {
-      window.suppressed++
-      return
-    }
-    window.lines++
-    const line: Record<string, unknown> = { event: 'connection.refused', reason, ...fields }
-    if (window.suppressed > 0) {
-      line['suppressed'] = window.suppressed
-      window.suppressed = 0
-    }
-    this.#log.warn(line, message)
+    this.#limit.warn(reason, { event: 'connection.refused', reason, ...fields }, message)
   }
 }

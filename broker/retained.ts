@@ -18,6 +18,7 @@ export class RetainedMessages {
   bytes = 0
   readonly #broker: Broker
   readonly #org: string
+  #sweptAt = 0
   readonly #root: Level = { children: null, message: null }
 
   constructor(broker: Broker, org: string) {
@@ -28,10 +29,12 @@ export class RetainedMessages {
   /** Whether one more message of this size would break the organisation's limits. */
   full(message: Message): boolean {
     const { max_retained_messages, max_retained_bytes } = this.#broker.config.mqtt
+    if (message.payload.length === 0) return false
     const old = this.get(message.topic)
     const count = this.count + (old === null ? 1 : 0)
     const bytes = this.bytes + size(message) - (old === null ? 0 : size(old))
-    return message.payload.length > 0 && (count > max_retained_messages || bytes > max_retained_bytes)
+    if (count <= max_retained_messages && bytes <= max_retained_bytes) return false
+    return !this.#sweep() || this.full(message)
   }
 
   /**
@@ -86,6 +89,17 @@ export class RetainedMessages {
     const found: Message[] = []
     collect(this.#root, filter.split('/'), 0, found, this.#broker.now)
     return found
+  }
+
+  /** Forgets what has expired, at most once a second; false: nothing was found. */
+  #sweep(): boolean {
+    const { now } = this.#broker
+    if (now < this.#sweptAt + 1000) return false
+    this.#sweptAt = now
+    const expired: Message[] = []
+    collectExpired(this.#root, expired, now)
+    for (const message of expired) this.#put(message.topic, null)
+    return expired.length > 0
   }
 
   #put(topic: string, message: Message | null): void {
@@ -153,4 +167,10 @@ function collectAll(level: Level, found: Message[], now: number, top: boolean): 
 function take(level: Level, found: Message[], now: number): void {
   const { message } = level
   if (message !== null && (message.expiresAt === 0 || message.expiresAt > now)) found.push(message)
+}
+
+function collectExpired(level: Level, found: Message[], now: number): void {
+  const { message } = level
+  if (message !== null && message.expiresAt !== 0 && message.expiresAt <= now) found.push(message)
+  if (level.children !== null) for (const child of level.children.values()) collectExpired(child, found, now)
 }

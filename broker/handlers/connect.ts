@@ -157,7 +157,7 @@ function continueScram(
   step.then(
     (result) => {
       if (connection.phase === Phase.CLOSED) return
-      if (result.status === 'failed') connection.refuse(result.reason, result.explanation)
+      if (result.status === 'failed') connection.refuse(result.reason, result.explanation, 'authentication failed')
       else if (result.status === 'continue') connection.challenge(attempt, result.data)
       else {
         attempt.authenticationData = result.data
@@ -179,7 +179,11 @@ export function continueAuthentication(connection: Connection, attempt: Attempt,
 function decided(connection: Connection, attempt: Attempt, result: Principal | Denial): void {
   if (connection.phase === Phase.CLOSED) return
   if ('denied' in result) {
-    connection.refuse(DENIALS[result.denied], result.explanation)
+    connection.refuse(
+      DENIALS[result.denied],
+      result.explanation,
+      'the client may not connect with these credentials',
+    )
     return
   }
   const { broker } = connection
@@ -218,6 +222,10 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   const { packet, clientId } = attempt
   const old = space.sessions.get(clientId)
   if (old !== undefined) {
+    if (old.deviceId !== null && old.deviceId !== principal.device?.id) {
+      connection.refuse(ReasonCode.NotAuthorized, 'this client id belongs to another device')
+      return
+    }
     if (old.connection !== null || old.claimant !== null) {
       broker.stats.takeovers.value++
       old.claimant?.disconnect(ReasonCode.SessionTakenOver, 'another connection took the session over')

@@ -139,8 +139,7 @@ export class MemoryOutbox implements Outbox {
     this.#shared?.delete(packetId)
     const connection = this.#connection
     while (this.queued > 0 && !this.full && connection !== null) this.#send(connection, this.#shift())
-    if (connection !== null && !this.pressing && connection.stream.writableLength === 0)
-      connection.releaseAll()
+    if (connection !== null && !this.pressing) connection.progressed()
   }
 
   #send(connection: Connection, out: Outgoing): void {
