@@ -3,6 +3,7 @@ import type { Logger } from '../../log.ts'
 import type { KeyRange } from '../key-range.ts'
 import { type Chunk, keyEncoder } from './arena.ts'
 import { storeErrorOf } from './failures.ts'
+import { checkFiles } from './files.ts'
 
 /** Address space set aside for the map. It costs nothing until used; lmdb-js maps anew when the data outgrow it. */
 const mapBytes = 16 * 1024 ** 3
@@ -131,6 +132,7 @@ export class Environment {
 }
 
 function openDatabase(directory: string): RootDatabase<Buffer, Buffer> {
+  checkFiles(directory)
   try {
     return open<Buffer, Buffer>({
       path: directory,
