@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Problem } from './problems.ts'
 
-export const maxPage = 1000
+const maxPage = 1000
 
 /** Query parameters of lists. */
 export const pageQuery = {

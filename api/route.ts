@@ -5,12 +5,12 @@ import { authenticate, type Caller } from './callers.ts'
 import type { ApiDeps } from './deps.ts'
 import { type FieldProblem, Problem, problemDocument, type ProblemCode, problems } from './problems.ts'
 
-export type Method = 'get' | 'post' | 'patch' | 'delete'
+type Method = 'get' | 'post' | 'patch' | 'delete'
 
 /** Who may call: anybody; the admin; also an organisation's token; also a device; a device only. */
-export type Access = 'public' | 'admin' | 'organisation' | 'device' | 'device-only'
+type Access = 'public' | 'admin' | 'organisation' | 'device' | 'device-only'
 
-export interface Call<P, Q, B> {
+interface Call<P, Q, B> {
   readonly deps: ApiDeps
   /** Null on public routes. */
   readonly caller: Caller | null
