@@ -6,12 +6,12 @@ import { collect } from '#scripts/options.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
 
 interface BrokerOptions {
-  listen: readonly string[]
+  listen?: readonly string[]
   data?: string
   memory?: true
   anonymous?: true
   config?: string
-  set: readonly string[]
+  set?: readonly string[]
   printConfig?: true
   json?: true
 }
@@ -28,13 +28,12 @@ export function addBroker(program: Command): void {
       '--listen <url>',
       'tcp://, tls://, ws:// or wss:// with host and port (repeatable; port 0: any)',
       collect,
-      [],
     )
     .option('--data <dir>', 'keep sessions, queues and retained messages in this directory')
     .option('--memory', 'keep nothing (the default without --data)')
     .option('--anonymous', 'let clients connect without user name')
     .option('--config <file>', 'configuration in YAML or JSON')
-    .option('--set <path=value>', 'one configuration key, value in YAML (repeatable)', collect, [])
+    .option('--set <path=value>', 'one configuration key, value in YAML (repeatable)', collect)
     .option('--print-config', 'print every effective value with its origin, and exit')
     .option('--json', 'print JSON')
     .addHelpText('after', () => `\n${configHelp(brokerConfig)}`)
@@ -51,11 +50,11 @@ function sourcesOf(options: BrokerOptions): ConfigSources {
     throw new CliError('--data and --memory exclude each other', { exitCode: 2 })
   }
   const flags: [string, unknown, string][] = []
-  if (options.listen.length > 0) flags.push(['listen', options.listen, '--listen'])
+  if (options.listen !== undefined) flags.push(['listen', options.listen, '--listen'])
   if (options.data !== undefined) flags.push(['data', options.data, '--data'])
   if (options.memory === true) flags.push(['data', undefined, '--memory'])
   if (options.anonymous === true) flags.push(['auth.anonymous', true, '--anonymous'])
-  return { file: options.config, env: process.env, sets: options.set, flags }
+  return { file: options.config, env: process.env, sets: options.set ?? [], flags }
 }
 
 function printConfig(loaded: ReturnType<typeof loadConfig<typeof brokerConfig>>, json: boolean): void {

@@ -11,7 +11,7 @@ interface DevOptions {
   httpPort: number
   logLevel?: string
   config?: string
-  set: readonly string[]
+  set?: readonly string[]
   json?: true
 }
 
@@ -41,7 +41,7 @@ export function addDev(program: Command): void {
       ]),
     )
     .option('--config <file>', "the broker's configuration in YAML or JSON, see `cinque broker --help`")
-    .option('--set <path=value>', 'one key of it (repeatable)', collect, [])
+    .option('--set <path=value>', 'one key of it (repeatable)', collect)
     .option('--json', 'print JSON')
     .action(async (options: DevOptions) => {
       const { config } = loadConfig(brokerConfig, sourcesOf(options))
@@ -65,5 +65,5 @@ function sourcesOf(options: DevOptions): ConfigSources {
   if (options.data !== undefined) flags.push(['data', options.data, '--data'])
   if (options.memory === true) flags.push(['data', undefined, '--memory'])
   if (options.logLevel !== undefined) flags.push(['log_level', options.logLevel, '--log-level'])
-  return { defaults, file: options.config, env: process.env, sets: options.set, flags }
+  return { defaults, file: options.config, env: process.env, sets: options.set ?? [], flags }
 }

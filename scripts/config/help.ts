@@ -16,7 +16,7 @@ function entry(key: ConfigKey): string[] {
   const fallback =
     key.default === undefined
       ? key.required
-        ? 'required'
+        ? 'required with its section'
         : 'no default'
       : `default ${JSON.stringify(key.default)}`
   return [

@@ -174,6 +174,6 @@ describe('configuration of the broker', () => {
     expect(help).to.include(
       `mqtt.receive_maximum  (default ${defaults.mqtt.receive_maximum}; a whole number from 1 to 65535)`,
     )
-    expect(help).to.include('tls.cert  (required; a text)')
+    expect(help).to.include('tls.cert  (required with its section; a text)')
   })
 })
