@@ -23,7 +23,7 @@ export interface MeasureOptions {
 /** What one run of a scenario on one broker gave. */
 export interface Result {
   readonly figures: Figures
-  /** MQTT 5 scenarios: the same flow in 3.1.1, on the same process. */
+  /** MQTT 5 scenarios: the same flow in 3.1.1, just before. */
   readonly mqtt3: Figures | null
   /** Losses and the like; empty when all is well. */
   readonly problems: readonly string[]
@@ -43,8 +43,13 @@ export function obstacle(scenario: Scenario, peer: Peer, options: MeasureOptions
   return options.tls === null ? 'no certificate' : null
 }
 
-/** Starts the broker afresh, runs the scenario once, stops it. Rejects when either could not run. */
-export async function measure(scenario: Scenario, peer: Peer, options: MeasureOptions): Promise<Result> {
+/** Starts the broker afresh, runs the generator once, stops the broker. Rejects when either could not run. */
+async function runOnce(
+  scenario: Scenario,
+  peer: Peer,
+  options: MeasureOptions,
+  version: '4' | '5',
+): Promise<Omit<Result, 'mqtt3'>> {
   const directory = await mkdtemp(path.join(options.workDirectory ?? tmpdir(), 'cinque-bench-'))
   try {
     const running = await peer.start({
@@ -57,22 +62,27 @@ export async function measure(scenario: Scenario, peer: Peer, options: MeasureOp
       nodeArgs: options.nodeArgs ?? [],
     })
     try {
-      const target = ['--at', running.address, '--pid', String(running.pid)]
-      if (running.credentials !== undefined) target.push('--credentials', running.credentials)
-      const time = ['--time', String(options.seconds), '--warm', String(options.warmSeconds)]
+      const args = [...scenario.args, '--at', running.address, '--pid', String(running.pid), '--v', version]
+      if (running.credentials !== undefined) args.push('--credentials', running.credentials)
+      args.push('--time', String(options.seconds), '--warm', String(options.warmSeconds))
       const onOver = options.onRunning?.(running.pid)
-      const once = (extra: readonly string[]) =>
-        generate(options.generator, [...scenario.args, ...time, ...target, ...extra], options.generatorPin)
-      const mqtt3 = scenario.asMqtt3 === true ? await once(['--v', '4']) : null
-      const figures = await once(scenario.needs.includes('mqtt5') ? ['--v', '5'] : [])
+      const figures = await generate(options.generator, args, options.generatorPin)
       await onOver?.()
-      const problems = [...scenario.check(figures), ...(mqtt3 === null ? [] : scenario.check(mqtt3))]
       const complaint = await running.verify?.(figures)
-      return { figures, mqtt3, problems: complaint == null ? problems : [...problems, complaint] }
+      return { figures, problems: [...scenario.check(figures), ...(complaint == null ? [] : [complaint])] }
     } finally {
       await running.stop()
     }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** One run of a scenario; an MQTT 5 scenario also in 3.1.1, each on a process of its own. */
+export async function measure(scenario: Scenario, peer: Peer, options: MeasureOptions): Promise<Result> {
+  const before = scenario.asMqtt3 === true ? await runOnce(scenario, peer, options, '4') : null
+  const version = scenario.needs.includes('mqtt5') ? '5' : '4'
+  const { figures, problems } = await runOnce(scenario, peer, options, version)
+  const problems3 = (before?.problems ?? []).map((problem) => `in 3.1.1: ${problem}`)
+  return { figures, mqtt3: before?.figures ?? null, problems: [...problems3, ...problems] }
 }

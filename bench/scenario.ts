@@ -19,7 +19,7 @@ export interface Scenario {
   readonly name: string
   /** For the generator, without times and address. */
   readonly args: readonly string[]
-  /** MQTT 5 scenarios: measured again in 3.1.1 in the same round, on the same process. */
+  /** MQTT 5 scenarios: measured in 3.1.1 too, in the same round. */
   readonly asMqtt3?: boolean
   readonly needs: readonly Need[]
   /** Devices the platform must have. */
