@@ -32,26 +32,25 @@ async function rates(): Promise<string> {
   const generator = await buildGenerator()
   const pins = await choosePins()
   const peers = selectPeers(names)
-  const rows: string[][] = [['deliveries/s, one core, one run of 2 s', ...names]]
+  const head = ['deliveries/s, one core, one run of 2 s', ...names]
+  const rows: string[][] = [[...head, ...(names.length === 2 ? ['cinque : aedes'] : [])]]
   for (const scenario of selectScenarios(RATES)) {
-    const row = [scenario.name]
+    const cells: string[] = []
+    const perS: number[] = []
     for (const peer of peers) {
-      const options = {
-        generator,
-        brokerPin: pins.broker,
-        generatorPin: pins.generator,
-        seconds: 2,
-        warmSeconds: 1,
-        tls: null,
-      }
+      const pinned = { brokerPin: pins.broker, generatorPin: pins.generator }
+      const options = { generator, ...pinned, seconds: 2, warmSeconds: 1, tls: null }
       try {
         const { figures, problems } = await measure(scenario, peer, options)
-        row.push([compact(figures['receivedPerS'] ?? NaN), ...problems].join(', '))
+        perS.push(figures['receivedPerS'] ?? NaN)
+        cells.push([compact(perS.at(-1) ?? NaN), ...problems].join(', '))
       } catch (error) {
-        row.push(messageOf(error))
+        cells.push(messageOf(error))
       }
     }
-    rows.push(row)
+    const [theirs, ours] = perS
+    const ratio = theirs === undefined || ours === undefined ? [] : [compact(ours / theirs)]
+    rows.push([scenario.name, ...cells, ...ratio])
   }
   return formatTable(rows, 1)
 }

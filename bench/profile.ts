@@ -96,11 +96,12 @@ async function profilePerf(scenario: Scenario, options: MeasureOptions, director
 }
 
 async function main(): Promise<void> {
-  const [scenario] = selectScenarios(positionals)
-  if (values.help === true || positionals.length !== 1 || scenario === undefined) {
+  const [selected] = selectScenarios(positionals)
+  if (values.help === true || positionals.length !== 1 || selected === undefined) {
     process.stdout.write(usage)
     return
   }
+  const scenario = { ...selected, asMqtt3: false } // one process, one profile
   const generator = await buildGenerator()
   const pins = await choosePins()
   const directory = values.keep ?? (await mkdtemp(path.join(tmpdir(), 'cinque-profile-')))
