@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { aclRule } from '#platform/auth/acl.ts'
 
 /**
  * Every key of the broker with its default, its bounds and what it does (`cinque broker --help` prints this).
@@ -176,12 +177,6 @@ const tlsConfig = z.strictObject({
     .default('cn')
     .describe('which name of the certificate is the device: subject CN or the first DNS or URI SAN'),
   min_version: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
-})
-
-const aclRule = z.strictObject({
-  effect: z.enum(['allow', 'deny']),
-  access: z.enum(['publish', 'subscribe', 'all']),
-  filter: z.string().describe('topic filter; %u user name, %c client id, ${device} device id are filled in'),
 })
 
 const authConfig = z.strictObject({
