@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 import type { Logger } from '../../log.ts'
 import type { KeyRange } from '../key-range.ts'
@@ -73,7 +75,12 @@ export class Environment {
     return this.#live().getKeys({ start: range.start, end: range.end })
   }
 
-  /** Bytes of the pages that hold rows; the file is larger by pages that wait for reuse. */
+  /** Bytes of the file: what is more than `usedBytes` is free for new rows. */
+  fileBytes(): number {
+    return statSync(join(this.directory, 'data.mdb')).size
+  }
+
+  /** Bytes of the pages that hold rows. */
   usedBytes(): number {
     const stats: Record<string, unknown> = { ...this.#live().getStats() }
     const pages = ['treeBranchPageCount', 'treeLeafPageCount', 'overflowPages'].map((name) =>

@@ -11,10 +11,10 @@ import type { EncodedRow, Prepared } from './prepared.ts'
 /** Bounds of a transaction that batches share. */
 const sharedOperations = 20_000
 const sharedBytes = 16 * 1024 * 1024
-/** After a full disk: free bytes wanted, beside those of the batch, before the next try. */
-const spareBytes = 256 * 1024
-/** ... or the time after which one is made all the same, because pages inside the file may have become free. */
-const probeMs = 5_000
+/** Space on the disk that puts leave alone: a removal needs pages too, until it gives some back. */
+const reserveBytes = 4 * 1024 * 1024
+/** While the disk has this much beyond the reserve, the pages inside the file need not be counted. */
+const plentyBytes = 64 * 1024 * 1024
 /** Pages that one transaction may add to the tree beside its rows. */
 const treeBytes = 16 * 4096
 
@@ -45,8 +45,6 @@ export class Pipeline {
   readonly #queue: Job[] = []
   readonly #discards: KeyRange[] = []
   #running: Promise<void> | null = null
-  /** The disk was full at the last write; when to try although it still looks so. */
-  #full: { error: StoreError; probeAt: number } | null = null
 
   constructor(parts: PipelineParts) {
     this.#parts = parts
@@ -162,13 +160,11 @@ export class Pipeline {
         const steps: Step[] = unsaved.length > 0 ? [...unsaved, ...plan.steps] : plan.steps
         await environment.transact(steps, bytesOf(jobs))
         catalogue.saved(unsaved)
-        this.#full = null
       }
       this.#discards.push(...plan.unfinished)
       for (const job of jobs) job.done()
     } catch (cause) {
       const error = storeErrorOf(cause, 'cannot use the data in', environment.directory)
-      if (error.code === 'full') this.#full = { error, probeAt: clock.now() + probeMs }
       for (const job of jobs) job.failed(error)
     }
   }
@@ -176,28 +172,28 @@ export class Pipeline {
   /** Refuses the jobs for which there is no room; those that only remove rows go on. */
   #admit(jobs: Job[]): Job[] {
     const { environment, maxBytes } = this.#parts
-    if (maxBytes === Number.POSITIVE_INFINITY && this.#full === null) return jobs
-    const error = this.#fullDisk(bytesOf(jobs))
-    let room =
-      maxBytes === Number.POSITIVE_INFINITY ? maxBytes : maxBytes - environment.usedBytes() - treeBytes
+    const { directory } = environment
+    const free = freeBytes(directory)
+    let disk = free - reserveBytes
+    let room = Number.POSITIVE_INFINITY
+    if (disk < plentyBytes + bytesOf(jobs) * 2) disk += environment.fileBytes() - environment.usedBytes()
+    if (maxBytes < room) room = maxBytes - environment.usedBytes() - treeBytes
     return jobs.filter((job) => {
       if (job.bytes === 0) return true
+      if (job.bytes > disk) {
+        job.failed(new StoreError('full', `the disk of ${directory} is full: ${free} bytes are left`))
+        return false
+      }
+      if (job.bytes > room) {
+        job.failed(
+          new StoreError('full', `the data in ${directory} have reached their limit of ${maxBytes} bytes`),
+        )
+        return false
+      }
+      disk -= job.bytes
       room -= job.bytes
-      if (error === null && room >= 0) return true
-      const limit = `the data in ${environment.directory} have reached their limit of ${maxBytes} bytes`
-      job.failed(error ?? new StoreError('full', limit))
-      return false
+      return true
     })
-  }
-
-  /** The last write's error while the disk still looks too full for so many bytes. */
-  #fullDisk(bytes: number): StoreError | null {
-    if (this.#full === null || freeBytes(this.#parts.environment.directory) >= spareBytes + bytes * 4)
-      return null
-    const now = this.#parts.clock.now()
-    if (now < this.#full.probeAt) return this.#full.error
-    this.#full.probeAt = now + probeMs
-    return null
   }
 }
 

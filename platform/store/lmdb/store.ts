@@ -1,4 +1,13 @@
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Clock, systemClock } from '../../clock.ts'
 import type { Logger } from '../../log.ts'
@@ -57,7 +66,7 @@ function makeDirectory(directory: string): void {
     const taken =
       error instanceof Error && 'code' in error && (error.code === 'EEXIST' || error.code === 'ENOTDIR')
     if (taken) throw new StoreError('unavailable', `${directory} is not a directory`, { cause: error })
-    throw storeErrorOf(error, 'cannot make the data directory', directory)
+    throw storeErrorOf(reasonOf(error, directory), 'cannot make the data directory', directory)
   }
   if (!statSync(directory).isDirectory())
     throw new StoreError('unavailable', `${directory} is not a directory`)
@@ -70,6 +79,19 @@ function makeDirectory(directory: string): void {
     accessSync(directory, constants.W_OK)
   } catch (cause) {
     throw new StoreError('readonly', `cannot write to the data directory ${directory}`, { cause })
+  }
+}
+
+/** A recursive mkdir says ENOENT for whatever kept it from making a parent: ask the parent that is there. */
+function reasonOf(error: unknown, directory: string): unknown {
+  for (let parent = dirname(directory); ; parent = dirname(parent)) {
+    if (!existsSync(parent)) continue
+    try {
+      accessSync(parent, constants.W_OK)
+      return error
+    } catch (reason) {
+      return reason
+    }
   }
 }
 
