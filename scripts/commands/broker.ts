@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { brokerConfig } from '#broker/config.ts'
 import { configHelp } from '#scripts/config/help.ts'
 import { effective, loadConfig, type ConfigSources } from '#scripts/config/load.ts'
-import { collect } from '#scripts/options.ts'
+import { collect, hostAndPort } from '#scripts/options.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
 
 interface BrokerOptions {
@@ -12,6 +12,8 @@ interface BrokerOptions {
   anonymous?: true
   config?: string
   set?: readonly string[]
+  metrics?: { host: string; port: number }
+  trace?: readonly string[]
   printConfig?: true
   json?: true
 }
@@ -34,6 +36,8 @@ export function addBroker(program: Command): void {
     .option('--anonymous', 'let clients connect without user name')
     .option('--config <file>', 'configuration in YAML or JSON')
     .option('--set <path=value>', 'one configuration key, value in YAML (repeatable)', collect)
+    .option('--metrics <host:port>', 'serve Prometheus metrics by HTTP at /metrics', hostAndPort)
+    .option('--trace <client>', 'log every packet of the client with this id (repeatable)', collect)
     .option('--print-config', 'print every effective value with its origin, and exit')
     .option('--json', 'print JSON')
     .addHelpText('after', () => `\n${configHelp(brokerConfig)}`)
@@ -41,7 +45,8 @@ export function addBroker(program: Command): void {
       const loaded = loadConfig(brokerConfig, sourcesOf(options))
       if (options.printConfig === true) return printConfig(loaded, options.json === true)
       const { runBroker } = await import('#scripts/run/broker.ts')
-      await runBroker(loaded.config, { json: options.json === true })
+      const { trace = [], metrics, json = false } = options
+      await runBroker(loaded.config, { traced: trace, metricsAt: metrics, json })
     })
 }
 

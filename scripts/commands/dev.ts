@@ -12,6 +12,7 @@ interface DevOptions {
   logLevel?: string
   config?: string
   set?: readonly string[]
+  trace?: readonly string[]
   json?: true
 }
 
@@ -42,11 +43,17 @@ export function addDev(program: Command): void {
     )
     .option('--config <file>', "the broker's configuration in YAML or JSON, see `cinque broker --help`")
     .option('--set <path=value>', 'one key of it (repeatable)', collect)
+    .option(
+      '--trace <client>',
+      'log every packet of the client with this id (repeatable; level info)',
+      collect,
+    )
     .option('--json', 'print JSON')
     .action(async (options: DevOptions) => {
       const { config } = loadConfig(brokerConfig, sourcesOf(options))
       const { runDev } = await import('#scripts/run/dev.ts')
-      await runDev({ config, httpPort: options.httpPort, json: options.json === true })
+      const { httpPort, trace = [], json = false } = options
+      await runDev({ config, httpPort, traced: trace, json })
     })
 }
 

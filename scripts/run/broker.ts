@@ -8,10 +8,19 @@ import { untilStopped } from '#scripts/lifecycle.ts'
 import { printJson, printLine } from '#scripts/output.ts'
 import { checkConfig } from './check-config.ts'
 import { stderrLogger } from './logger.ts'
+import { serveMetrics } from './metrics-page.ts'
 import { openStore } from './store.ts'
 
+export interface BrokerRun {
+  /** Client ids whose packets are logged. */
+  traced: readonly string[]
+  /** Where to serve metrics. */
+  metricsAt: { host: string; port: number } | undefined
+  json: boolean
+}
+
 /** Runs the broker alone until SIGTERM or SIGINT; resolves when it is drained and everything is closed. */
-export async function runBroker(config: BrokerConfig, options: { json: boolean }): Promise<void> {
+export async function runBroker(config: BrokerConfig, options: BrokerRun): Promise<void> {
   const stopped = untilStopped()
   const metrics = new Metrics()
   const log = stderrLogger(config.log_level, metrics)
@@ -28,12 +37,18 @@ export async function runBroker(config: BrokerConfig, options: { json: boolean }
     metrics,
     clock: systemClock,
   })
+  for (const client of options.traced) broker.traceClient(client, true)
+  const page = options.metricsAt === undefined ? null : await serveMetrics(metrics, options.metricsAt)
   const urls = await broker.start()
   process.on('SIGHUP', () => broker.reload())
-  if (options.json) printJson({ ready: urls })
-  else printLine(`ready ${urls.join(' ')}`)
+  if (options.json) printJson({ ready: urls, metrics: page?.url ?? null })
+  else {
+    if (page !== null) printLine(`metrics ${page.url}`)
+    printLine(`ready ${urls.join(' ')}`)
+  }
   await stopped
   await broker.drain()
+  page?.close()
   await commit.close()
   await store.close()
 }

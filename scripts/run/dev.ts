@@ -20,6 +20,8 @@ import { openStore } from './store.ts'
 export interface DevOptions {
   config: BrokerConfig
   httpPort: number
+  /** Client ids whose packets are logged. */
+  traced: readonly string[]
   json: boolean
 }
 
@@ -27,7 +29,7 @@ const host = '127.0.0.1'
 const webSocketPath = '/mqtt'
 
 /** Runs the whole platform in this process until SIGTERM or SIGINT; resolves when everything is closed. */
-export async function runDev({ config, httpPort, json }: DevOptions): Promise<void> {
+export async function runDev({ config, httpPort, traced, json }: DevOptions): Promise<void> {
   const stopped = untilStopped()
   const metrics = new Metrics()
   const log = stderrLogger(config.log_level, metrics)
@@ -43,7 +45,12 @@ export async function runDev({ config, httpPort, json }: DevOptions): Promise<vo
   files?.writeSecrets(secrets)
 
   const broker = new Broker({ ...platform, config, store, log, metrics, clock })
+  for (const client of traced) broker.traceClient(client, true)
   registry.onRevoked((device) => broker.kickDevice(device.org, device.id))
+  registry.onDeleted(async (device) => {
+    broker.forgetDevice(device.org, device.id)
+    await commit.durable()
+  })
   const publish = ({ org, topic, payload }: OutgoingMessage): Promise<void> => {
     broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
     return commit.durable()

@@ -10,7 +10,7 @@ import { type Child, cinque, run, temporaryFolder } from './child.ts'
 const anyPort = ['--listen', 'tcp://127.0.0.1:0']
 
 async function ready(child: Child): Promise<string[]> {
-  const [, urls] = await child.said(/^ready (.*)\n/)
+  const [, urls] = await child.said(/^ready (.*)\n/m)
   return urls.split(' ')
 }
 
@@ -98,6 +98,35 @@ describe('cinque broker', () => {
     await client.publishAsync('a', 'b', { qos: 1 })
     await client.endAsync()
     expect((await child.end('SIGTERM')).code).to.equal(0)
+  })
+
+  it('serves Prometheus metrics where it is told to', async () => {
+    const child = broker('--memory', ...anyPort, '--metrics', '127.0.0.1:0')
+    await ready(child)
+    const [, url] = /^metrics (\S+)$/m.exec(child.stdout) ?? []
+    const response = await fetch(url)
+    expect(response.headers.get('content-type')).to.match(/^text\/plain; version=0\.0\.4/)
+    expect(await response.text()).to.match(/^cinque_mqtt_connects_total 0$/m)
+    expect((await fetch(url.replace('/metrics', '/'))).status).to.equal(404)
+    expect((await child.end('SIGTERM')).code).to.equal(0)
+  })
+
+  it('logs the packets of a client that is traced, and of no other', async () => {
+    const child = broker('--memory', '--anonymous', ...anyPort, '--trace', 'watched')
+    const [url] = await ready(child)
+    for (const clientId of ['watched', 'other']) {
+      const client = await mqtt.connectAsync(url.replace(/^tcp:/, 'mqtt:'), { clientId })
+      await client.publishAsync('some/topic', 'x', { qos: 1, retain: true })
+      await client.endAsync()
+    }
+    const { stderr } = await child.end('SIGTERM')
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const traced = lines.filter(({ event }) => event === 'trace')
+    expect(traced.map(({ msg }) => msg).join('\n')).to.match(/^PUBLISH some\/topic qos 1 id \d+$/m)
+    expect(traced.every(({ client }) => client === 'watched')).to.equal(true)
   })
 
   it('prints one JSON document with --json', async () => {

@@ -17,6 +17,7 @@ describe('cinque, used wrongly', () => {
     [['dev', '--mqtt-prt', '1'], /^cinque: unknown option '--mqtt-prt'; did you mean --mqtt-port\?/],
     [['dev', '--mqtt-port', '70000'], /Expected a whole number from 0 to 65535/],
     [['dev', '--memory', '--data', 'x'], /^cinque: --data and --memory exclude each other/],
+    [['broker', '--metrics', '9090'], /Expected host:port, as 127\.0\.0\.1:9090/],
     [['sim', '--rate', '0'], /Expected a number above 0/],
     [
       ['broker', '--set', 'mqtt.maximum_qos=3'],
