@@ -131,7 +131,6 @@ export class GroupCommit {
   }
 
   #fly(batch: Batch): void {
-    this.#retry = null
     this.#store.write(batch).then(
       () => this.#landed(),
       (error: unknown) => this.#failed(batch, error),
@@ -170,6 +169,7 @@ export class GroupCommit {
 
   /** Repeats a batch. In a full store what is to be discarded goes first, because it makes room. */
   async #repeat(batch: Batch, error: unknown): Promise<void> {
+    this.#retry = null
     if (error instanceof StoreError && error.code === 'full') {
       const room = new Batch()
       const staged = [...batch.mutations, ...this.#open.mutations]

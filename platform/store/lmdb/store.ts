@@ -48,7 +48,7 @@ export async function openLmdbStore(options: LmdbOptions): Promise<LmdbStore> {
   try {
     environment = new Environment(directory, log)
     const catalogue = await Catalogue.open(environment)
-    syncDirectories(directory)
+    syncNames(directory)
     const { identity } = catalogue
     log.info({ event: 'store.open', directory, identity, bytes: environment.usedBytes() }, 'data opened')
     return new LmdbStore({ environment, catalogue, clock, log, maxBytes, sweepMs, unlock })
@@ -95,11 +95,15 @@ function reasonOf(error: unknown, directory: string): unknown {
   }
 }
 
-/** Makes the names of new files and directories durable; fdatasync of a file does not promise its name. */
-function syncDirectories(directory: string): void {
+/** Makes the names of new files and of the directory durable; fdatasync of a file does not promise its name. */
+function syncNames(directory: string): void {
   for (const path of [directory, dirname(directory)]) {
-    const descriptor = openSync(path, 'r')
-    fsyncSync(descriptor)
-    closeSync(descriptor)
+    try {
+      const descriptor = openSync(path, 'r')
+      fsyncSync(descriptor)
+      closeSync(descriptor)
+    } catch {
+      // A parent that may not be read was there before.
+    }
   }
 }

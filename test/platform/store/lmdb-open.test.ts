@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import { put, storeError } from './contract.ts'
@@ -31,6 +31,27 @@ describe('opening the LMDB store', () => {
     }
     expect(readFileSync(file, 'utf8')).to.equal('text')
   })
+
+  // Root may read and write everything.
+  const modes: [number, string, string][] =
+    process.getuid?.() === 0
+      ? []
+      : [
+          [0o000, 'unavailable', 'cannot read'],
+          [0o500, 'readonly', 'cannot write'],
+        ]
+  for (const [mode, code, words] of modes) {
+    it(`refuses a directory with mode ${mode.toString(8)}`, async () => {
+      const directory = fixture.directory()
+      await (await fixture.open(directory)).close()
+      chmodSync(directory, mode)
+      const error = await storeError(fixture.open(directory))
+      chmodSync(directory, 0o700)
+      expect(error.code).to.equal(code)
+      expect(error.message).to.include(words).and.to.include(directory)
+      await fixture.open(directory)
+    })
+  }
 
   it('refuses a second opener in the same process, until the first has closed', async () => {
     const directory = fixture.directory()
