@@ -102,7 +102,7 @@ export class Peer extends RawClient {
     return 0
   }
 
-  /** The next PUBLISH, acknowledged completely. */
+  /** The next PUBLISH, acknowledged completely; at QoS 2 nothing else may be on its way. */
   async receive(): Promise<Received<'publish'>> {
     const packet = await this.expect('publish')
     const { messageId } = packet
