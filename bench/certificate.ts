@@ -1,9 +1,9 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { PemConverter, X509CertificateGenerator } from '@peculiar/x509'
+import { withDirectory } from './clean-up.ts'
 
 const DAY_MS = 86_400_000
 
@@ -11,8 +11,7 @@ const DAY_MS = 86_400_000
 export async function withCertificate<T>(
   use: (tls: { cert: string; key: string }) => Promise<T>,
 ): Promise<T> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'cinque-bench-tls-'))
-  try {
+  return withDirectory(async (directory) => {
     const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
     const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
     const certificate = await X509CertificateGenerator.createSelfSigned(
@@ -25,14 +24,10 @@ export async function withCertificate<T>(
       },
       webcrypto,
     )
+    const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
     const tls = { cert: path.join(directory, 'cert.pem'), key: path.join(directory, 'key.pem') }
     await writeFile(tls.cert, certificate.toString('pem'))
-    await writeFile(
-      tls.key,
-      PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY'),
-    )
-    return await use(tls)
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+    await writeFile(tls.key, PemConverter.encode(pkcs8, 'PRIVATE KEY'))
+    return use(tls)
+  })
 }

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { withDirectory } from './clean-up.ts'
 import { generate, type Figures, type Generator } from './generator.ts'
 import type { Peer } from './peers/peer.ts'
 import { freePort, type Pin } from './process.ts'
@@ -50,8 +48,7 @@ async function runOnce(
   options: MeasureOptions,
   version: '4' | '5',
 ): Promise<Omit<Result, 'mqtt3'>> {
-  const directory = await mkdtemp(path.join(options.workDirectory ?? tmpdir(), 'cinque-bench-'))
-  try {
+  return withDirectory(async (directory) => {
     const running = await peer.start({
       port: await freePort(),
       pin: options.brokerPin,
@@ -73,9 +70,7 @@ async function runOnce(
     } finally {
       await running.stop()
     }
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+  }, options.workDirectory)
 }
 
 /** One run of a scenario; an MQTT 5 scenario also in 3.1.1, each on a process of its own. */

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { onEarlyExit } from './clean-up.ts'
 
 /** Puts a command on its core: the command and arguments to start instead. */
 export type Pin = (command: string, args: readonly string[]) => [string, string[]]
@@ -77,6 +78,7 @@ export async function startServer(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...process.env, ...options.env },
   })
+  const early = onEarlyExit(() => void child.kill('SIGKILL'))
   let text = ''
   const keep = (s: string) => {
     text = (text + s).slice(-KEPT_OUTPUT)
@@ -103,6 +105,7 @@ export async function startServer(
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS)
       await end
       clearTimeout(timer)
+      early.cancel()
     },
   }
   const deadline = Date.now() + START_LIMIT_MS

@@ -1,12 +1,12 @@
 // Where the broker's time goes in one scenario.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { withCertificate } from './certificate.ts'
+import { withDirectory } from './clean-up.ts'
 import { summarize, type Share } from './cpu-profile.ts'
 import { buildGenerator } from './generator.ts'
 import { choosePins } from './machine.ts'
@@ -104,9 +104,8 @@ async function main(): Promise<void> {
   const scenario = { ...selected, asMqtt3: false } // one process, one profile
   const generator = await buildGenerator()
   const pins = await choosePins()
-  const directory = values.keep ?? (await mkdtemp(path.join(tmpdir(), 'cinque-profile-')))
-  try {
-    await withCertificate((tls) =>
+  const into = (directory: string) =>
+    withCertificate((tls) =>
       (values.perf === true ? profilePerf : profileV8)(
         scenario,
         {
@@ -120,9 +119,8 @@ async function main(): Promise<void> {
         directory,
       ),
     )
-  } finally {
-    if (values.keep === undefined) await rm(directory, { recursive: true, force: true })
-  }
+  if (values.keep === undefined) await withDirectory(into)
+  else await into(values.keep)
 }
 
 try {

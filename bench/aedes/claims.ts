@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { withDirectory } from '../clean-up.ts'
 import { DENIED, type Live, type Subject } from './subjects.ts'
 import { Wire } from './wire.ts'
 
@@ -11,14 +12,16 @@ export interface Claim {
 async function withBroker(
   subject: Subject,
   ask: (live: Live) => Promise<string>,
-  stall = false,
+  stallStore = false,
 ): Promise<string> {
-  const live = await subject.start({ stallStore: stall })
-  try {
-    return await ask(live)
-  } finally {
-    await live.stop()
-  }
+  return withDirectory(async (directory) => {
+    const live = await subject.start({ directory, stallStore })
+    try {
+      return await ask(live)
+    } finally {
+      await live.stop()
+    }
+  })
 }
 
 const mqtt5: Claim = {

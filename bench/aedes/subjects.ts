@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort, startServer, unpinned } from '../process.ts'
@@ -19,15 +18,11 @@ export interface Subject {
   readonly name: string
   /** Whether its store can be made to hang from outside. */
   readonly canStallStore: boolean
-  start(options: { stallStore: boolean }): Promise<Live>
+  /** `directory` is the broker's own, for as long as it runs. */
+  start(options: { directory: string; stallStore: boolean }): Promise<Live>
 }
 
-async function live(
-  port: number,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  cleanUp: () => Promise<void>,
-): Promise<Live> {
+async function live(port: number, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Live> {
   const server = await startServer(process.execPath, args, { port, pin: unpinned, env })
   return {
     port,
@@ -36,10 +31,7 @@ async function live(
       if (exitCode === null && signalCode === null) return null
       return /^\w*Error: .*/m.exec(server.output())?.[0] ?? `ended with ${exitCode ?? signalCode ?? '?'}`
     },
-    async stop() {
-      await server.stop()
-      await cleanUp()
-    },
+    stop: () => server.stop(),
   }
 }
 
@@ -50,7 +42,7 @@ export const aedes: Subject = {
     const port = await freePort()
     const script = fileURLToPath(new URL('../peers/aedes-server.ts', import.meta.url))
     const env = { AEDES_DENY: DENIED, ...(stallStore ? { AEDES_STALL_STORE: '1' } : {}) }
-    return live(port, [script, String(port)], env, async () => {})
+    return live(port, [script, String(port)], env)
   },
 }
 
@@ -67,13 +59,12 @@ const configuration = {
 export const cinque: Subject = {
   name: 'cinque',
   canStallStore: false,
-  async start() {
+  async start({ directory }) {
     const port = await freePort()
-    const directory = await mkdtemp(path.join(tmpdir(), 'cinque-bench-'))
     const file = path.join(directory, 'cinque.json')
     await writeFile(file, JSON.stringify(configuration))
     const entry = fileURLToPath(new URL('../../scripts/cinque.js', import.meta.url))
     const args = ['broker', '--listen', `tcp://127.0.0.1:${port}`, '--memory', '--config', file]
-    return live(port, [entry, ...args], {}, () => rm(directory, { recursive: true, force: true }))
+    return live(port, [entry, ...args], {})
   },
 }
