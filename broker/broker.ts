@@ -10,19 +10,18 @@ import type { Store } from '#platform/store/store.ts'
 import type { Conventions } from '#platform/telemetry/conventions.ts'
 import { Admission } from './admission.ts'
 import type { BrokerConfig } from './config.ts'
-import { Connection, Phase, type TopicEntry } from './connection.ts'
-import { deliverAll, deliverShared } from './deliver.ts'
+import { Connection, Phase } from './connection.ts'
+import { deliverAll } from './deliver.ts'
+import { Disk } from './disk.ts'
 import { openListener } from './listeners/index.ts'
 import type { ConnectionInfo, Listener } from './listeners/transport.ts'
 import { LogLimit } from './log-limit.ts'
 import { Message } from './message.ts'
-import { DurableOutbox } from './outbox/durable-outbox.ts'
-import { MemoryOutbox, type QueueLimits } from './outbox/memory-outbox.ts'
-import { type Output, type OutputLimits, whenWritten } from './output.ts'
+import type { QueueLimits } from './outbox/memory-outbox.ts'
+import type { Output, OutputLimits } from './output.ts'
 import { ReasonCode } from './packets/reason-code.ts'
-import { isValidTopicBytes, topicLevels } from './packets/topic.ts'
-import { parseFilter, routedTopic } from './topics.ts'
-import { NEVER, type Session } from './session.ts'
+import type { Session } from './session.ts'
+import { SessionLifecycle } from './session-lifecycle.ts'
 import { SessionStore } from './session-store.ts'
 import { Space } from './space.ts'
 import { Stats } from './stats.ts'
@@ -31,8 +30,6 @@ import { sysMessages } from './sys-topics.ts'
 import { Trace } from './trace.ts'
 import { TICK_MS, Wheel } from './wheel.ts'
 
-/** Messages of a shared subscription that are given to other members when a session ends. */
-const REDISPATCH = 10_000
 /** Connections beyond `max_connections` that may wait for their refusal. */
 const REFUSED_AT_ONCE = 1024
 const DAY_MS = 86_400_000
@@ -62,12 +59,12 @@ export class Broker {
   readonly logLimit: LogLimit
   readonly admission: Admission
   readonly sessionStore: SessionStore
+  readonly lifecycle: SessionLifecycle
+  readonly disk: Disk
   readonly hlc: HybridClock
   readonly wheel = new Wheel()
   readonly queueLimits: QueueLimits
   readonly outputLimits: OutputLimits
-  /** Sessions whose state has changed since it was saved. */
-  readonly dirtyOutboxes = new Set<DurableOutbox>()
   readonly connections = new Set<Connection>()
   readonly startedAt: number
   /** Most connections at a time. */
@@ -79,11 +76,6 @@ export class Broker {
   readonly #clock: Clock
   readonly #spaces = new Map<string, Space>()
   readonly #listeners: Listener[] = []
-  readonly #durable: { ticket: number; then: () => void }[] = []
-  #durableHead = 0
-  readonly #waiting = new Set<Connection>()
-  readonly #diskHeld = new Set<Connection>()
-  #saves: DurableOutbox[] = []
   #seq = 0
   #timer: NodeJS.Timeout | null = null
   #draining = false
@@ -104,6 +96,8 @@ export class Broker {
     this.logLimit = new LogLimit(deps.log, deps.clock)
     this.admission = new Admission(deps.config.limits, deps.clock, deps.metrics, deps.log)
     this.sessionStore = new SessionStore(this)
+    this.lifecycle = new SessionLifecycle(this)
+    this.disk = new Disk(deps.commit, deps.config.limits.unacknowledged_high)
     const { mqtt, limits } = deps.config
     this.queueLimits = {
       messages: mqtt.max_queue_messages,
@@ -111,8 +105,6 @@ export class Broker {
       policy: mqtt.queue_policy,
     }
     this.outputLimits = { high: limits.output_high, max: limits.output_max, slow: new Set() }
-    this.commit.beforeLaunch(() => this.#stageSaves())
-    this.commit.onDurable((through) => this.#landed(through))
     for (const clientId of deps.config.trace_clients) this.trace.watch(clientId)
     registerGauges(this)
   }
@@ -175,37 +167,6 @@ export class Broker {
 
   // --- publishing -------------------------------------------------------------------------------------
 
-  /** All there is to know about a topic of a connection; null: not a valid topic, or beyond the limits. */
-  topicEntry(connection: Connection, d: Buffer, from: number, to: number): TopicEntry | null {
-    const { mqtt } = this.config
-    if (to - from > mqtt.max_topic_bytes || !isValidTopicBytes(d, from, to)) return null
-    const name = d.toString('utf8', from, to)
-    if (topicLevels(name) > mqtt.max_topic_levels) return null
-    const { principal, session, space } = connection
-    if (principal === null || session === null || space === null) return null
-    const allowed = principal.acl.check('publish', name)
-    if (!allowed) {
-      this.log.warn(
-        {
-          event: 'acl.denied',
-          access: 'publish',
-          client: session.clientId,
-          topic: name,
-          detail: principal.acl.explain('publish', name).reason,
-        },
-        'publish denied',
-      )
-    }
-    const topic = routedTopic(name, session.deviceId)
-    return {
-      bytes: Buffer.from(d.subarray(from, to)),
-      topic,
-      route: space.router.route(topic),
-      allowed,
-      sink: allowed ? this.conventions.sinkFor(principal, name) : null,
-    }
-  }
-
   /** Publishes a message that no connection brought (will, $SYS, platform). What it promises is staged when this returns. */
   publish(space: Space, message: Message): void {
     if (message.retain) {
@@ -246,71 +207,6 @@ export class Broker {
     return this.#spaces.values()
   }
 
-  // --- the disk ---------------------------------------------------------------------------------------
-
-  /** Calls `then` when a ticket of the group commit is durable; at once if it is. */
-  whenDurable(ticket: number, then: () => void): void {
-    if (ticket <= this.commit.through) then()
-    else this.#durable.push({ ticket, then })
-  }
-
-  /** Calls `then` when what was staged just now is durable, at once if nothing was. */
-  whenStaged(staged: boolean, then: () => void): void {
-    if (staged) this.whenDurable(this.commit.ticket, then)
-    else then()
-  }
-
-  /** Calls `then` when what the client has been sent is on its way, or a tick later. */
-  whenDrained(connection: Connection, then: () => void): void {
-    whenWritten(connection.stream, then)
-  }
-
-  /** The connection has acknowledgements that wait for the disk. */
-  waitForDisk(connection: Connection): void {
-    this.#waiting.add(connection)
-  }
-
-  /** Too much waits for the disk: this publisher waits too. */
-  holdForDisk(connection: Connection): void {
-    if (this.#diskHeld.has(connection)) return
-    this.#diskHeld.add(connection)
-    connection.holdSource()
-  }
-
-  saveWithBatch(outbox: DurableOutbox): void {
-    this.#saves.push(outbox)
-    this.commit.stage()
-  }
-
-  #stageSaves(): void {
-    if (this.#saves.length === 0) return
-    const saves = this.#saves
-    this.#saves = []
-    for (const outbox of saves) {
-      this.dirtyOutboxes.delete(outbox)
-      outbox.stageSave()
-    }
-  }
-
-  #landed(through: number): void {
-    while (this.#durableHead < this.#durable.length && this.#durable[this.#durableHead].ticket <= through) {
-      this.#durable[this.#durableHead++].then()
-    }
-    if (this.#durableHead === this.#durable.length) {
-      this.#durable.length = 0
-      this.#durableHead = 0
-    } else if (this.#durableHead > 4096) {
-      this.#durable.splice(0, this.#durableHead)
-      this.#durableHead = 0
-    }
-    for (const connection of this.#waiting)
-      if (!connection.sendDurableAcks(through)) this.#waiting.delete(connection)
-    if (this.#diskHeld.size > 0 && this.commit.staged * 2 < this.config.limits.unacknowledged_high) {
-      for (const connection of this.#diskHeld) connection.releaseSource()
-      this.#diskHeld.clear()
-    }
-  }
-
   // --- sessions ---------------------------------------------------------------------------------------
 
   /** A CONNECT was accepted. */
@@ -329,139 +225,6 @@ export class Broker {
       },
       'client connected',
     )
-  }
-
-  /** The network connection has ended: the session goes on without it, or ends [MQTT-3.1.2-23]. */
-  connectionGone(connection: Connection): void {
-    this.connections.delete(connection)
-    this.#waiting.delete(connection)
-    this.#diskHeld.delete(connection)
-    this.admission.closed()
-    const { session } = connection
-    if (session === null) return
-    this.log.debug(
-      {
-        event: 'client.disconnected',
-        org: session.space.org,
-        client: session.clientId,
-        detail: connection.cause ?? 'connection closed',
-      },
-      'client disconnected',
-    )
-    if (session.claimant === connection) {
-      session.claimant = null
-      session.will = null // its CONNECT was never accepted [MQTT-3.1.2-7]
-    } else if (session.connection === connection) {
-      session.connection = null
-      session.outbox.detach()
-    } else return
-    if (session.ended) return
-    // [MQTT-3.1.2-8], [MQTT-3.1.2-10]
-    if (connection.willDiscarded) session.will = null
-    if (this.#draining) {
-      if (session.durable || session.will !== null) this.sessionStore.save(session, false, 0)
-      else session.space.sessions.delete(session.clientId)
-      return
-    }
-    if (session.expiry === 0) {
-      this.endSession(session, 'connection closed')
-      return
-    }
-    this.sessionStore.save(session, false, 0)
-    if (session.will !== null) {
-      if (session.will.delay === 0) this.#publishWill(session)
-      else this.scheduleWill(session, Math.min(session.will.delay, session.expiry))
-    }
-    if (session.expiry !== NEVER) this.scheduleExpiry(session, session.expiry)
-  }
-
-  /** Ends a session and forgets all it had; its will is published now [MQTT-3.1.3-9 and 3.1.2.5]. */
-  endSession(session: Session, reason: string): void {
-    if (session.ended) return
-    if (session.will !== null) this.#publishWill(session)
-    session.ended = true
-    this.cancelTimers(session)
-    const { space } = session
-    if (space.sessions.get(session.clientId) === session) space.sessions.delete(session.clientId)
-    let shared = false
-    for (const s of session.subscriptions()) {
-      shared ||= s.group !== null
-      space.router.remove(s)
-    }
-    if (shared) this.#redispatch(session)
-    else if (session.sid.length > 0) this.sessionStore.remove(session)
-    if (reason !== 'expired') return
-    this.stats.sessionsExpired.value++
-    this.log.debug({ event: 'session.expired', org: space.org, client: session.clientId }, 'session expired')
-  }
-
-  /** 4.8.2: what a member of a shared group has not acknowledged goes to another member. */
-  #redispatch(session: Session): void {
-    const { outbox, space } = session
-    if (outbox instanceof MemoryOutbox) {
-      for (const { group, out } of outbox.unsettledShared()) deliverShared(group, out.message, null)
-      if (session.sid.length > 0) this.sessionStore.remove(session)
-      return
-    }
-    if (!(outbox instanceof DurableOutbox)) return
-    outbox.unsettledShared(REDISPATCH).then(
-      (items) => {
-        for (const { share, out } of items) {
-          const { match, group: name } = parseFilter(share, null)
-          const group = name === null ? undefined : space.router.group(name, match)
-          if (group === undefined) this.stats.dropped.sessionEnded.value++
-          else deliverShared(group, out.message, null)
-        }
-        this.sessionStore.remove(session)
-      },
-      (error: unknown) =>
-        this.log.error(
-          { event: 'session.end_failed', client: session.clientId, err: error },
-          'cannot read an ended session',
-        ),
-    )
-  }
-
-  scheduleExpiry(session: Session, seconds: number): void {
-    session.expiryTick = this.wheel.after(seconds * 1000, session)
-  }
-
-  scheduleWill(session: Session, seconds: number): void {
-    const item = {
-      due: () => {
-        session.willTimer = null
-        session.willGrace = false
-        if (session.connection === null && session.will !== null) this.#publishWill(session)
-      },
-    }
-    session.willTimer = { tick: this.wheel.after(seconds * 1000, item), item }
-  }
-
-  /** Nothing waits for this session's end any more. */
-  cancelTimers(session: Session): void {
-    if (session.expiryTick !== 0) this.wheel.cancel(session.expiryTick, session)
-    session.expiryTick = 0
-    if (session.willTimer !== null) this.wheel.cancel(session.willTimer.tick, session.willTimer.item)
-    session.willTimer = null
-  }
-
-  discardWill(session: Session): void {
-    session.will = null
-    session.willGrace = false
-  }
-
-  #publishWill(session: Session): void {
-    const will = session.will
-    if (will === null) return
-    session.will = null
-    this.stats.willsPublished.value++
-    const { message } = will
-    const expiresAt = this.expiresAt(message.properties.messageExpiryInterval)
-    this.publish(
-      session.space,
-      new Message(message.topic, message.payload, message.qos, message.retain, message.properties, expiresAt),
-    )
-    if (session.durable && !session.ended) this.sessionStore.save(session, session.connection !== null, 0)
   }
 
   /** Disconnects the clients that `which` names; returns how many. */
@@ -492,7 +255,7 @@ export class Broker {
   forgetDevice(org: string, deviceId: string): void {
     this.kickDevice(org, deviceId)
     for (const session of this.space(org).sessions.values()) {
-      if (session.deviceId === deviceId) this.endSession(session, 'device deleted')
+      if (session.deviceId === deviceId) this.lifecycle.end(session, 'device deleted')
     }
   }
 
@@ -510,8 +273,7 @@ export class Broker {
     // After a pause of the process (stopped, debugged) the time that nobody was served does not count.
     this.wheel.advance(this.wheel.now + 1)
     if (this.wheel.now % (1000 / TICK_MS) === 0) {
-      for (const outbox of this.dirtyOutboxes) outbox.requestSave()
-      this.dirtyOutboxes.clear()
+      this.disk.saveChanged()
       for (const output of this.outputLimits.slow) this.#watchStall(output)
     }
     const every = Math.round((this.config.sys_interval * 1000) / TICK_MS)

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Principal } from '#platform/auth/principal.ts'
-import type { Refusal, Sink } from '#platform/telemetry/conventions.ts'
+import type { Refusal } from '#platform/telemetry/conventions.ts'
 import { AckQueue } from './ack-queue.ts'
 import type { Broker } from './broker.ts'
 import { SCRAM_SHA_256, type ScramExchange } from './enhanced-auth.ts'
@@ -9,9 +9,9 @@ import type { Attempt } from './handlers/connect.ts'
 import { handleControl } from './handlers/control.ts'
 import { handlePublish } from './handlers/publish.ts'
 import type { ConnectionInfo } from './listeners/transport.ts'
-import { encodeFor, type Image, type Outgoing, type Version } from './message.ts'
-import { Output, type Source } from './output.ts'
-import { encodeAck } from './packets/ack.ts'
+import type { Outgoing } from './message.ts'
+import type { Source } from './output.ts'
+import { PacketWriter } from './packet-writer.ts'
 import { encodeAuth } from './packets/auth.ts'
 import { encodeConnack } from './packets/connack.ts'
 import { encodeDisconnect } from './packets/disconnect.ts'
@@ -21,9 +21,9 @@ import { PacketType } from './packets/packet-type.ts'
 import { noProperties, type Properties } from './packets/properties.ts'
 import { ReasonCode, reasonName } from './packets/reason-code.ts'
 import type { RateLimiter } from './rate-limiter.ts'
-import type { Route } from './router/route.ts'
 import type { Session } from './session.ts'
 import type { Space } from './space.ts'
+import { makeTopicEntry, sameBytes, TopicEntries, type TopicEntry } from './topic-entry.ts'
 import { TICK_MS } from './wheel.ts'
 
 /** Where a connection stands between accept and close. */
@@ -39,17 +39,6 @@ export const Phase = {
 } as const
 export type Phase = (typeof Phase)[keyof typeof Phase]
 
-/** What a connection knows of a topic it publishes to: all decisions that are the same for the next message. */
-export interface TopicEntry {
-  readonly bytes: Buffer
-  /** As routed: `v1/devices/me/...` with the device's id. */
-  readonly topic: string
-  route: Route
-  readonly allowed: boolean
-  readonly sink: Sink | null
-}
-
-const TOPICS = 64
 const key = Symbol('connection')
 type Keyed = Duplex & { [key]: Connection }
 
@@ -64,13 +53,12 @@ function onError(this: Duplex, error: Error): void {
 }
 
 /** One network connection: bytes in, packets to their handlers, bytes out. */
-export class Connection extends Output implements Source {
+export class Connection extends PacketWriter implements Source {
   readonly broker: Broker
   readonly info: ConnectionInfo
   phase: Phase = Phase.NEW
   /** The reason why its CONNECT will be refused, decided before anything was read; 0: none. */
   refusal = 0
-  version: Version = 4
   session: Session | null = null
   space: Space | null = null
   principal: Principal | null = null
@@ -80,17 +68,12 @@ export class Connection extends Output implements Source {
   lastSeen: number
   /** Largest packet taken from the client. */
   maximumIncoming: number
-  /** Largest packet the client takes; 0: any [MQTT-3.1.2-24]. */
-  maximumPacketSize = 0
   /** What a publisher of the same version sent may be copied to this client as it is. */
   simple = true
   /** The client wants reason strings and user properties [MQTT-3.1.2-29]. */
   problemInformation = true
   /** Topics behind the client's aliases; null: none set yet. */
   aliasesIn: Map<number, Buffer> | null = null
-  /** Aliases the broker uses towards the client. */
-  aliasesOut: Map<string, number> | null = null
-  aliasesOutMaximum = 0
   limiter: RateLimiter | null = null
   /** Why it ended, for the log. */
   cause: string | null = null
@@ -106,7 +89,8 @@ export class Connection extends Output implements Source {
   exchange: ScramExchange | null = null
   #acks: AckQueue | null = null
   #entry: TopicEntry | null = null
-  #entries: Map<string, TopicEntry> | null = null
+  /** The others, if there are any: most devices publish to one topic. */
+  #entries: TopicEntries | null = null
   #parts: Buffer[] | null = null
   #partsLength = 0
   #needed = 0
@@ -306,22 +290,18 @@ export class Connection extends Output implements Source {
   }
 
   #findEntry(d: Buffer, from: number, to: number): TopicEntry | null {
-    const text = d.toString('latin1', from, to)
-    const known = this.#entries?.get(text)
+    const known = this.#entries?.get(d, from, to)
     if (known !== undefined) {
       if (!known.route.valid) known.route = (this.space as Space).router.route(known.topic)
       return known
     }
-    const entry = this.broker.topicEntry(this, d, from, to)
+    const entry = makeTopicEntry(this, d, from, to)
     if (entry === null) return null
-    let entries = this.#entries
-    if (entries === null) {
-      // The first topic is held by #entry alone: most devices publish to one.
-      if (this.#entry === null) return entry
-      entries = this.#entries = new Map([[this.#entry.bytes.toString('latin1'), this.#entry]])
+    if (this.#entries !== null) this.#entries.add(entry)
+    else if (this.#entry !== null) {
+      this.#entries = new TopicEntries(this.#entry)
+      this.#entries.add(entry)
     }
-    if (entries.size >= TOPICS) entries.clear()
-    entries.set(text, entry)
     return entry
   }
 
@@ -341,7 +321,7 @@ export class Connection extends Output implements Source {
   /** Acknowledges now, or when `ticket` is durable and all earlier acknowledgements have left. */
   acknowledge(first: number, packetId: number, reason: number, ticket: number): void {
     if (ticket <= this.broker.durableThrough && (this.#acks === null || this.#acks.length === 0)) {
-      this.#sendAck(first, packetId, reason)
+      this.sendAck(first, packetId, reason)
       return
     }
     this.queueAck({ first, packetId, reason, ticket })
@@ -351,7 +331,7 @@ export class Connection extends Output implements Source {
   queueAck(ack: { first: number; packetId: number; reason: number; ticket: number }): void {
     const acks = (this.#acks ??= new AckQueue())
     acks.push(ack)
-    this.broker.waitForDisk(this)
+    this.broker.disk.acknowledgeLater(this)
   }
 
   /** PUBACKs that wait. */
@@ -400,18 +380,13 @@ export class Connection extends Output implements Source {
     const acks = this.#acks
     if (acks === null) return false
     for (let ack = acks.shift(through); ack !== undefined; ack = acks.shift(through)) {
-      if (this.phase === Phase.OPEN) this.#sendAck(ack.first, ack.packetId, ack.reason)
+      if (this.phase === Phase.OPEN) this.sendAck(ack.first, ack.packetId, ack.reason)
     }
     if (this.#ackHold && acks.pubacks * 2 < this.broker.config.mqtt.receive_maximum) {
       this.#ackHold = false
       this.releaseSource()
     }
     return acks.length > 0
-  }
-
-  #sendAck(first: number, packetId: number, reason: number): void {
-    if (reason === 0 || this.version === 4) this.ack(first, packetId)
-    else this.send(encodeAck((first >> 4) as 4, packetId, reason, noProperties, 5))
   }
 
   /** AUTH 0x18 with the server's message; the client's answer is awaited. */
@@ -429,62 +404,21 @@ export class Connection extends Output implements Source {
     this.resume()
   }
 
-  sendPubrel(packetId: number, known: boolean): void {
-    if (known || this.version === 4) this.ack(0x62, packetId)
-    else
-      this.send(encodeAck(PacketType.PUBREL, packetId, ReasonCode.PacketIdentifierNotFound, noProperties, 5))
-  }
-
-  /** Writes one whole packet. */
-  send(packet: Buffer): void {
-    this.push(packet, 0, packet.length)
-  }
-
   /**
    * Sends a message. False: the client does not take packets of this size; it is as if it had been
    * delivered [MQTT-3.1.2-25].
    */
   sendPublish(out: Outgoing, packetId: number, dup: boolean): boolean {
+    const { broker } = this
     const { message } = out
-    let image: Image
-    if (
-      out.identifiers === null &&
-      out.topic === null &&
-      message.expiresAt === 0 &&
-      this.aliasesOutMaximum === 0
-    ) {
-      image = message.image(this.version, out.qos > 0)
-    } else image = this.#encode(out)
-    const n = image.bytes.length
-    if (this.maximumPacketSize !== 0 && n > this.maximumPacketSize) {
-      this.broker.stats.dropped.tooLarge.value++
+    if (!this.writePublish(out, packetId, dup, message.expiresAt === 0 ? 0 : broker.now)) {
+      broker.stats.dropped.tooLarge.value++
       return false
     }
-    const at = this.reserve(n)
-    const buffer = this.buffer
-    image.bytes.copy(buffer, at)
-    buffer[at] = 0x30 | (dup ? 8 : 0) | (out.qos << 1) | (out.retain ? 1 : 0)
-    if (out.qos > 0) {
-      buffer[at + image.idAt] = packetId >> 8
-      buffer[at + image.idAt + 1] = packetId & 255
-    }
-    this.broker.stats.sent.value++
+    broker.stats.sent.value++
     if (this.traced)
-      this.broker.trace.event(this.clientId, 'out', `PUBLISH ${message.topic} qos ${out.qos} id ${packetId}`)
+      broker.trace.event(this.clientId, 'out', `PUBLISH ${message.topic} qos ${out.qos} id ${packetId}`)
     return true
-  }
-
-  #encode(out: Outgoing): Image {
-    let alias = 0
-    let aliasKnown = false
-    if (this.aliasesOutMaximum > 0) {
-      const aliases = (this.aliasesOut ??= new Map())
-      const topic = out.topic ?? out.message.topic
-      alias = aliases.get(topic) ?? 0
-      aliasKnown = alias !== 0
-      if (!aliasKnown && aliases.size < this.aliasesOutMaximum) aliases.set(topic, (alias = aliases.size + 1))
-    }
-    return encodeFor(out, { version: this.version, now: this.broker.now, alias, aliasKnown })
   }
 
   get clientId(): string {
@@ -595,7 +529,7 @@ export class Connection extends Output implements Source {
     this.#parts = null
     this.#entry = this.#entries = null
     this.releaseAll()
-    this.broker.connectionGone(this)
+    this.broker.lifecycle.connectionGone(this)
   }
 
   // --- time -------------------------------------------------------------------------------------------
@@ -627,10 +561,4 @@ export class Connection extends Output implements Source {
       this.fail(ReasonCode.KeepAliveTimeout, 'nothing heard within one and a half keep-alive intervals')
     else this.#timerTick = this.broker.wheel.after(this.keepAliveMs - idle, this)
   }
-}
-
-function sameBytes(d: Buffer, from: number, to: number, other: Buffer): boolean {
-  if (to - from !== other.length) return false
-  for (let i = from, j = 0; i < to; i++, j++) if (d[i] !== other[j]) return false
-  return true
 }

@@ -1,9 +1,10 @@
-import type { Connection, TopicEntry } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { deliver } from './deliver.ts'
 import { Message, type Qos } from './message.ts'
 import { MemoryOutbox } from './outbox/memory-outbox.ts'
 import { AWAIT_PUBACK, AWAIT_PUBREC } from './outbox/outbox.ts'
 import { noProperties } from './packets/properties.ts'
+import type { TopicEntry } from './topic-entry.ts'
 
 /** Most packets forwarded together. */
 export const RUN = 16_384

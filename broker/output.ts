@@ -8,7 +8,8 @@ const SMALL = 4096
 const POOLED = 1024
 const FLUSH_AT = 65_536
 const pool: Buffer[] = []
-const dirty: Output[] = []
+const dirty: (Output | null)[] = []
+let dirtyCount = 0
 let scheduled = false
 
 /** Sums over all outputs of this process; read by the metrics. */
@@ -16,8 +17,12 @@ export const written = { bytes: 0 }
 
 function flushAll(): void {
   scheduled = false
-  for (let i = 0; i < dirty.length; i++) dirty[i].flush()
-  dirty.length = 0
+  // The array keeps its length: to set it costs as much as to fill it.
+  for (let i = 0; i < dirtyCount; i++) {
+    dirty[i]?.flush()
+    dirty[i] = null
+  }
+  dirtyCount = 0
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -86,7 +91,7 @@ export class Output {
   reserve(n: number): number {
     if (!this.#dirty) {
       this.#dirty = true
-      dirty.push(this)
+      dirty[dirtyCount++] = this
       if (!scheduled) {
         scheduled = true
         setImmediate(flushAll)

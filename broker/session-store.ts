@@ -148,12 +148,12 @@ export class SessionStore {
       const grace = crashed ? CRASH_GRACE_SECONDS : DRAIN_GRACE_SECONDS
       const ends = durable ? Math.min(session.will.delay, expiry) : 0
       const passed = (this.#broker.now - endedAt) / 1000
-      this.#broker.scheduleWill(session, Math.max(ends - passed, grace))
+      this.#broker.lifecycle.scheduleWill(session, Math.max(ends - passed, grace))
     }
     if (expiry === NEVER) return
     const left = Math.max(0, expiry - (this.#broker.now - endedAt) / 1000)
     // A session that lives on only for its will ends when the will has been published.
-    this.#broker.scheduleExpiry(
+    this.#broker.lifecycle.scheduleExpiry(
       session,
       session.will === null ? left : Math.max(left, DRAIN_GRACE_SECONDS + 1),
     )

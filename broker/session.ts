@@ -108,6 +108,6 @@ export class Session {
   /** The wheel: the session expiry interval has passed without a connection [MQTT-3.1.2-23]. */
   due(): void {
     this.expiryTick = 0
-    if (this.connection === null && !this.ended) this.space.broker.endSession(this, 'expired')
+    if (this.connection === null && !this.ended) this.space.broker.lifecycle.end(this, 'expired')
   }
 }

@@ -157,7 +157,8 @@ function continueScram(
   step.then(
     (result) => {
       if (connection.phase === Phase.CLOSED) return
-      if (result.status === 'failed') connection.refuse(result.reason, result.explanation, 'authentication failed')
+      if (result.status === 'failed')
+        connection.refuse(result.reason, result.explanation, 'authentication failed')
       else if (result.status === 'continue') connection.challenge(attempt, result.data)
       else {
         attempt.authenticationData = result.data
@@ -232,9 +233,9 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
       old.connection?.disconnect(ReasonCode.SessionTakenOver, 'another connection took the session over')
     }
     // A restart of the broker is no reason for a will if the client is back.
-    if (old.willGrace) broker.discardWill(old)
+    if (old.willGrace) broker.lifecycle.discardWill(old)
     // [MQTT-3.1.2-4], and what was to end with its connection has ended
-    if (!old.ended && (packet.cleanStart || old.expiry === 0)) broker.endSession(old, 'clean start')
+    if (!old.ended && (packet.cleanStart || old.expiry === 0)) broker.lifecycle.end(old, 'clean start')
   }
   const wanted =
     packet.version === 5
@@ -246,7 +247,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   const resumed = old !== undefined && !old.ended
   const session = resumed ? old : newSession(connection, space, attempt, expiry, principal)
   const previousEpoch = resumed ? session.epoch : 0
-  broker.cancelTimers(session)
+  broker.lifecycle.cancelTimers(session)
   if (resumed) {
     session.will = null // [MQTT-3.1.3-9] the client is back before the delay has passed
     session.username = principal.username
@@ -273,7 +274,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   const { ticket } = broker.commit
   const loaded = session.outbox instanceof DurableOutbox ? session.outbox.load() : Promise.resolve()
   loaded.then(
-    () => broker.whenDurable(ticket, () => established(connection, attempt, session, resumed, wanted)),
+    () => broker.disk.whenDurable(ticket, () => established(connection, attempt, session, resumed, wanted)),
     (error: unknown) => unavailable(connection, error),
   )
 }
@@ -326,13 +327,13 @@ function established(
   connection.phase = Phase.OPEN
   connection.traced = broker.trace.isWatched(session.clientId)
   session.outbox.window = Math.min(packet.properties.receiveMaximum ?? 65_535, mqtt.max_inflight)
-  connection.aliasesOutMaximum = Math.min(
+  connection.aliasesMaximum = Math.min(
     packet.properties.topicAliasMaximum ?? 0,
     mqtt.outbound_topic_alias_maximum,
   )
   const { maximumPacketSize } = connection
   connection.simple =
-    connection.aliasesOutMaximum === 0 &&
+    connection.aliasesMaximum === 0 &&
     (maximumPacketSize === 0 || maximumPacketSize >= mqtt.maximum_packet_size)
   const cap = mqtt.server_keep_alive
   const keepAlive = cap !== 0 && (packet.keepAlive === 0 || packet.keepAlive > cap) ? cap : packet.keepAlive

@@ -1,4 +1,4 @@
-import type { Connection, TopicEntry } from '../connection.ts'
+import type { Connection } from '../connection.ts'
 import { deliverAll } from '../deliver.ts'
 import { Message } from '../message.ts'
 import { DurableOutbox } from '../outbox/durable-outbox.ts'
@@ -8,6 +8,7 @@ import { noProperties, type Properties } from '../packets/properties.ts'
 import { decodePublish, type PublishPacket } from '../packets/publish.ts'
 import { ReasonCode } from '../packets/reason-code.ts'
 import type { Session } from '../session.ts'
+import type { TopicEntry } from '../topic-entry.ts'
 
 const PUBACK = 0x40
 const PUBREC = 0x50
@@ -56,7 +57,7 @@ export function handlePublish(
   if (packet.qos === 2 && session.outbox instanceof DurableOutbox)
     acceptExactlyOnce(connection, session, session.outbox, entry, message, packet.packetId)
   else accept(connection, session, entry, message, packet)
-  if (broker.commit.staged > broker.config.limits.unacknowledged_high) broker.holdForDisk(connection)
+  broker.disk.holdIfBehind(connection)
 }
 
 /** [MQTT-3.2.2-11], [MQTT-3.2.2-14]: what CONNACK said is not available. [MQTT-3.3.4-6]: no subscription identifier. */
@@ -249,7 +250,7 @@ function acceptExactlyOnce(
   const ack = { first: PUBREC, packetId, reason: 0, ticket: Number.POSITIVE_INFINITY }
   connection.queueAck(ack)
   outbox.requestSave()
-  broker.whenDurable(broker.commit.ticket, () => {
+  broker.disk.whenDurable(broker.commit.ticket, () => {
     const before = broker.commit.staged
     const refusal = entry.sink?.accept(message.payload, broker.now)
     if (refusal === undefined) {
@@ -269,7 +270,7 @@ function acceptExactlyOnce(
       connection.sendDurableAcks(broker.commit.through)
     }
     if (ack.ticket === 0) done()
-    else broker.whenDurable(ack.ticket, done)
+    else broker.disk.whenDurable(ack.ticket, done)
   })
 }
 

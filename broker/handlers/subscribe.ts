@@ -1,6 +1,7 @@
 import type { Connection } from '../connection.ts'
 import { deliver } from '../deliver.ts'
 import type { Message, Qos } from '../message.ts'
+import { whenWritten } from '../output.ts'
 import { PacketError } from '../packets/packet-error.ts'
 import { noProperties } from '../packets/properties.ts'
 import { ReasonCode } from '../packets/reason-code.ts'
@@ -39,7 +40,7 @@ export function handleSubscribe(connection: Connection, d: Buffer, from: number,
     return qos
   })
   const answer = encodeSuback(packet.packetId, reasons, noProperties, version)
-  broker.whenStaged(session.durable && granted.length > 0, () => {
+  broker.disk.whenStaged(session.durable && granted.length > 0, () => {
     if (connection.session !== session || session.connection !== connection) return
     connection.send(answer)
     for (const { subscription, replay } of granted)
@@ -131,7 +132,7 @@ function sendRetained(connection: Connection, session: Session, subscription: Su
       session.subscription(subscription.filter) === subscription
     ) {
       if (connection.backlog > connection.limits.high / 4) {
-        connection.broker.whenDrained(connection, portion)
+        whenWritten(connection.stream, portion)
         return
       }
       deliver(retainedTarget(session, subscription, messages[next]), messages[next], null)

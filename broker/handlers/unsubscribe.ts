@@ -30,5 +30,5 @@ export function handleUnsubscribe(connection: Connection, d: Buffer, from: numbe
     return ReasonCode.Success
   })
   const answer = encodeUnsuback(packet.packetId, reasons, noProperties, version)
-  broker.whenStaged(session.durable, () => connection.send(answer))
+  broker.disk.whenStaged(session.durable, () => connection.send(answer))
 }

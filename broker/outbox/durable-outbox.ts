@@ -192,7 +192,7 @@ export class DurableOutbox implements Outbox {
   requestSave(): void {
     if (this.#saveRequested || this.session.ended) return
     this.#saveRequested = true
-    this.#broker.saveWithBatch(this)
+    this.#broker.disk.saveWithBatch(this)
   }
 
   /** Called when the open batch is about to leave. */
@@ -223,7 +223,7 @@ export class DurableOutbox implements Outbox {
     const waiters = this.#unsaved
     this.#unsaved = []
     if (waiters.length > 0)
-      this.#broker.whenDurable(this.#broker.commit.ticket, () => waiters.forEach((f) => f()))
+      this.#broker.disk.whenDurable(this.#broker.commit.ticket, () => waiters.forEach((f) => f()))
   }
 
   /** Deletes all of it from the store; stages only. */
@@ -318,7 +318,7 @@ export class DurableOutbox implements Outbox {
   #markDirty(): void {
     if (this.#dirty) return
     this.#dirty = true
-    this.#broker.dirtyOutboxes.add(this)
+    this.#broker.disk.saveSoon(this)
   }
 
   #enqueue(entry: Entry): void {
@@ -341,7 +341,7 @@ export class DurableOutbox implements Outbox {
     if (this.#lastTicket > this.#broker.commit.through && this.#reader.exhausted === this.#appended) {
       // Everything readable has been read; the rest is on its way to the disk.
       this.#reading = true
-      this.#broker.whenDurable(this.#lastTicket, () => {
+      this.#broker.disk.whenDurable(this.#lastTicket, () => {
         this.#reading = false
         this.#pump()
       })

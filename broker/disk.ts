@@ -1,0 +1,105 @@
+import type { GroupCommit } from '#platform/store/group-commit.ts'
+import type { Connection } from './connection.ts'
+import type { DurableOutbox } from './outbox/durable-outbox.ts'
+
+/** Everything in the broker that waits for the group commit, in the order in which it may go on. */
+export class Disk {
+  readonly #commit: GroupCommit
+  readonly #high: number
+  /** In order of their tickets. */
+  readonly #durable: { ticket: number; then: () => void }[] = []
+  #head = 0
+  readonly #acknowledging = new Set<Connection>()
+  readonly #held = new Set<Connection>()
+  #saves: DurableOutbox[] = []
+  readonly #changed = new Set<DurableOutbox>()
+
+  /** `high`: rows waiting for the disk at which publishers wait too. */
+  constructor(commit: GroupCommit, high: number) {
+    this.#commit = commit
+    this.#high = high
+    commit.beforeLaunch(() => this.#stageSaves())
+    commit.onDurable((through) => this.#landed(through))
+  }
+
+  /** The newest durable ticket. */
+  get through(): number {
+    return this.#commit.through
+  }
+
+  /** Calls `then` when a ticket of the group commit is durable; at once if it is. */
+  whenDurable(ticket: number, then: () => void): void {
+    if (ticket <= this.#commit.through) then()
+    else this.#durable.push({ ticket, then })
+  }
+
+  /** Calls `then` when what was staged just now is durable, at once if nothing was. */
+  whenStaged(staged: boolean, then: () => void): void {
+    if (staged) this.whenDurable(this.#commit.ticket, then)
+    else then()
+  }
+
+  /** The connection has acknowledgements that wait. */
+  acknowledgeLater(connection: Connection): void {
+    this.#acknowledging.add(connection)
+  }
+
+  /** If too much waits for the disk, this publisher waits too. */
+  holdIfBehind(connection: Connection): void {
+    if (this.#commit.staged <= this.#high || this.#held.has(connection)) return
+    this.#held.add(connection)
+    connection.holdSource()
+  }
+
+  /** The connection is gone. */
+  forget(connection: Connection): void {
+    this.#acknowledging.delete(connection)
+    this.#held.delete(connection)
+  }
+
+  /** Has the session's state written with the open batch. */
+  saveWithBatch(outbox: DurableOutbox): void {
+    this.#saves.push(outbox)
+    this.#commit.stage()
+  }
+
+  /** Has the session's state written within a second. */
+  saveSoon(outbox: DurableOutbox): void {
+    this.#changed.add(outbox)
+  }
+
+  /** Once a second. */
+  saveChanged(): void {
+    for (const outbox of this.#changed) outbox.requestSave()
+    this.#changed.clear()
+  }
+
+  #stageSaves(): void {
+    if (this.#saves.length === 0) return
+    const saves = this.#saves
+    this.#saves = []
+    for (const outbox of saves) {
+      this.#changed.delete(outbox)
+      outbox.stageSave()
+    }
+  }
+
+  #landed(through: number): void {
+    while (this.#head < this.#durable.length && this.#durable[this.#head].ticket <= through) {
+      this.#durable[this.#head++].then()
+    }
+    if (this.#head === this.#durable.length) {
+      this.#durable.length = 0
+      this.#head = 0
+    } else if (this.#head > 4096) {
+      this.#durable.splice(0, this.#head)
+      this.#head = 0
+    }
+    for (const connection of this.#acknowledging) {
+      if (!connection.sendDurableAcks(through)) this.#acknowledging.delete(connection)
+    }
+    if (this.#held.size === 0 || this.#commit.staged * 2 >= this.#high) return
+    for (const connection of this.#held) connection.releaseSource()
+    this.#held.clear()
+  }
+}

@@ -1,0 +1,156 @@
+import type { Broker } from './broker.ts'
+import type { Connection } from './connection.ts'
+import { deliverShared } from './deliver.ts'
+import { Message } from './message.ts'
+import { DurableOutbox } from './outbox/durable-outbox.ts'
+import { MemoryOutbox } from './outbox/memory-outbox.ts'
+import { NEVER, type Session } from './session.ts'
+import { parseFilter } from './topics.ts'
+
+/** Messages of a shared subscription that are given to other members when a session ends. */
+const REDISPATCH = 10_000
+
+/** What happens to a session when its connection ends, when its time is over, and to its will. */
+export class SessionLifecycle {
+  readonly #broker: Broker
+
+  constructor(broker: Broker) {
+    this.#broker = broker
+  }
+
+  /** The network connection has ended: the session goes on without it, or ends [MQTT-3.1.2-23]. */
+  connectionGone(connection: Connection): void {
+    this.#broker.connections.delete(connection)
+    this.#broker.disk.forget(connection)
+    this.#broker.admission.closed()
+    const { session } = connection
+    if (session === null) return
+    this.#broker.log.debug(
+      {
+        event: 'client.disconnected',
+        org: session.space.org,
+        client: session.clientId,
+        detail: connection.cause ?? 'connection closed',
+      },
+      'client disconnected',
+    )
+    if (session.claimant === connection) {
+      session.claimant = null
+      session.will = null // its CONNECT was never accepted [MQTT-3.1.2-7]
+    } else if (session.connection === connection) {
+      session.connection = null
+      session.outbox.detach()
+    } else return
+    if (session.ended) return
+    // [MQTT-3.1.2-8], [MQTT-3.1.2-10]
+    if (connection.willDiscarded) session.will = null
+    if (this.#broker.draining) {
+      if (session.durable || session.will !== null) this.#broker.sessionStore.save(session, false, 0)
+      else session.space.sessions.delete(session.clientId)
+      return
+    }
+    if (session.expiry === 0) {
+      this.end(session, 'connection closed')
+      return
+    }
+    this.#broker.sessionStore.save(session, false, 0)
+    if (session.will !== null) {
+      if (session.will.delay === 0) this.#publishWill(session)
+      else this.scheduleWill(session, Math.min(session.will.delay, session.expiry))
+    }
+    if (session.expiry !== NEVER) this.scheduleExpiry(session, session.expiry)
+  }
+
+  /** Ends a session and forgets all it had; its will is published now [MQTT-3.1.3-9 and 3.1.2.5]. */
+  end(session: Session, reason: string): void {
+    if (session.ended) return
+    if (session.will !== null) this.#publishWill(session)
+    session.ended = true
+    this.cancelTimers(session)
+    const { space } = session
+    if (space.sessions.get(session.clientId) === session) space.sessions.delete(session.clientId)
+    let shared = false
+    for (const s of session.subscriptions()) {
+      shared ||= s.group !== null
+      space.router.remove(s)
+    }
+    if (shared) this.#redispatch(session)
+    else if (session.sid.length > 0) this.#broker.sessionStore.remove(session)
+    if (reason !== 'expired') return
+    this.#broker.stats.sessionsExpired.value++
+    this.#broker.log.debug(
+      { event: 'session.expired', org: space.org, client: session.clientId },
+      'session expired',
+    )
+  }
+
+  /** 4.8.2: what a member of a shared group has not acknowledged goes to another member. */
+  #redispatch(session: Session): void {
+    const { outbox, space } = session
+    if (outbox instanceof MemoryOutbox) {
+      for (const { group, out } of outbox.unsettledShared()) deliverShared(group, out.message, null)
+      if (session.sid.length > 0) this.#broker.sessionStore.remove(session)
+      return
+    }
+    if (!(outbox instanceof DurableOutbox)) return
+    outbox.unsettledShared(REDISPATCH).then(
+      (items) => {
+        for (const { share, out } of items) {
+          const { match, group: name } = parseFilter(share, null)
+          const group = name === null ? undefined : space.router.group(name, match)
+          if (group === undefined) this.#broker.stats.dropped.sessionEnded.value++
+          else deliverShared(group, out.message, null)
+        }
+        this.#broker.sessionStore.remove(session)
+      },
+      (error: unknown) =>
+        this.#broker.log.error(
+          { event: 'session.end_failed', client: session.clientId, err: error },
+          'cannot read an ended session',
+        ),
+    )
+  }
+
+  scheduleExpiry(session: Session, seconds: number): void {
+    session.expiryTick = this.#broker.wheel.after(seconds * 1000, session)
+  }
+
+  scheduleWill(session: Session, seconds: number): void {
+    const item = {
+      due: () => {
+        session.willTimer = null
+        session.willGrace = false
+        if (session.connection === null && session.will !== null) this.#publishWill(session)
+      },
+    }
+    session.willTimer = { tick: this.#broker.wheel.after(seconds * 1000, item), item }
+  }
+
+  /** Nothing waits for this session's end any more. */
+  cancelTimers(session: Session): void {
+    if (session.expiryTick !== 0) this.#broker.wheel.cancel(session.expiryTick, session)
+    session.expiryTick = 0
+    if (session.willTimer !== null) this.#broker.wheel.cancel(session.willTimer.tick, session.willTimer.item)
+    session.willTimer = null
+  }
+
+  discardWill(session: Session): void {
+    session.will = null
+    session.willGrace = false
+  }
+
+  #publishWill(session: Session): void {
+    const will = session.will
+    if (will === null) return
+    session.will = null
+    this.#broker.stats.willsPublished.value++
+    const { message } = will
+    const expiresAt = this.#broker.expiresAt(message.properties.messageExpiryInterval)
+    this.#broker.publish(
+      session.space,
+      new Message(message.topic, message.payload, message.qos, message.retain, message.properties, expiresAt),
+    )
+    if (session.durable && !session.ended)
+      this.#broker.sessionStore.save(session, session.connection !== null, 0)
+  }
+}
