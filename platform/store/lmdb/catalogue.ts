@@ -4,14 +4,13 @@ import { StoreError } from '../store.ts'
 import type { AnyTable, Columns } from '../table.ts'
 import type { Environment } from './environment.ts'
 
-/** First byte of a key: what the key belongs to. Tables take the numbers between. */
-export const metaByte = 0
+/** First byte of a key: 0 for meta rows, a table's number, or this for the index of what expires. */
 export const expiryByte = 0xfe
 const firstTable = 1
 const lastTable = 0xfd
 
 /** Version of everything below LMDB's own format: keys, values, meta rows, expiry index. */
-export const formatVersion = 1
+const formatVersion = 1
 
 const formatKey = Buffer.from('\0format')
 

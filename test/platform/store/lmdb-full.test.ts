@@ -37,7 +37,7 @@ class SmallDisk implements Tightness {
 
   mount(fixture: LmdbFixture): string {
     this.#directory = fixture.directory()
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', this.#directory], {
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', this.#directory], {
       stdio: 'ignore',
     })
     return this.#directory
@@ -48,11 +48,11 @@ class SmallDisk implements Tightness {
   }
 
   remount(options: string): void {
-    execFileSync('mount', ['-o', `remount,${options}`, this.#directory], { stdio: 'ignore' })
+    execFileSync('/bin/mount', ['-o', `remount,${options}`, this.#directory], { stdio: 'ignore' })
   }
 
   done(): void {
-    if (this.#directory !== '') execFileSync('umount', ['-l', this.#directory], { stdio: 'ignore' })
+    if (this.#directory !== '') execFileSync('/bin/umount', ['-l', this.#directory], { stdio: 'ignore' })
     this.#directory = ''
   }
 }
