@@ -45,7 +45,7 @@ export class SessionLifecycle {
     // [MQTT-3.1.2-8], [MQTT-3.1.2-10]
     if (connection.willDiscarded) session.will = null
     if (this.#broker.draining) {
-      if (session.durable || session.will !== null) this.#broker.sessionStore.save(session, false, 0)
+      if (session.durable || session.will !== null) this.#broker.sessionStore.save(session, 'drained')
       else session.space.sessions.delete(session.clientId)
       return
     }
@@ -53,7 +53,7 @@ export class SessionLifecycle {
       this.end(session, 'connection closed')
       return
     }
-    this.#broker.sessionStore.save(session, false, 0)
+    this.#broker.sessionStore.save(session, 'ended')
     if (session.will !== null) {
       if (session.will.delay === 0) this.#publishWill(session)
       else this.scheduleWill(session, Math.min(session.will.delay, session.expiry))
@@ -151,6 +151,6 @@ export class SessionLifecycle {
       new Message(message.topic, message.payload, message.qos, message.retain, message.properties, expiresAt),
     )
     if (session.durable && !session.ended)
-      this.#broker.sessionStore.save(session, session.connection !== null, 0)
+      this.#broker.sessionStore.save(session, session.connection === null ? 'ended' : 'connected')
   }
 }

@@ -28,8 +28,11 @@ export class SessionStore {
     this.#broker = broker
   }
 
-  /** The session as it is now. `held`: a connection of this process has it. */
-  save(session: Session, held: boolean, previousEpoch: number): void {
+  /**
+   * The session as it is now. `connected`: a connection of this process has it; `drained`: it had one until this
+   * process was told to end; `ended`: its client is gone.
+   */
+  save(session: Session, now: 'connected' | 'drained' | 'ended', previousEpoch = 0): void {
     const batch = this.#broker.commit.stage()
     const key = { org: session.space.org, client: hash128(session.clientId) }
     batch.put(sessionTable, {
@@ -40,8 +43,8 @@ export class SessionStore {
       expiry: session.expiry,
       username: session.username,
       device_id: session.deviceId ?? undefined,
-      holder: held ? this.#broker.writer : undefined,
-      ended_at: held ? undefined : this.#broker.now,
+      holder: now === 'ended' ? undefined : this.#broker.writer,
+      ended_at: now === 'connected' ? undefined : this.#broker.now,
       will: session.will === null ? undefined : encodeWill(session.will.message, session.will.delay),
       stamp: this.#broker.hlc.next(),
     })
@@ -91,7 +94,12 @@ export class SessionStore {
       if (row.stamp !== undefined) this.#broker.hlc.see(row.stamp)
       const name = `${row.org}\0${row.client_id}`
       const known = newest.get(name)
-      if (known === undefined || row.epoch > known.epoch) newest.set(name, row)
+      const older = known === undefined || known.epoch < row.epoch ? known : row
+      if (older !== row) newest.set(name, row)
+      if (older !== undefined) {
+        const { org, client, epoch } = older
+        this.#broker.commit.stage().delete(sessionTable, { org, client, epoch })
+      }
     }
     for (const row of newest.values()) this.#restore(row, bySid)
     for await (const row of this.#scan(subscriptionTable)) {
@@ -142,16 +150,19 @@ export class SessionStore {
     space.sessions.set(session.clientId, session)
     bySid.set(`${row.org}\0${Buffer.from(row.sid).toString('hex')}`, session)
     const endedAt = row.ended_at ?? this.#broker.now
+    const passed = (this.#broker.now - endedAt) / 1000
     if (row.will !== undefined) {
       session.will = decodeWill(row.will)
-      const crashed = row.holder !== undefined && row.ended_at === undefined
-      const grace = crashed ? CRASH_GRACE_SECONDS : DRAIN_GRACE_SECONDS
-      const ends = durable ? Math.min(session.will.delay, expiry) : 0
-      const passed = (this.#broker.now - endedAt) / 1000
-      this.#broker.lifecycle.scheduleWill(session, Math.max(ends - passed, grace))
+      session.willGrace = row.holder !== undefined
+      const grace =
+        row.holder === undefined ? 0 : row.ended_at === undefined ? CRASH_GRACE_SECONDS : DRAIN_GRACE_SECONDS
+      const delay = durable ? Math.min(session.will.delay, expiry) : 0
+      this.#broker.lifecycle.scheduleWill(session, Math.max(delay - passed, grace))
     }
+    // Its time counts from the crash, also over further ones.
+    if (row.ended_at === undefined) this.save(session, 'ended')
     if (expiry === NEVER) return
-    const left = Math.max(0, expiry - (this.#broker.now - endedAt) / 1000)
+    const left = Math.max(0, expiry - passed)
     // A session that lives on only for its will ends when the will has been published.
     this.#broker.lifecycle.scheduleExpiry(
       session,

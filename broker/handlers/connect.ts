@@ -270,7 +270,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
     established(connection, attempt, session, resumed, wanted)
     return
   }
-  broker.sessionStore.save(session, true, previousEpoch)
+  broker.sessionStore.save(session, 'connected', previousEpoch)
   const { ticket } = broker.commit
   const loaded = session.outbox instanceof DurableOutbox ? session.outbox.load() : Promise.resolve()
   loaded.then(
