@@ -19,7 +19,7 @@ export function reportFailure(error: unknown, json: boolean): number {
   if (json) {
     process.stderr.write(`${JSON.stringify({ error: { message, remedy } })}\n`)
   } else {
-    process.stderr.write(`cinque: ${message}\n`)
+    for (const line of message.split('\n')) process.stderr.write(`cinque: ${line}\n`)
     if (remedy !== undefined) process.stderr.write(`  ${remedy}\n`)
   }
   return error instanceof CliError ? error.exitCode : 1

@@ -17,7 +17,7 @@ export class DeviceClient {
   }
 
   async add(name: string): Promise<DeviceWithKey> {
-    return deviceWithKey.parse(await this.#rest.request('POST', '/v1/devices', { name }))
+    return this.#rest.request(deviceWithKey, 'POST', '/v1/devices', { name })
   }
 
   /** All of them, page by page, in order of their names. */
@@ -25,20 +25,22 @@ export class DeviceClient {
     let cursor: string | null = null
     do {
       const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
-      const page = devicePage.parse(await this.#rest.request('GET', `/v1/devices?limit=100${query}`))
+      const page: z.output<typeof devicePage> = await this.#rest.request(
+        devicePage,
+        'GET',
+        `/v1/devices?limit=100${query}`,
+      )
       yield* page.items
       cursor = page.next
     } while (cursor !== null)
   }
 
   async remove(name: string): Promise<void> {
-    await this.#rest.request('DELETE', `/v1/devices/${encodeURIComponent(name)}`)
+    await this.#rest.request(z.undefined(), 'DELETE', `/v1/devices/${encodeURIComponent(name)}`)
   }
 
   /** Gives it a new key; connections made with the old one are closed. */
   async rotate(name: string): Promise<DeviceWithKey> {
-    return deviceWithKey.parse(
-      await this.#rest.request('POST', `/v1/devices/${encodeURIComponent(name)}/key`, {}),
-    )
+    return this.#rest.request(deviceWithKey, 'POST', `/v1/devices/${encodeURIComponent(name)}/key`, {})
   }
 }

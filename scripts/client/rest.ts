@@ -10,15 +10,26 @@ export class RestClient {
     this.#target = target
   }
 
-  /** The JSON of a successful answer, undefined if it has none. CliError otherwise. */
-  async request(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
+  /** A successful answer by its schema (without a body: undefined). CliError otherwise. */
+  async request<S extends z.ZodType>(
+    schema: S,
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<z.output<S>> {
     const response = await this.open(path, {
       method,
       ...(body === undefined
         ? {}
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     })
-    return response.status === 204 ? undefined : response.json()
+    const answer: unknown = response.status === 204 ? undefined : await response.json().catch(() => null)
+    const parsed = schema.safeParse(answer)
+    if (parsed.success) return parsed.data
+    throw new CliError(`${this.#target.url} gave an answer that this version does not understand`, {
+      remedy: 'Is it a cinque, and of the same version?',
+      cause: parsed.error,
+    })
   }
 
   /** A successful answer, its body unread. CliError otherwise. */

@@ -5,6 +5,7 @@ import { RestClient, RestError } from '#scripts/client/rest.ts'
 import { findTarget, type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { printJson, printLine } from '#scripts/output.ts'
+import { pause } from '#scripts/pause.ts'
 
 interface TailOptions extends TargetOptions {
   device?: string
@@ -55,7 +56,9 @@ async function tail(options: TailOptions): Promise<void> {
       if (stopping.signal.aborted) return
       if (!connected || error instanceof RestError) throw error
     }
-    await new Promise<void>((resolve) => setTimeout(resolve, retryMs))
+    if (stopping.signal.aborted) return
+    process.stderr.write('cinque: the stream ended; opening it again\n')
+    await pause(retryMs, stopping.signal)
   }
 }
 

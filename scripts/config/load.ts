@@ -62,7 +62,7 @@ export function loadConfig<S extends z.ZodType>(
   const result = schema.safeParse(tree)
   if (result.success) return { config: result.data, origins }
   const lines = result.error.issues.map((issue) => explain(issue, root, tree, origins))
-  throw new CliError(lines.join('\ncinque: '), { exitCode: 2 })
+  throw new CliError(lines.join('\n'), { exitCode: 2 })
 }
 
 function fromFile(file: string, root: SchemaNode): Assignment[] {

@@ -1,5 +1,6 @@
 import mqtt, { type MqttClient } from 'mqtt'
 import { CliError, errorCode, errorLine } from '#scripts/output.ts'
+import { pause } from '#scripts/pause.ts'
 import type { AckMeter } from './ack-meter.ts'
 
 export interface SimulatedDevice {
@@ -91,16 +92,4 @@ export class Fleet {
 function reading(n: number): { temp: number; humidity: number } {
   const wave = Math.sin(n / 50)
   return { temp: Math.round((21 + 2 * wave) * 100) / 100, humidity: Math.round((45 - 8 * wave) * 10) / 10 }
-}
-
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    signal?.addEventListener('abort', done, { once: true })
-    function done(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-  })
 }

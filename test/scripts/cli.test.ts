@@ -1,4 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { run, temporaryFolder } from './child.ts'
@@ -65,6 +68,22 @@ describe('cinque, used wrongly', () => {
         /^cinque: cannot reach http:\/\/127\.0\.0\.1:2: nothing listens there\n {2}Is `cinque dev` running\?/,
       )
     }
+  })
+
+  it('says so when something else than cinque answers', async () => {
+    const other = createServer((request, response) => {
+      if (request.method === 'POST') response.statusCode = 404
+      response.end('<html>hello</html>')
+    }).listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+    const list = await run(['devices', 'list', '--url', url, '--token', 't'])
+    expect(list.code).to.equal(1)
+    expect(list.stderr).to.match(/^cinque: http:\S+ gave an answer that this version does not understand\n/)
+    const add = await run(['devices', 'add', 'x', '--url', url, '--token', 't'])
+    expect(add.code).to.equal(1)
+    expect(add.stderr).to.match(/^cinque: http:\S+ answered 404 Not Found$/m)
+    other.close()
   })
 
   it('gives the failure as one JSON document with --json', async () => {

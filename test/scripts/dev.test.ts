@@ -145,6 +145,22 @@ describe('cinque dev', () => {
       .that.has.length(2)
   })
 
+  it('goes on showing values after a restart of the platform', async () => {
+    const first = dev('--json')
+    const at = await ready(first)
+    const tail = start('tail', '--json')
+    await expectStream(at)
+    await publish(at.mqtt, at.device, { before: 1 })
+    await tail.said(/"before"/)
+    await first.end('SIGTERM')
+    const second = start('dev', '--mqtt-port', '0', '--http-port', new URL(at.url).port, '--json')
+    const again = await ready(second)
+    await expectStream(again)
+    await publish(again.mqtt, again.device, { after: 2 })
+    await tail.said(/"after"/)
+    expect((await tail.end('SIGTERM')).code).to.equal(0)
+  })
+
   /** Waits until the platform has a live stream open. */
   async function expectStream(at: Ready): Promise<void> {
     const deadline = Date.now() + 10_000
