@@ -89,10 +89,10 @@ export class Catalogue {
     return entry
   }
 
-  /** Milliseconds that a row of table number `id` lives, 0 for ever; undefined: no such table. */
-  ttlOf(id: number): number | undefined {
+  /** Milliseconds that a row of table number `id` lives; 0: for ever, or no such table. */
+  ttlOf(id: number): number {
     for (const stored of this.#stored.values()) if (stored.id === id) return stored.ttl * 1000
-    return undefined
+    return 0
   }
 
   /** Meta rows to be written with the next rows. */

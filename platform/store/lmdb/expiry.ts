@@ -81,7 +81,8 @@ export class Sweeper {
     const index = this.#partly?.index ?? this.#due(now)
     if (index === undefined) return { steps: [], removed: 0, more: false }
     const partition = index.subarray(prefixBytes)
-    const ttlMs = this.#catalogue.ttlOf(partition[0]) ?? 0
+    const ttlMs = this.#catalogue.ttlOf(partition[0])
+    if (ttlMs === 0) return { steps: [index], removed: 0, more: true }
     const range: KeyRange = { start: partition, end: afterPrefix(partition) }
     let oldest = this.#partly?.oldest ?? Number.POSITIVE_INFINITY
     if (this.#partly !== null) range.start = Buffer.concat([this.#partly.after, Buffer.of(0)])

@@ -5,7 +5,7 @@ import { Batch } from '#platform/store/store.ts'
 import { table } from '#platform/store/table.ts'
 import { put, storeContract, storeError, TestClock } from './contract.ts'
 import { LmdbFixture } from './lmdb-fixture.ts'
-import { every, fading, single, stamped } from './tables.ts'
+import { every, fading, fadingSpec, single, stamped } from './tables.ts'
 
 const dayMs = 86_400_000
 
@@ -140,6 +140,23 @@ describe('LMDB store', () => {
       const left = await store.range(fading, { org: 'o' }, { limit: 9_000 })
       expect(left).to.have.length(100)
       expect(removed).to.be.within(4_900, 5_000)
+    })
+
+    it('follow a TTL that was made longer, for rows written before too', async () => {
+      const directory = fixture.directory()
+      const clock = new TestClock()
+      const store = await fixture.open(directory, { clock })
+      await put(store, fading, { org: 'o', n: 1 })
+      await store.close()
+      const longer = table({ ...fadingSpec, ttlDays: 30 })
+      const again = await fixture.open(directory, { clock })
+      await put(again, longer, { org: 'other', n: 1 })
+      clock.time += 20 * dayMs
+      expect(await again.sweep()).to.equal(0)
+      expect(await again.get(longer, { org: 'o', n: 1 })).to.not.equal(undefined)
+      clock.time += 12 * dayMs
+      expect(await again.get(longer, { org: 'o', n: 1 })).to.equal(undefined)
+      expect(await again.sweep()).to.equal(2)
     })
 
     it('leave by themselves', async () => {

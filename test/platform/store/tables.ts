@@ -44,11 +44,13 @@ export const stamped = table({
   compaction: 'UCS',
 })
 
-export const fading = table({
+export const fadingSpec = {
   name: 'test_fading',
   partition: { org: 'text' },
   clustering: { n: 'int' },
   columns: { value: 'text' },
   ttlDays: 7,
   compaction: 'TWCS',
-})
+} as const
+
+export const fading = table(fadingSpec)
