@@ -11,10 +11,10 @@ export interface Measurement {
   readonly figure: number
   readonly mosquitto: Ratio | null
   readonly mqtt3: Ratio | null
-  readonly store: number | null
+  readonly store: Ratio | null
 }
 
-const units = { figure: '', mosquitto: 'x mosquitto', mqtt3: 'x 3.1.1', store: 'x store' } as const
+const units = { figure: '', mosquitto: 'x mosquitto', mqtt3: 'x 3.1.1', store: 'x raw store' } as const
 
 /** 12300 -> 12.3 k, 0.89 -> 0.89: three significant digits. */
 export function compact(value: number): string {
@@ -33,7 +33,6 @@ export function describeBar(bar: Bar): string {
 
 function reached(bar: Bar, m: Measurement): number {
   if (bar.of === 'figure') return m.figure
-  if (bar.of === 'store') return m.store ?? NaN
   return m[bar.of]?.median ?? NaN
 }
 

@@ -1,12 +1,10 @@
 import { compact, describeBar, judge, type Measurement } from './bars.ts'
 import type { Figures } from './generator.ts'
 import type { Result } from './measure.ts'
+import type { ScenarioResults } from './rounds.ts'
 import type { Metric, Scenario } from './scenario.ts'
 import { median, ratioOf, type Ratio } from './statistics.ts'
 import { formatTable } from './table.ts'
-
-/** All rounds of one scenario by peer; null where a run failed. */
-export type Rounds = ReadonlyMap<string, readonly (Result | null)[]>
 
 const OURS = 'cinque'
 const REFERENCE = 'mosquitto'
@@ -31,25 +29,24 @@ function series(results: readonly (Result | null)[] | undefined, read: Read): nu
   return (results ?? []).map((r) => (r === null ? NaN : read(r.figures)))
 }
 
-/** The raw store's batched durable writes a second, when it was measured. */
-export function buildRows(scenario: Scenario, rounds: Rounds, storePerS: number | null): Row[] {
-  return scenario.metrics.map((metric) => buildRow(scenario, metric, rounds, storePerS))
+export function buildRows(scenario: Scenario, results: ScenarioResults): Row[] {
+  return scenario.metrics.map((metric) => buildRow(scenario, metric, results))
 }
 
-function buildRow(scenario: Scenario, metric: Metric, rounds: Rounds, storePerS: number | null): Row {
+function buildRow(scenario: Scenario, metric: Metric, { byPeer, rawStore }: ScenarioResults): Row {
   const read: Read = (f) => (f[metric.figure] ?? NaN) * (metric.scale ?? 1)
   const perCpu: Read = (f) => read(f) / (f['brokerCpu'] ?? NaN)
   const figures = Object.fromEntries(
-    [...rounds].map(([peer, results]) => [peer, median(series(results, read))]),
+    [...byPeer].map(([peer, results]) => [peer, median(series(results, read))]),
   )
-  const ours = rounds.get(OURS)
-  const ratio = (of: Read) => ratioOf(series(ours, of), series(rounds.get(REFERENCE), of))
+  const ours = byPeer.get(OURS)
+  const ratio = (of: Read) => ratioOf(series(ours, of), series(byPeer.get(REFERENCE), of))
   const in3 = (ours ?? []).map((r) => (r?.mqtt3 == null ? NaN : read(r.mqtt3)))
   const measurement: Measurement = {
     figure: figures[OURS] ?? NaN,
     mosquitto: ratio(read),
     mqtt3: ratioOf(series(ours, read), in3),
-    store: storePerS === null ? null : (figures[OURS] ?? NaN) / storePerS,
+    store: ratioOf(series(ours, read), rawStore),
   }
   const lossless = (ours ?? []).every((r) => r !== null && r.problems.length === 0)
   return {

@@ -4,12 +4,12 @@ import { withCertificate } from './certificate.ts'
 import { buildGenerator } from './generator.ts'
 import { busyNote, choosePins, describeMachine } from './machine.ts'
 import { messageOf } from './process.ts'
-import { generatorBound, measure, obstacle, type MeasureOptions, type Result } from './measure.ts'
+import type { MeasureOptions } from './measure.ts'
 import { parseOptions, usage, type Options } from './options.ts'
 import { selectPeers } from './peers/index.ts'
 import type { Peer } from './peers/peer.ts'
 import { buildRows, formatRows, type Row } from './report.ts'
-import type { Scenario } from './scenario.ts'
+import { runScenario } from './rounds.ts'
 import { selectScenarios } from './scenarios.ts'
 
 type Found = { peer: Peer; version: string }
@@ -23,38 +23,6 @@ async function findPeers(names: readonly string[]): Promise<Found[]> {
   }
   if (found.length === 0) throw new Error('no broker to measure')
   return found
-}
-
-/** Rounds interleaved, every second one in reverse order: a slow minute of the machine hits all peers. */
-async function runScenario(
-  scenario: Scenario,
-  peers: readonly Peer[],
-  rounds: number,
-  options: MeasureOptions,
-  note: (text: string) => void,
-): Promise<Map<string, (Result | null)[]>> {
-  const results = new Map<string, (Result | null)[]>()
-  for (const peer of peers) {
-    const why = obstacle(scenario, peer, options)
-    if (why === null) results.set(peer.name, [])
-    else if (!scenario.needs.some((need) => !peer.offers.has(need))) note(`${scenario.name}: ${why}`)
-  }
-  const taking = peers.filter((p) => results.has(p.name))
-  for (let round = 0; round < rounds; round++) {
-    for (const peer of round % 2 === 0 ? taking : taking.toReversed()) {
-      const where = `${scenario.name}, ${peer.name}, round ${round + 1}`
-      let result: Result | null = null
-      try {
-        result = await measure(scenario, peer, options)
-        if (result.problems.length > 0) note(`${where}: ${result.problems.join(', ')}`)
-        if (generatorBound(result.figures)) note(`${where}: the generator was the limit`)
-      } catch (error) {
-        note(`${where}: ${messageOf(error)}`)
-      }
-      results.get(peer.name)?.push(result)
-    }
-  }
-  return results
 }
 
 async function runAll(options: Options): Promise<void> {
@@ -74,7 +42,7 @@ async function runAll(options: Options): Promise<void> {
 
   const notes: string[] = []
   const rows: Row[] = []
-  const raw: Record<string, Record<string, (Result | null)[]>> = {}
+  const raw: Record<string, unknown> = {}
   await withCertificate(async (tls) => {
     const measureOptions: MeasureOptions = {
       generator,
@@ -90,8 +58,8 @@ async function runAll(options: Options): Promise<void> {
       const results = await runScenario(scenario, peers, options.rounds, measureOptions, (text) => {
         notes.push(text)
       })
-      rows.push(...buildRows(scenario, results, null))
-      raw[scenario.name] = Object.fromEntries(results)
+      rows.push(...buildRows(scenario, results))
+      raw[scenario.name] = { ...Object.fromEntries(results.byPeer), rawStore: results.rawStore }
     }
   })
   console.log(

@@ -32,9 +32,8 @@ async function countHistory(rest: RestClient, device: string, from: number): Pro
   do {
     const place = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
     const query = `keys=k0&order=asc&limit=${PAGE}&from=${from}${place}`
-    const page: z.output<typeof historyPage> = historyPage.parse(
-      await rest.request('GET', `/v1/devices/${device}/telemetry?${query}`),
-    )
+    const resource = `/v1/devices/${device}/telemetry?${query}`
+    const page: z.output<typeof historyPage> = await rest.request(historyPage, 'GET', resource)
     count += page.items.length
     cursor = page.next
   } while (cursor !== null)
