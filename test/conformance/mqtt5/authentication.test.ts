@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { connectBytes, props, str, u16, u32 } from '../harness/bytes.ts'
 import { fresh } from '../harness/fresh.ts'
 import type { Peer } from '../harness/peer.ts'
 import { ScramClient } from '../harness/scram.ts'
@@ -175,6 +176,41 @@ suite('5.0', '3.1.4 user name and password', { set: { 'auth.users': USERS } }, (
   conforms(['MQTT-3.1.2-17', 'MQTT-3.1.2-19', 'MQTT-3.1.4-5'], 'the right one is accepted', async () => {
     const [, connack] = await broker.connack({ username: 'ada', password: Buffer.from('lovelace') })
     expect(connack.reasonCode).to.equal(0)
+  })
+
+  conforms(['MQTT-3.1.3-1', 'MQTT-3.1.2-9'], 'every field at once is understood in its order', async () => {
+    const topic = fresh('t')
+    const watcher = await broker.connect({ username: 'ada', password: Buffer.from('lovelace') })
+    await watcher.subscribe(topic)
+    const client = await broker.open()
+    client.send(
+      connectBytes(5, {
+        flags: 0xc6,
+        properties: props(
+          [0x11],
+          u32(0),
+          [0x21],
+          u16(10),
+          [0x27],
+          u32(1000),
+          [0x22],
+          u16(0),
+          [0x19, 0],
+          [0x17, 1],
+        ),
+        payload: [
+          str(fresh('c')),
+          props([0x18], u32(0)),
+          str(topic),
+          str('gone'),
+          str('ada'),
+          str('lovelace'),
+        ],
+      }),
+    )
+    expect((await client.expect('connack')).reasonCode).to.equal(0)
+    client.destroy()
+    expect((await watcher.receive()).payload.toString()).to.equal('gone')
   })
 
   conforms(['MQTT-3.1.4-6'], 'what follows a wrong password is not processed', async () => {

@@ -138,33 +138,6 @@ suite('5.0', '3.1 CONNECT', {}, ({ broker, conforms }) => {
     )
   }
 
-  conforms(['MQTT-3.1.3-1'], 'every field at once is understood in its order', async () => {
-    const clientId = fresh('c')
-    const topic = fresh('will')
-    const watcher = await broker.connect()
-    await watcher.subscribe(topic)
-    const client = await broker.open()
-    client.send(
-      connectBytes(5, {
-        flags: CLEAN | WILL | USER_NAME | PASSWORD,
-        properties: props(
-          [0x11],
-          u32(0),
-          [0x21],
-          u16(10),
-          [0x27],
-          u32(1000),
-          [0x22],
-          u16(0),
-          [0x19, 0],
-          [0x17, 1],
-        ),
-        payload: [str(clientId), props([0x18], u32(0)), str(topic), str('gone'), str('user'), str('secret')],
-      }),
-    )
-    expect((await client.expect('connack')).reasonCode).to.be.oneOf([0, 0x86, 0x87])
-  })
-
   conforms(['MQTT-3.1.3-5'], 'client ids of 1 to 23 letters and digits are accepted', async () => {
     const letters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
     for (const clientId of ['Z', letters.slice(0, 23), letters.slice(23, 46), letters.slice(39)]) {
