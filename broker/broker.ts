@@ -97,7 +97,10 @@ export class Broker {
     this.admission = new Admission(deps.config.limits, deps.clock, deps.metrics, deps.log)
     this.sessionStore = new SessionStore(this)
     this.lifecycle = new SessionLifecycle(this)
-    this.disk = new Disk(deps.commit, deps.config.limits.unacknowledged_high)
+    this.disk = new Disk(deps.commit, {
+      rows: deps.config.limits.unacknowledged_rows,
+      bytes: deps.config.limits.unacknowledged_bytes,
+    })
     const { mqtt, limits } = deps.config
     this.queueLimits = {
       messages: mqtt.max_queue_messages,

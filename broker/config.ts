@@ -155,12 +155,18 @@ export const limitsConfig = z.strictObject({
     .describe(
       'seconds without progress after which a client that does not read no longer pauses its publishers; QoS 0 messages to it are dropped and counted meanwhile',
     ),
-  unacknowledged_high: z
+  unacknowledged_rows: z
     .number()
     .int()
     .min(1024)
     .default(65_536)
     .describe('rows waiting for the disk at which publishers are paused'),
+  unacknowledged_bytes: z
+    .number()
+    .int()
+    .min(1_048_576)
+    .default(67_108_864)
+    .describe('bytes waiting for the disk at which publishers are paused'),
   drain_timeout: z.number().min(0).default(10).describe('seconds that a drain may take after SIGTERM'),
 })
 

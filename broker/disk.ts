@@ -2,10 +2,16 @@ import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { Connection } from './connection.ts'
 import type { DurableOutbox } from './outbox/durable-outbox.ts'
 
+/** What may wait for the disk before publishers wait too. */
+export interface DiskLimits {
+  readonly rows: number
+  readonly bytes: number
+}
+
 /** Everything in the broker that waits for the group commit, in the order in which it may go on. */
 export class Disk {
   readonly #commit: GroupCommit
-  readonly #high: number
+  readonly #limits: DiskLimits
   /** In order of their tickets. */
   readonly #durable: { ticket: number; then: () => void }[] = []
   #head = 0
@@ -14,10 +20,9 @@ export class Disk {
   #saves: DurableOutbox[] = []
   readonly #changed = new Set<DurableOutbox>()
 
-  /** `high`: rows waiting for the disk at which publishers wait too. */
-  constructor(commit: GroupCommit, high: number) {
+  constructor(commit: GroupCommit, limits: DiskLimits) {
     this.#commit = commit
-    this.#high = high
+    this.#limits = limits
     commit.beforeLaunch(() => this.#stageSaves())
     commit.onDurable((through) => this.#landed(through))
   }
@@ -46,7 +51,7 @@ export class Disk {
 
   /** If too much waits for the disk, this publisher waits too. */
   holdIfBehind(connection: Connection): void {
-    if (this.#commit.staged <= this.#high || this.#held.has(connection)) return
+    if (!this.#behind(1) || this.#held.has(connection)) return
     this.#held.add(connection)
     connection.holdSource()
   }
@@ -74,6 +79,12 @@ export class Disk {
     this.#changed.clear()
   }
 
+  /** Whether what waits is more than a `part`th of the limits. */
+  #behind(part: number): boolean {
+    const { staged, stagedBytes } = this.#commit
+    return staged * part > this.#limits.rows || stagedBytes * part > this.#limits.bytes
+  }
+
   #stageSaves(): void {
     if (this.#saves.length === 0) return
     const saves = this.#saves
@@ -98,7 +109,7 @@ export class Disk {
     for (const connection of this.#acknowledging) {
       if (!connection.sendDurableAcks(through)) this.#acknowledging.delete(connection)
     }
-    if (this.#held.size === 0 || this.#commit.staged * 2 >= this.#high) return
+    if (this.#held.size === 0 || this.#behind(2)) return
     for (const connection of this.#held) connection.releaseSource()
     this.#held.clear()
   }
