@@ -113,7 +113,16 @@ describe('set-up scripts on a fresh machine', () => {
     const { code, stderr } = await checkout.run('dev')
     expect(code).to.equal(1)
     expect(stderr).to.match(/npm error network\ncinque: npm ci failed/)
+    const before = checkout.npmCalls.length
     await checkout.run('dev')
+    expect(checkout.npmCalls.length).to.be.greaterThan(before)
+  })
+
+  it("asks the registry when npm's cache is too old", async () => {
+    checkout.npm(
+      'case "$*" in *--prefer-offline*) exit 1;; esac; mkdir -p node_modules/.bin && cp fake-node node_modules/.bin/node && echo > node_modules/.package-lock.json',
+    )
+    expect((await checkout.run('cinque', 'x')).stdout).to.match(/^node24 .*cinque\.js x\n$/)
     expect(checkout.npmCalls).to.have.length(2)
   })
 
