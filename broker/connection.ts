@@ -445,7 +445,7 @@ export class Connection extends PacketWriter implements Source {
     this.#logRefusal(reason, explanation)
     const properties = this.#explained(noProperties, told)
     this.send(encodeConnack({ sessionPresent: false, reason, properties }, this.version))
-    this.#close(explanation)
+    this.close(explanation)
   }
 
   /** Ends the connection because of an error: MQTT 5 clients are told why [MQTT-3.14.0-1], [MQTT-4.13.1-1]. */
@@ -457,7 +457,7 @@ export class Connection extends PacketWriter implements Source {
       if (understood || reason === ReasonCode.UnsupportedProtocolVersion) this.refuse(reason, explanation)
       else {
         this.#logRefusal(reason, explanation)
-        this.#close(explanation)
+        this.close(explanation)
       }
       return
     }
@@ -490,7 +490,7 @@ export class Connection extends PacketWriter implements Source {
     if (this.version === 5 && this.phase === Phase.OPEN) {
       this.send(encodeDisconnect(reason, this.#explained(noProperties, explanation), 5))
     }
-    this.#close(explanation)
+    this.close(explanation)
   }
 
   /** Ends the connection at once. */
@@ -507,18 +507,16 @@ export class Connection extends PacketWriter implements Source {
     return { ...properties, reasonString: explanation }
   }
 
-  #close(explanation: string): void {
+  /** Sends what waits and closes; a peer that does not close has its socket taken away after a moment. */
+  close(explanation: string): void {
+    if (this.phase === Phase.CLOSED) return
     this.cause ??= explanation
     this.flush()
-    const stream = this.stream
-    const closing = this.phase
     this.gone()
-    if (closing !== Phase.CLOSED) {
-      stream.end()
-      stream.resume()
-      // The peer has a moment to read the reason and to close; then the socket goes.
-      this.broker.wheel.after(1000, { due: () => stream.destroy() })
-    }
+    const { stream } = this
+    stream.end()
+    stream.resume()
+    this.broker.wheel.after(1000, { due: () => stream.destroy() })
   }
 
   /** The network connection has ended, whoever ended it. Happens once. */

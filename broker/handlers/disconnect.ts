@@ -23,7 +23,5 @@ export function handleDisconnect(connection: Connection, d: Buffer, from: number
   }
   // [MQTT-3.14.4-3]; any other reason, 0x04 first of all, wants the will
   connection.willDiscarded = reason === ReasonCode.Success
-  connection.cause = 'client disconnected'
-  connection.stream.end()
-  connection.gone() // [MQTT-3.14.4-1], [MQTT-3.14.4-2]
+  connection.close('client disconnected') // [MQTT-3.14.4-1], [MQTT-3.14.4-2]
 }

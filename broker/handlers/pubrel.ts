@@ -18,6 +18,7 @@ export function handlePubrel(connection: Connection, packetId: number): void {
       known ? 0 : ReasonCode.PacketIdentifierNotFound,
       known ? connection.broker.commit.ticket : 0,
     )
+    connection.broker.disk.holdIfBehind(connection)
     return
   }
   const known = session.inbound?.delete(packetId) ?? false

@@ -46,6 +46,7 @@ export function handleSubscribe(connection: Connection, d: Buffer, from: number,
     for (const { subscription, replay } of granted)
       if (replay) sendRetained(connection, session, subscription)
   })
+  broker.disk.holdIfBehind(connection)
 }
 
 /** Why a filter is refused: its reason code, or 0. A 3.1.1 client that breaks the filter rules is disconnected. */

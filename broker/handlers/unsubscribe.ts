@@ -12,6 +12,7 @@ export function handleUnsubscribe(connection: Connection, d: Buffer, from: numbe
   const { broker, version } = connection
   const packet = decodeUnsubscribe(d, from, to, version)
   const session = connection.session as Session
+  let staged = false
   const reasons = packet.filters.map((filter) => {
     const s = session.subscription(filter)
     if (s === undefined) {
@@ -26,9 +27,13 @@ export function handleUnsubscribe(connection: Connection, d: Buffer, from: numbe
     }
     session.removeSubscription(s)
     session.space.router.remove(s)
-    if (session.durable) broker.sessionStore.removeSubscription(s)
+    if (session.durable) {
+      broker.sessionStore.removeSubscription(s)
+      staged = true
+    }
     return ReasonCode.Success
   })
   const answer = encodeUnsuback(packet.packetId, reasons, noProperties, version)
-  broker.disk.whenStaged(session.durable, () => connection.send(answer))
+  broker.disk.whenStaged(staged, () => connection.send(answer))
+  broker.disk.holdIfBehind(connection)
 }
