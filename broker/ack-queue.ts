@@ -3,7 +3,7 @@ export interface PendingAck {
   /** First byte of the packet: PUBACK, PUBREC, PUBCOMP. */
   readonly first: number
   readonly packetId: number
-  readonly reason: number
+  reason: number
   /** Durable when the group commit has come this far; Infinity while it is not known yet. */
   ticket: number
 }

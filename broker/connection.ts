@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Principal } from '#platform/auth/principal.ts'
 import type { Refusal } from '#platform/telemetry/conventions.ts'
-import { AckQueue } from './ack-queue.ts'
+import { AckQueue, type PendingAck } from './ack-queue.ts'
 import type { Broker } from './broker.ts'
 import { SCRAM_SHA_256, type ScramExchange } from './enhanced-auth.ts'
 import { forwardRun, packetOffsets, RUN } from './forward.ts'
@@ -328,7 +328,7 @@ export class Connection extends PacketWriter implements Source {
   }
 
   /** Queues an acknowledgement whose ticket may still change. */
-  queueAck(ack: { first: number; packetId: number; reason: number; ticket: number }): void {
+  queueAck(ack: PendingAck): void {
     const acks = (this.#acks ??= new AckQueue())
     acks.push(ack)
     this.broker.disk.acknowledgeLater(this)

@@ -1,7 +1,7 @@
 import type { Connection } from '../connection.ts'
 import { deliverAll } from '../deliver.ts'
 import { Message } from '../message.ts'
-import { DurableOutbox } from '../outbox/durable-outbox.ts'
+import { DurableOutbox, type InboundFlight } from '../outbox/durable-outbox.ts'
 import { PacketIds } from '../packet-ids.ts'
 import { PacketError } from '../packets/packet-error.ts'
 import { noProperties, type Properties } from '../packets/properties.ts'
@@ -121,8 +121,10 @@ function repeated(connection: Connection, session: Session, packetId: number): b
   if (session.outbox instanceof DurableOutbox) {
     const known = session.outbox.inbound.get(packetId)
     // Found on disk after a crash: it may not have been routed, so it is routed again under the same number.
-    if (known === undefined || (!known.done && !known.routing)) return false
+    if (known === undefined || (!known.done && known.routing === null)) return false
     if (known.done) connection.acknowledge(PUBREC, packetId, 0, 0)
+    // The connection that it came by was replaced meanwhile: the answer goes to this one.
+    else if (known.routing?.connection !== connection) known.routing = pubrecLater(connection, packetId)
     return true
   }
   if (session.inbound?.get(packetId) !== 1) return false
@@ -134,8 +136,10 @@ function repeated(connection: Connection, session: Session, packetId: number): b
 function gateReceiveMaximum(connection: Connection, session: Session, packet: PublishPacket): void {
   if (packet.qos === 0) return
   const { receive_maximum, receive_maximum_policy } = connection.broker.config.mqtt
-  const inbound =
-    session.outbox instanceof DurableOutbox ? session.outbox.inbound.size : (session.inbound?.count ?? 0)
+  const durable = session.outbox instanceof DurableOutbox ? session.outbox.inbound : null
+  // One that is known from before a crash takes no more room now that it comes again.
+  if (packet.qos === 2 && durable?.has(packet.packetId) === true) return
+  const inbound = durable?.size ?? session.inbound?.count ?? 0
   if (connection.waitingPubacks + inbound < receive_maximum) return
   if (connection.version === 5 && receive_maximum_policy === 'disconnect') {
     throw new PacketError(
@@ -182,7 +186,7 @@ function refuse(connection: Connection, session: Session, packet: PublishPacket,
     connection.acknowledge(packet.qos === 1 ? PUBACK : PUBREC, packet.packetId, reason, 0)
     return
   }
-  if (packet.qos === 2) inboundOf(session).set(packet.packetId, 1)
+  if (packet.qos === 2 && !session.durable) inboundOf(session).set(packet.packetId, 1)
   connection.acknowledge(packet.qos === 1 ? PUBACK : PUBREC, packet.packetId, 0, 0)
 }
 
@@ -241,14 +245,12 @@ function acceptExactlyOnce(
   if (flight === undefined)
     outbox.inbound.set(
       packetId,
-      (flight = { seq: ++outbox.streamSeq, epoch: session.epoch, done: false, routing: true }),
+      (flight = { seq: ++outbox.streamSeq, epoch: session.epoch, done: false, routing: null }),
     )
   const inbound = flight
-  inbound.routing = true
+  inbound.routing = pubrecLater(connection, packetId)
   message.detach()
   message.stream = { writer: broker.streamWriter(session, inbound.epoch), seq: inbound.seq }
-  const ack = { first: PUBREC, packetId, reason: 0, ticket: Number.POSITIVE_INFINITY }
-  connection.queueAck(ack)
   outbox.requestSave()
   broker.disk.whenDurable(broker.commit.ticket, () => {
     const before = broker.commit.staged
@@ -260,18 +262,25 @@ function acceptExactlyOnce(
     } else {
       broker.stats.dropped.refused.value++
       connection.payloadRefused(entry.topic, refusal)
-      ack.reason = ReasonCode.PayloadFormatInvalid
+      if (inbound.routing !== null) inbound.routing.ack.reason = ReasonCode.PayloadFormatInvalid
       if (connection.version === 5) outbox.inbound.delete(packetId)
     }
-    ack.ticket = broker.commit.staged === before ? 0 : broker.commit.ticket
-    const done = (): void => {
+    broker.disk.whenStaged(broker.commit.staged !== before, () => {
+      const { routing } = inbound
       inbound.done = true
-      inbound.routing = false
-      connection.sendDurableAcks(broker.commit.through)
-    }
-    if (ack.ticket === 0) done()
-    else broker.disk.whenDurable(ack.ticket, done)
+      inbound.routing = null
+      if (routing === null) return
+      routing.ack.ticket = 0
+      routing.connection.sendDurableAcks(broker.commit.through)
+    })
   })
+}
+
+/** A place among the acknowledgements of a connection for a PUBREC that waits for more than one write. */
+function pubrecLater(connection: Connection, packetId: number): NonNullable<InboundFlight['routing']> {
+  const ack = { first: PUBREC, packetId, reason: 0, ticket: Number.POSITIVE_INFINITY }
+  connection.queueAck(ack)
+  return { connection, ack }
 }
 
 function inboundOf(session: Session): PacketIds {

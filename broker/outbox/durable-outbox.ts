@@ -1,4 +1,5 @@
 import { inbox, state } from '#platform/store/tables.ts'
+import type { PendingAck } from '../ack-queue.ts'
 import type { Broker } from '../broker.ts'
 import type { Connection } from '../connection.ts'
 import type { Outgoing } from '../message.ts'
@@ -27,8 +28,8 @@ export interface InboundFlight {
   readonly epoch: number
   /** Routed and stored: a repeated PUBLISH is answered at once. */
   done: boolean
-  /** On its way to be stored; PUBREC will follow. */
-  routing: boolean
+  /** On its way to be stored: where its PUBREC will go; null: it is not. */
+  routing: { readonly connection: Connection; readonly ack: PendingAck } | null
 }
 
 /**
@@ -434,7 +435,7 @@ export class DurableOutbox implements Outbox {
       if (flight.id > this.#lastId) this.#lastId = flight.id
     }
     for (const flight of merged.in)
-      this.inbound.set(flight.id, { seq: flight.seq, epoch: flight.epoch, done: false, routing: false })
+      this.inbound.set(flight.id, { seq: flight.seq, epoch: flight.epoch, done: false, routing: null })
     this.streamSeq = merged.streamSeq
     this.#loaded = true
   }

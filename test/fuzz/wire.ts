@@ -5,6 +5,9 @@ import { decodeRemainingLength, type ProtocolVersion } from '#broker/packets/ind
 /** The broker's end of a connection inside one process: what the test sends arrives in exactly these chunks. */
 export class Wire extends Duplex {
   readonly #received: (chunk: Buffer) => void
+  #stopped = false
+  /** What the client has not read. */
+  #waiting: (() => void) | null = null
 
   constructor(received: (chunk: Buffer) => void) {
     super({ allowHalfOpen: false })
@@ -14,8 +17,24 @@ export class Wire extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#received(chunk)
-    done()
+    const take = (): void => {
+      this.#received(chunk)
+      done()
+    }
+    if (this.#stopped) this.#waiting = take
+    else take()
+  }
+
+  /** The client stops reading: what the broker writes from now on stays in the broker. */
+  stopReading(): void {
+    this.#stopped = true
+  }
+
+  readAgain(): void {
+    this.#stopped = false
+    const take = this.#waiting
+    this.#waiting = null
+    take?.()
   }
 }
 

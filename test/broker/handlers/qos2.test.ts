@@ -1,0 +1,57 @@
+import { expect } from 'chai'
+import { SlowStore } from '../slow-store.ts'
+import { TestBroker, texts, until } from '../harness.ts'
+
+const KEPT = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } }
+
+describe('QoS 2 of a publisher whose session is on disk', () => {
+  let t: TestBroker
+  let store: SlowStore
+
+  beforeEach(async () => {
+    store = new SlowStore()
+    t = await TestBroker.start({ mqtt: { receive_maximum: 2 } }, { store })
+  })
+
+  afterEach(async () => {
+    store.release()
+    await t.stop()
+  })
+
+  it('gets its PUBREC on the connection that it has come back with while the message was being stored', async () => {
+    const reader = await t.connect('reader')
+    await reader.subscribe('x', { qos: 2 })
+    const before = await t.connect('publisher', KEPT)
+    store.hold()
+    before.publish('x', 'once', { qos: 2, packetId: 7 })
+    await until('the packet identifier is being saved', () => store.waiting === 1)
+    const after = t.dial()
+    after.connect('publisher', KEPT)
+    await until('taken over', () => before.wire.writableEnded)
+    store.release(1)
+    await until('the session is being saved', () => store.waiting === 1)
+    after.publish('x', 'once', { qos: 2, packetId: 7, dup: true })
+    store.release()
+    expect((await after.expect(2)).value.sessionPresent).to.equal(true)
+    expect((await after.expect(5)).value.packetId).to.equal(7)
+    after.ack(6, 7)
+    expect((await after.expect(7)).value.packetId).to.equal(7)
+    expect(texts(await reader.messages())).to.deep.equal(['once'])
+  })
+
+  it('may send again all that was under way when the broker crashed, up to the receive maximum', async () => {
+    const publisher = await t.connect('publisher', KEPT)
+    for (const packetId of [1, 2]) {
+      publisher.publish('x', `m${packetId}`, { qos: 2, packetId })
+      await publisher.expect(5)
+    }
+    await t.crash()
+    t = await TestBroker.start({ mqtt: { receive_maximum: 2 } }, { store })
+    const again = await t.connect('publisher', KEPT)
+    expect(again.sessionPresent).to.equal(true)
+    for (const packetId of [1, 2]) {
+      again.publish('x', `m${packetId}`, { qos: 2, packetId, dup: true })
+      expect((await again.expect(5)).value.packetId).to.equal(packetId)
+    }
+  })
+})
