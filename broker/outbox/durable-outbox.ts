@@ -17,6 +17,9 @@ const MEMORY_BYTES = 262_144
 /** Bytes in flight after which no more is sent, whatever the window says. */
 const FLIGHT_BYTES = 4_194_304
 
+/** Newest state rows read; there is one, or a few after a crash. */
+const STATES = 1000
+
 interface Flight {
   readonly entry: Entry
   state: number
@@ -62,6 +65,8 @@ export class DurableOutbox implements Outbox {
   #lastTicket = 0
   #loaded: Promise<void> | true | null
   #version = 0
+  /** Epochs whose state is in the store; the newest one says all that the others do. */
+  #savedEpochs: number[] = []
   #saveRequested = false
   #unsaved: (() => void)[] = []
   #dirty = false
@@ -202,10 +207,14 @@ export class DurableOutbox implements Outbox {
     this.#dirty = false
     if (this.session.ended || this.#loaded !== true) return
     const batch = this.#broker.commit.stage()
+    const { epoch } = this.session
+    for (const older of this.#savedEpochs)
+      if (older !== epoch) batch.delete(state, { org: this.org, sid: this.session.sid, epoch: older })
+    this.#savedEpochs = [epoch]
     batch.put(state, {
       org: this.org,
       sid: this.session.sid,
-      epoch: this.session.epoch,
+      epoch,
       version: ++this.#version,
       body: encodeState({
         writers: this.#reader.writers(),
@@ -410,10 +419,14 @@ export class DurableOutbox implements Outbox {
     const rows = await this.#broker.store.range(
       state,
       { org: this.org, sid: this.session.sid },
-      { limit: 1000 },
+      { limit: STATES, reverse: true },
     )
+    this.#savedEpochs = rows.map((r) => r.epoch)
     const merged = mergeStates(
-      rows.filter((r) => r.body !== undefined).map((r) => decodeState(r.body as Uint8Array)),
+      rows
+        .filter((r) => r.body !== undefined)
+        .toReversed()
+        .map((r) => decodeState(r.body as Uint8Array)),
     )
     for (const w of merged.writers) this.#reader.adopt(new WriterProgress(w.writer, w.floor, w.above, w.day))
     for (const flight of merged.out) {
