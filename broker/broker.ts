@@ -292,7 +292,8 @@ export class Broker {
     if (output.still < this.config.limits.stall_timeout) return
     output.stalled = true
     output.releaseAll()
-    this.log.warn(
+    this.logLimit.warn(
+      'stalled',
       { event: 'client.stalled', client: session?.clientId },
       'client does not read: QoS 0 messages to it are dropped',
     )

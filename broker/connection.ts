@@ -238,8 +238,8 @@ export class Connection extends PacketWriter implements Source {
   }
 
   /**
-   * The entry of a PUBLISH that may take the short way: a valid, allowed topic without telemetry, no session on disk
-   * among its receivers, no properties, a fresh packet identifier. Null: the long way decides.
+   * The entry of a PUBLISH that may take the short way: a plain topic, no session on disk among its receivers, no
+   * properties, a fresh packet identifier. Null: the long way decides.
    */
   #publishEntry(d: Buffer, q: number, stop: number, qos: number): TopicEntry | null {
     if (stop - q < 2) return null
@@ -262,8 +262,7 @@ export class Connection extends PacketWriter implements Source {
       entry = this.entryFor(d, q + 2, topicEnd)
       if (entry === null) return null
     }
-    if (!entry.allowed || entry.sink !== null || entry.route.durable || entry.route.groups.length > 0)
-      return null
+    if (!entry.plain || entry.route.durable || entry.route.groups.length > 0 || this.traced) return null
     if (qos !== 0) {
       if (this.#acks !== null && this.#acks.length > 0) return null
       if (this.version === 5 && entry.route.empty) return null
@@ -363,14 +362,10 @@ export class Connection extends PacketWriter implements Source {
   payloadRefused(topic: string, refusal: Refusal): void {
     if (this.#refusal === refusal.explanation) return
     this.#refusal = refusal.explanation
-    this.broker.log.warn(
-      {
-        event: 'payload.refused',
-        client: this.clientId,
-        topic,
-        code: refusal.code,
-        detail: refusal.explanation,
-      },
+    const { code, explanation: detail } = refusal
+    this.broker.logLimit.warn(
+      'payload refused',
+      { event: 'payload.refused', client: this.clientId, topic, code, detail },
       'payload refused',
     )
   }
@@ -545,7 +540,8 @@ export class Connection extends PacketWriter implements Source {
     if (this.phase === Phase.CLOSED) return
     if (this.phase !== Phase.OPEN) {
       this.broker.stats.refused(ReasonCode.KeepAliveTimeout)
-      this.broker.log.info(
+      this.broker.logLimit.warn(
+        'timeout',
         { event: 'client.timeout', address: this.info.remoteAddress },
         'no complete CONNECT in time',
       )

@@ -43,6 +43,7 @@ export function forwardRun(
       target.plain &&
       to.simple &&
       to.version === from.version &&
+      !to.traced &&
       (target.own === target || to !== from)
     ) {
       if (qos === 0) {

@@ -12,6 +12,8 @@ export interface TopicEntry {
   route: Route
   readonly allowed: boolean
   readonly sink: Sink | null
+  /** Its messages may be copied to receivers as they came: the short way. */
+  readonly plain: boolean
 }
 
 /** Topics that a connection remembers beside its last one. */
@@ -58,12 +60,14 @@ export function makeTopicEntry(
     )
   }
   const topic = routedTopic(name, session.deviceId)
+  const sink = allowed ? broker.conventions.sinkFor(principal, name) : null
   return {
     bytes: Buffer.from(d.subarray(from, to)),
     topic,
     route: space.router.route(topic),
     allowed,
-    sink: allowed ? broker.conventions.sinkFor(principal, name) : null,
+    sink,
+    plain: allowed && sink === null && topic === name && mqtt.message_expiry_maximum === 0,
   }
 }
 

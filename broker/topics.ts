@@ -1,12 +1,10 @@
 import { parseShare } from './packets/topic.ts'
 
-const ME = 'v1/devices/me/'
+const ME = 'v1/devices/me'
 
 /** A device calls itself `me`; inside the organisation its topics carry its id, so that devices do not hear each other. */
 export function routedTopic(topic: string, deviceId: string | null): string {
-  return deviceId !== null && topic.startsWith(ME)
-    ? `v1/devices/${deviceId}/${topic.slice(ME.length)}`
-    : topic
+  return deviceId !== null && isBelow(topic, ME) ? `v1/devices/${deviceId}${topic.slice(ME.length)}` : topic
 }
 
 /** What a filter is matched by, and its share group. */
@@ -20,6 +18,13 @@ export function parseFilter(
 
 /** The topic in the words of a device that subscribed with `me`; null: its own words are the topic's. */
 export function toldTopic(topic: string, deviceId: string | null): string | null {
-  const own = `v1/devices/${deviceId}/`
-  return deviceId !== null && topic.startsWith(own) ? ME + topic.slice(own.length) : null
+  const own = `v1/devices/${deviceId}`
+  return deviceId !== null && isBelow(topic, own) ? ME + topic.slice(own.length) : null
+}
+
+/** `v1/devices/me` itself is as much the device's own as what is below it. */
+function isBelow(topic: string, parent: string): boolean {
+  return (
+    topic.startsWith(parent) && (topic.length === parent.length || topic.charCodeAt(parent.length) === 47)
+  )
 }

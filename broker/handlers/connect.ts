@@ -234,8 +234,10 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
     }
     // A restart of the broker is no reason for a will if the client is back.
     if (old.willGrace) broker.lifecycle.discardWill(old)
-    // [MQTT-3.1.2-4], and what was to end with its connection has ended
-    if (!old.ended && (packet.cleanStart || old.expiry === 0)) broker.lifecycle.end(old, 'clean start')
+    // [MQTT-3.1.2-4]; what was to end with its connection has ended; and nobody gets what another user was promised
+    const own = old.deviceId !== null || (principal.device === null && old.username === principal.username)
+    if (!old.ended && (packet.cleanStart || old.expiry === 0 || !own))
+      broker.lifecycle.end(old, 'clean start')
   }
   const wanted =
     packet.version === 5
@@ -251,6 +253,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   if (resumed) {
     session.will = null // [MQTT-3.1.3-9] the client is back before the delay has passed
     session.username = principal.username
+    dropDenied(session, principal)
   }
   session.epoch = broker.nextEpoch(session.epoch)
   session.expiry = expiry
@@ -277,6 +280,24 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
     () => broker.disk.whenDurable(ticket, () => established(connection, attempt, session, resumed, wanted)),
     (error: unknown) => unavailable(connection, error),
   )
+}
+
+/** Rules may have changed since the client subscribed: what they do not allow any more ends here. */
+function dropDenied(session: Session, principal: Principal): void {
+  const { broker, router } = session.space
+  for (const s of Array.from(session.subscriptions())) {
+    if (principal.acl.check('subscribe', s.filter)) continue
+    session.removeSubscription(s)
+    router.remove(s)
+    if (session.durable) broker.sessionStore.removeSubscription(s)
+    broker.stats.denied.subscribe.value++
+    const detail = principal.acl.explain('subscribe', s.filter).reason
+    broker.logLimit.warn(
+      'subscription ended',
+      { event: 'acl.denied', access: 'subscribe', client: session.clientId, filter: s.filter, detail },
+      'a subscription of a session is not allowed any more',
+    )
+  }
 }
 
 function newSession(

@@ -76,14 +76,10 @@ function gates(connection: Connection, session: Session, request: SubscriptionRe
   const decision = connection.principal?.acl.check('subscribe', bare) ?? false
   if (!decision) {
     broker.stats.denied.subscribe.value++
-    broker.log.warn(
-      {
-        event: 'acl.denied',
-        access: 'subscribe',
-        client: session.clientId,
-        filter,
-        detail: connection.principal?.acl.explain('subscribe', bare).reason,
-      },
+    const detail = connection.principal?.acl.explain('subscribe', bare).reason
+    broker.logLimit.warn(
+      'subscribe denied',
+      { event: 'acl.denied', access: 'subscribe', client: session.clientId, filter, detail },
       'subscribe denied',
     )
     return failure(version, ReasonCode.NotAuthorized)

@@ -225,7 +225,7 @@ export class DurableOutbox implements Outbox {
           day: entry.day,
           state: s,
         })),
-        in: Array.from(this.inbound, ([id, { seq, epoch }]) => ({ id, seq, epoch })),
+        in: Array.from(this.inbound, ([id, inbound]) => ({ id, seq: inbound.seq, epoch: inbound.epoch })),
         streamSeq: this.streamSeq,
       }),
     })
