@@ -141,8 +141,11 @@ export class DurableOutbox implements Outbox {
       this.#behind = true
       return
     }
-    this.#enqueue(progress.take(seq, day, stored))
+    const entry = progress.take(seq, day, stored)
+    entry.out = out
+    this.#enqueue(entry)
     this.#pump()
+    entry.out = null
   }
 
   attach(connection: Connection): void {
@@ -279,7 +282,7 @@ export class DurableOutbox implements Outbox {
   }
 
   #send(connection: Connection, entry: Entry): void {
-    const out = decodeStored(entry.stored)
+    const out = entry.out ?? decodeStored(entry.stored)
     if (out.message.expiresAt !== 0 && out.message.expiresAt <= this.#broker.now) {
       this.#broker.stats.dropped.expired.value++
       this.#settle(entry)
@@ -441,7 +444,7 @@ export class DurableOutbox implements Outbox {
       const released = flight.state === AWAIT_PUBCOMP
       if (row?.message === undefined && !released) continue
       const entry = released
-        ? { writer: progress, seq: flight.seq, day: flight.day, stored: new Uint8Array(0), settled: true }
+        ? { writer: progress, seq: flight.seq, day: flight.day, stored: new Uint8Array(0), out: null, settled: true }
         : progress.take(flight.seq, flight.day, row?.message as Uint8Array)
       this.#flights.set(flight.id, { entry, state: flight.state })
       this.#flightBytes += entry.stored.length

@@ -22,6 +22,7 @@ export class InboxReader {
   readonly #writers = new Map<string, WriterProgress>()
   readonly #discarded = new Map<WriterProgress, { floor: number; day: number }>()
   #fromDay = 0
+  #last: WriterProgress | null = null
   #generation = 0
 
   constructor(store: Store, owner: Owner) {
@@ -30,13 +31,17 @@ export class InboxReader {
   }
 
   progressOf(writer: Uint8Array): WriterProgress {
+    // Nearly always the process's own writer, the same object each time.
+    if (this.#last?.writer === writer) return this.#last
     const name = latin1(writer)
     let progress = this.#writers.get(name)
     if (progress === undefined) this.#writers.set(name, (progress = new WriterProgress(writer)))
+    this.#last = progress
     return progress
   }
 
   adopt(progress: WriterProgress): void {
+    this.#last = null
     this.#writers.set(latin1(progress.writer), progress)
   }
 
@@ -101,6 +106,7 @@ export class InboxReader {
         }
         this.#discarded.set(progress, { floor: progress.floor, day: progress.day })
       } else if (progress.day < Date.now() / 86_400_000 - FORGET_AFTER_DAYS) {
+        this.#last = null
         this.#writers.delete(name)
         this.#discarded.delete(progress)
       }

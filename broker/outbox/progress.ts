@@ -1,9 +1,13 @@
+import type { Outgoing } from '../message.ts'
+
 /** One row of an inbox on its way to the client. */
 export interface Entry {
   readonly writer: WriterProgress
   readonly seq: number
   readonly day: number
   readonly stored: Uint8Array
+  /** The same, decoded, while it is on its way for the first time. */
+  out: Outgoing | null
   settled: boolean
 }
 
@@ -38,7 +42,7 @@ export class WriterProgress {
 
   /** Takes a row into memory; rows come in order of seq. */
   take(seq: number, day: number, stored: Uint8Array): Entry {
-    const entry: Entry = { writer: this, seq, day, stored, settled: false }
+    const entry: Entry = { writer: this, seq, day, stored, out: null, settled: false }
     this.#pending.push(entry)
     this.cursor = seq
     return entry
