@@ -21,6 +21,7 @@ import { PacketType } from './packets/packet-type.ts'
 import { noProperties, type Properties } from './packets/properties.ts'
 import { ReasonCode, reasonName } from './packets/reason-code.ts'
 import type { RateLimiter } from './rate-limiter.ts'
+import type { RetainedReplay } from './retained-replay.ts'
 import type { Session } from './session.ts'
 import type { Space } from './space.ts'
 import { makeTopicEntry, sameBytes, TopicEntries, type TopicEntry } from './topic-entry.ts'
@@ -87,6 +88,8 @@ export class Connection extends PacketWriter implements Source {
   enhanced = false
   /** A re-authentication under way. */
   exchange: ScramExchange | null = null
+  /** Retained messages on their way to the client; null: it never subscribed to any. */
+  replay: RetainedReplay | null = null
   #acks: AckQueue | null = null
   #entry: TopicEntry | null = null
   /** The others, if there are any: most devices publish to one topic. */

@@ -56,6 +56,11 @@ export class Disk {
     connection.holdSource()
   }
 
+  /** Whether more waits for the disk than should. */
+  get behind(): boolean {
+    return this.#behind(1)
+  }
+
   /** The connection is gone. */
   forget(connection: Connection): void {
     this.#acknowledging.delete(connection)

@@ -1,17 +1,15 @@
 import type { Connection } from '../connection.ts'
-import { deliver } from '../deliver.ts'
-import type { Message, Qos } from '../message.ts'
-import { whenWritten } from '../output.ts'
+import type { Qos } from '../message.ts'
 import { PacketError } from '../packets/packet-error.ts'
 import { noProperties } from '../packets/properties.ts'
 import { ReasonCode } from '../packets/reason-code.ts'
 import { encodeSuback } from '../packets/suback.ts'
 import { decodeSubscribe, type SubscriptionRequest } from '../packets/subscribe.ts'
 import { isValidFilter, topicLevels } from '../packets/topic.ts'
-import type { Target } from '../router/route.ts'
+import { RetainedReplay } from '../retained-replay.ts'
 import { Subscription } from '../router/subscription.ts'
 import type { Session } from '../session.ts'
-import { parseFilter, toldTopic } from '../topics.ts'
+import { parseFilter } from '../topics.ts'
 
 /** SUBSCRIBE: each filter passes the gates below; SUBACK when the granted ones are on disk, retained messages after it. */
 export function handleSubscribe(connection: Connection, d: Buffer, from: number, to: number): void {
@@ -44,7 +42,7 @@ export function handleSubscribe(connection: Connection, d: Buffer, from: number,
     if (connection.session !== session || session.connection !== connection) return
     connection.send(answer)
     for (const { subscription, replay } of granted)
-      if (replay) sendRetained(connection, session, subscription)
+      if (replay) (connection.replay ??= new RetainedReplay(connection, session)).add(subscription)
   })
   broker.disk.holdIfBehind(connection)
 }
@@ -116,39 +114,4 @@ function subscribe(
   session.addSubscription(subscription)
   session.space.router.add(subscription)
   return subscription
-}
-
-/** Retained messages of a new subscription, in portions: a client that reads slowly costs no memory. */
-function sendRetained(connection: Connection, session: Session, subscription: Subscription): void {
-  const messages = session.space.retained.match(subscription.match)
-  let next = 0
-  const portion = (): void => {
-    while (
-      next < messages.length &&
-      session.connection === connection &&
-      session.subscription(subscription.filter) === subscription
-    ) {
-      if (connection.backlog > connection.limits.high / 4) {
-        whenWritten(connection.stream, portion)
-        return
-      }
-      deliver(retainedTarget(session, subscription, messages[next]), messages[next], null)
-      next++
-    }
-  }
-  portion()
-}
-
-function retainedTarget(session: Session, s: Subscription, message: Message): Target {
-  const target = {
-    session,
-    qos: s.qos,
-    retainAsPublished: true, // [MQTT-3.3.1-8]
-    identifiers: s.identifier === 0 ? null : [s.identifier],
-    topic: s.mapped ? toldTopic(message.topic, session.deviceId) : null,
-    plain: false,
-    own: null as Target | null,
-  }
-  target.own = target
-  return target
 }

@@ -91,6 +91,10 @@ export class DurableOutbox implements Outbox {
     return Math.max(0, this.waiting - this.#flights.size)
   }
 
+  get pressing(): boolean {
+    return this.queued * 2 > this.#broker.config.mqtt.max_queue_messages
+  }
+
   get org(): string {
     return this.session.space.org
   }
@@ -444,7 +448,14 @@ export class DurableOutbox implements Outbox {
       const released = flight.state === AWAIT_PUBCOMP
       if (row?.message === undefined && !released) continue
       const entry = released
-        ? { writer: progress, seq: flight.seq, day: flight.day, stored: new Uint8Array(0), out: null, settled: true }
+        ? {
+            writer: progress,
+            seq: flight.seq,
+            day: flight.day,
+            stored: new Uint8Array(0),
+            out: null,
+            settled: true,
+          }
         : progress.take(flight.seq, flight.day, row?.message as Uint8Array)
       this.#flights.set(flight.id, { entry, state: flight.state })
       this.#flightBytes += entry.stored.length

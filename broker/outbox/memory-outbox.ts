@@ -46,7 +46,6 @@ export class MemoryOutbox implements Outbox {
     return this.#queue.length - this.#head
   }
 
-  /** Whether sources should wait: half of the queue is in use. */
   get pressing(): boolean {
     return this.queued * 2 > this.#limits.messages || this.#bytes * 2 > this.#limits.bytes
   }

@@ -11,6 +11,8 @@ export interface Outbox {
   readonly inflight: number
   /** Waiting. */
   readonly queued: number
+  /** So much waits that sources should wait too: half of what may. */
+  readonly pressing: boolean
   /** Takes a message of QoS 1 or 2: sends it, keeps it, or drops it by the queue's policy (counted). */
   deliver(out: Outgoing): void
   /** The session has a connection: what is in flight is sent again [MQTT-4.4.0-1], then what waits. */

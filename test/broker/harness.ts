@@ -306,10 +306,14 @@ export class TestClient extends Client {
   }
 
   async unsubscribe(...filters: string[]): Promise<number[]> {
+    this.sendUnsubscribe(...filters)
+    return [...(await this.expect(11)).value.reasons]
+  }
+
+  sendUnsubscribe(...filters: string[]): void {
     this.send(
       encodeUnsubscribe({ packetId: this.#nextId(), filters, properties: noProperties }, this.version),
     )
-    return [...(await this.expect(11)).value.reasons]
   }
 
   disconnect(reason = 0, properties: Properties = noProperties): void {

@@ -1,0 +1,107 @@
+import type { Connection } from './connection.ts'
+import { deliver } from './deliver.ts'
+import type { Message } from './message.ts'
+import { whenWritten } from './output.ts'
+import type { Target } from './router/route.ts'
+import type { Subscription } from './router/subscription.ts'
+import type { Session } from './session.ts'
+import { toldTopic } from './topics.ts'
+
+/**
+ * Sends retained messages to a connection, one subscription after the other and as fast as the client takes them: the
+ * topics of the next subscription are looked up when those of the last one have left, so that a client that
+ * subscribes to everything again and again costs no more than once.
+ */
+export class RetainedReplay {
+  readonly #connection: Connection
+  readonly #session: Session
+  /** In order, each at most once. */
+  readonly #waiting = new Set<Subscription>()
+  #messages: Message[] = []
+  #next = 0
+  #target: Target | null = null
+  #subscription: Subscription | null = null
+  /** It goes on by itself when there is room. */
+  #paused = false
+
+  constructor(connection: Connection, session: Session) {
+    this.#connection = connection
+    this.#session = session
+  }
+
+  /** Sends what the new subscription matches, behind what waits already. */
+  add(subscription: Subscription): void {
+    this.#waiting.add(subscription)
+    if (!this.#paused) this.#run()
+  }
+
+  #run(): void {
+    const session = this.#session
+    const connection = this.#connection
+    const resumed = this.#paused
+    this.#paused = false
+    while (session.connection === connection) {
+      if (this.#next === this.#messages.length) {
+        if (!this.#start()) return
+        continue
+      }
+      if (!this.#hasRoom()) {
+        this.#paused = true
+        return
+      }
+      const message = this.#messages[this.#next++]
+      const s = this.#subscription as Subscription
+      if (resumed && !this.#stillDue(s, message)) continue
+      const target = this.#target as Target
+      const topic = s.mapped ? toldTopic(message.topic, session.deviceId) : null
+      deliver(topic === null ? target : ownTarget({ ...target, topic }), message, null)
+    }
+    this.#messages = []
+    this.#next = 0
+    this.#waiting.clear()
+  }
+
+  /** Begins with the next subscription; false: there is none. */
+  #start(): boolean {
+    this.#messages = []
+    this.#next = 0
+    const [s] = this.#waiting
+    if (s === undefined) return false
+    this.#waiting.delete(s)
+    const session = this.#session
+    if (session.subscription(s.filter) !== s) return true
+    this.#subscription = s
+    this.#messages = session.space.retained.match(s.match)
+    this.#target = ownTarget({
+      session,
+      qos: s.qos,
+      retainAsPublished: true, // [MQTT-3.3.1-8]
+      identifiers: s.identifier === 0 ? null : [s.identifier],
+      topic: null,
+      plain: false,
+    })
+    return true
+  }
+
+  /** While it waited the client may have unsubscribed, and a newer message of the topic may have reached it already. */
+  #stillDue(s: Subscription, message: Message): boolean {
+    const session = this.#session
+    return session.subscription(s.filter) === s && session.space.retained.get(message.topic) === message
+  }
+
+  #hasRoom(): boolean {
+    const connection = this.#connection
+    const { broker } = connection
+    const run = (): void => this.#run()
+    if (connection.backlog > connection.limits.high / 4) whenWritten(connection.stream, run)
+    else if (this.#session.outbox.pressing || broker.disk.behind) broker.wheel.after(0, { due: run })
+    else return true
+    return false
+  }
+}
+
+function ownTarget(target: Omit<Target, 'own'>): Target {
+  const made = { ...target, own: null as Target | null }
+  made.own = made
+  return made
+}

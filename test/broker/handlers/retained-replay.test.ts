@@ -1,0 +1,81 @@
+import { expect } from 'chai'
+import { TestBroker, type TestClient, texts } from '../harness.ts'
+
+const TOPICS = 1000
+const PAYLOAD = Buffer.alloc(1000, 'x')
+
+describe('retained messages for a new subscription', () => {
+  let t: TestBroker
+  let publisher: TestClient
+
+  async function start(mqtt: Record<string, unknown> = {}): Promise<void> {
+    t = await TestBroker.start({ mqtt, limits: { output_high: 65_536 } })
+    publisher = await t.connect('publisher')
+    for (let i = 0; i < TOPICS; i++) publisher.publish(`r/${i}`, PAYLOAD, { retain: true })
+    await publisher.drain()
+  }
+
+  afterEach(() => t.stop())
+
+  it('wait in the broker while the client does not read, once for each filter, however often it subscribes', async () => {
+    await start()
+    const retained = t.broker.space('default').retained
+    let matches = 0
+    const match = retained.match.bind(retained)
+    retained.match = (filter) => {
+      matches++
+      return match(filter)
+    }
+    const reader = await t.connect('reader')
+    reader.wire.stopReading()
+    for (let i = 0; i < 200; i++) reader.sendSubscribe('#')
+    await t.settled()
+    expect(matches).to.equal(1)
+    expect(reader.wire.writableLength).to.be.lessThan(200_000)
+    reader.wire.readAgain()
+    const packets = await reader.messages()
+    expect(packets).to.have.length(2 * TOPICS)
+    expect(matches).to.equal(2)
+  })
+
+  it('at QoS 1 none is lost to the limit of the queue of a client that acknowledges slowly', async () => {
+    await start({ max_queue_messages: 100 })
+    const reader = await t.connect('reader', { properties: { receiveMaximum: 10 } })
+    await publisher.publishAcknowledged('r/0', 'y', { retain: true })
+    reader.sendSubscribe('r/#', { qos: 1 })
+    await reader.expect(9)
+    const got = new Set<string>()
+    while (got.size < TOPICS) {
+      const messages = await reader.messages()
+      for (const { topic } of messages) got.add(topic)
+      if (messages.length === 0) await t.pass(250)
+    }
+    expect(t.count('cinque_mqtt_dropped_messages_total{reason="queue_full"}')).to.equal(0)
+  })
+
+  it('that became old while they waited do not come after newer ones', async () => {
+    await start()
+    const reader = await t.connect('reader')
+    await reader.subscribe('nothing')
+    reader.wire.stopReading()
+    reader.sendSubscribe('r/#')
+    await t.settled()
+    publisher.publish(`r/${TOPICS - 1}`, 'new', { retain: true })
+    await publisher.drain()
+    reader.wire.readAgain()
+    const last = (await reader.messages()).filter(({ topic }) => topic === `r/${TOPICS - 1}`)
+    expect(texts(last)).to.deep.equal(['new'])
+  })
+
+  it('are not sent any more after UNSUBSCRIBE', async () => {
+    await start()
+    const reader = await t.connect('reader')
+    reader.wire.stopReading()
+    reader.sendSubscribe('r/#')
+    await t.settled()
+    reader.sendUnsubscribe('r/#')
+    await t.settled()
+    reader.wire.readAgain()
+    expect((await reader.messages()).length).to.be.lessThan(TOPICS / 2)
+  })
+})
