@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --single-threaded-gc
 /**
  * Entry point of the `cinque` command. Plain JavaScript that any Node since 14 can read, so that an old one gets a
  * sentence instead of a syntax error.
@@ -10,6 +10,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const NODE_MAJOR = 24
+/** As in the first line: one process serves one core, and the collector's helper threads only get in its way. */
+const FLAGS = ['--single-threaded-gc']
 const root = new URL('../', import.meta.url).href
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) await run()
@@ -69,7 +71,7 @@ function runUnder(node) {
     )
     process.exit(1)
   }
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
+  const child = spawn(node, [...FLAGS, ...process.argv.slice(1)], { stdio: 'inherit' })
   // A terminal sends Ctrl-C to both processes; passing it on would count as the second one, which means "now".
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { startServer } from '../process.ts'
-import { startPlatform } from './cinque-platform.ts'
+import { nodeFlags, startPlatform } from './cinque-platform.ts'
 import { manifestVersion } from './manifest.ts'
 import type { Need, Peer, Running, StartOptions } from './peer.ts'
 
@@ -30,7 +30,7 @@ async function startBroker(options: StartOptions): Promise<Running> {
   const scheme = tls === null ? 'tcp' : 'tls'
   const store = durable ? ['--data', path.join(directory, 'data')] : ['--memory']
   const args = ['broker', '--listen', `${scheme}://127.0.0.1:${port}`, '--config', file, ...store]
-  const server = await startServer(process.execPath, [...nodeArgs, entry, ...args], options)
+  const server = await startServer(process.execPath, [...nodeFlags, ...nodeArgs, entry, ...args], options)
   return { address: `127.0.0.1:${port}`, pid: server.pid, stop: () => server.stop() }
 }
 
