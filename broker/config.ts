@@ -203,9 +203,12 @@ const authConfig = z.strictObject({
     .describe('users of the broker itself, beside the devices of the platform'),
   acl: z
     .array(aclRule)
-    .default([{ effect: 'allow', access: 'all', filter: '#' }])
+    .default([
+      { effect: 'allow', access: 'all', filter: '#' },
+      { effect: 'allow', access: 'subscribe', filter: '$SYS/#' },
+    ])
     .describe(
-      'rules for anonymous clients and for users without their own; first match wins, no match denies',
+      'rules for anonymous clients and for users without their own; first match wins, no match denies; # does not cover topics that begin with $',
     ),
 })
 

@@ -133,6 +133,20 @@ suite('3.1.1', '3.8 SUBSCRIBE, 3.9 SUBACK', {}, ({ broker, conforms }) => {
     }
   })
 
+  conforms(
+    ['MQTT-4.7.2-1'],
+    '$SYS is shown to those who ask for it, and cannot be published to',
+    async () => {
+      const client = await broker.connect()
+      expect((await client.subscribe({ topic: '$SYS/#', qos: 0 })).granted).to.deep.equal([0])
+      expect((await client.receive()).topic).to.match(/^\$SYS\/broker\//)
+      const topic = `$SYS/${fresh('t')}`
+      await (await broker.connect()).publish(topic, 'forged', { qos: 1, retain: true })
+      const seen = (await client.drain()).flatMap((packet) => ('topic' in packet ? [packet.topic] : []))
+      expect(seen).to.not.include(topic)
+    },
+  )
+
   conforms(['MQTT-3.8.4-1'], 'a client may have a great many subscriptions', async () => {
     const topic = fresh('t')
     const client = await broker.connect()
