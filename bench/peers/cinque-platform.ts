@@ -40,10 +40,10 @@ async function countHistory(rest: RestClient, device: string, from: number): Pro
   return count
 }
 
-/** The whole platform as one process, with devices made for the run; what the first one sent is counted in its history. */
 /** What ./scripts/cinque starts Node with. */
 export const nodeFlags = ['--single-threaded-gc']
 
+/** The whole platform as one process, with devices made for the run; what the first one sent is counted in its history. */
 export async function startPlatform(entry: string, options: StartOptions): Promise<Running> {
   const { port, directory, nodeArgs, devices } = options
   const args = [
@@ -55,7 +55,11 @@ export async function startPlatform(entry: string, options: StartOptions): Promi
     '--http-port',
     '0',
   ]
-  const server = await startServer(process.execPath, [...nodeFlags, ...nodeArgs, entry, ...args, '--json'], options)
+  const server = await startServer(
+    process.execPath,
+    [...nodeFlags, ...nodeArgs, entry, ...args, '--json'],
+    options,
+  )
   try {
     const rest = new RestClient(await announcement(server))
     const client = new DeviceClient(rest)

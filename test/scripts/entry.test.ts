@@ -51,7 +51,7 @@ describe('entry point of an installed package', () => {
     const bundled = join(modules, `node-${process.platform}-${process.arch}`)
     mkdirSync(join(bundled, 'bin'), { recursive: true })
     writeFileSync(join(bundled, 'package.json'), '{}')
-    writeFileSync(join(bundled, 'bin', 'node'), '#!/bin/sh\nshift\necho "bundled $*"\nexit 3\n')
+    writeFileSync(join(bundled, 'bin', 'node'), '#!/bin/sh\nshift 2\necho "bundled $*"\nexit 3\n')
     chmodSync(join(bundled, 'bin', 'node'), 0o755)
     expect(await run('--import', old, entry, 'devices', 'list')).to.include({
       code: 3,

@@ -69,9 +69,12 @@ describe('set-up scripts on a fresh machine', () => {
   it('scripts/dev installs once and starts with the Node that came with the dependencies', async () => {
     const first = await checkout.run('dev', '--memory')
     expect(first.stderr).to.match(/^cinque: installing dependencies \(npm ci[^\n]*\n$/)
-    expect(first).to.include({ code: 0, stdout: `node24 ${checkout.path}/scripts/cinque.js dev --memory\n` })
+    expect(first).to.include({
+      code: 0,
+      stdout: `node24 --single-threaded-gc ${checkout.path}/scripts/cinque.js dev --memory\n`,
+    })
     expect(await checkout.run('cinque', 'tail')).to.include({
-      stdout: `node24 ${checkout.path}/scripts/cinque.js tail\n`,
+      stdout: `node24 --single-threaded-gc ${checkout.path}/scripts/cinque.js tail\n`,
       stderr: '',
     })
     expect(checkout.npmCalls).to.have.length(1)
