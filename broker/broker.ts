@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { Authenticator } from '#platform/auth/principal.ts'
 import { type Clock, HybridClock } from '#platform/clock.ts'
-import { hash128 } from '#platform/hash.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import type { GroupCommit } from '#platform/store/group-commit.ts'
@@ -71,6 +70,8 @@ export class Broker {
   mostConnections = 0
   /** This process incarnation; never used again. */
   writer: Uint8Array = new Uint8Array(0)
+  /** Its stamp: rows with a lower one were written by those before it. */
+  bornAt = 0
   /** Days since 1970: the partition of inboxes written now. */
   day = 0
   readonly #clock: Clock
@@ -131,7 +132,8 @@ export class Broker {
     this.day = Math.floor(this.now / DAY_MS)
     await this.sessionStore.load()
     const incarnation = Buffer.alloc(16)
-    incarnation.writeBigUInt64BE(BigInt(this.hlc.next()), 0)
+    this.bornAt = this.hlc.next()
+    incarnation.writeBigUInt64BE(BigInt(this.bornAt), 0)
     randomBytes(8).copy(incarnation, 8)
     this.writer = incarnation
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
@@ -193,11 +195,6 @@ export class Broker {
   nextEpoch(known: number): number {
     this.hlc.see(known)
     return this.hlc.next()
-  }
-
-  /** Writer of the QoS 2 messages that a session published under an epoch. */
-  streamWriter(session: Session, epoch: number): Uint8Array {
-    return hash128(`stream\0${Buffer.from(session.sid).toString('hex')}\0${epoch}`)
   }
 
   space(org: string): Space {

@@ -2,13 +2,13 @@ import type { Broker } from './broker.ts'
 import type { Connection } from './connection.ts'
 import { deliverShared } from './deliver.ts'
 import { Message } from './message.ts'
-import { DurableOutbox } from './outbox/durable-outbox.ts'
+import { DurableOutbox, type SharedStored } from './outbox/durable-outbox.ts'
 import { MemoryOutbox } from './outbox/memory-outbox.ts'
 import { NEVER, type Session } from './session.ts'
 import { parseFilter } from './topics.ts'
 
-/** Messages of a shared subscription that are given to other members when a session ends. */
-const REDISPATCH = 10_000
+/** Messages of an ended session that are read at once, to be given to other members of its shared groups. */
+const REDISPATCH = 1000
 
 /** What happens to a session when its connection ends, when its time is over, and to its will. */
 export class SessionLifecycle {
@@ -93,15 +93,16 @@ export class SessionLifecycle {
       return
     }
     if (!(outbox instanceof DurableOutbox)) return
-    outbox.unsettledShared(REDISPATCH).then(
-      (items) => {
-        for (const { share, out } of items) {
-          const { match, group: name } = parseFilter(share, null)
-          const group = name === null ? undefined : space.router.group(name, match)
-          if (group === undefined) this.#broker.stats.dropped.sessionEnded.value++
-          else deliverShared(group, out.message, null)
-        }
-        this.#broker.sessionStore.remove(session)
+    const pass = ({ share, out }: SharedStored): void => {
+      const { match, group: name } = parseFilter(share, null)
+      const group = name === null ? undefined : space.router.group(name, match)
+      if (group === undefined) this.#broker.stats.dropped.sessionEnded.value++
+      else deliverShared(group, out.message, null)
+    }
+    outbox.unsettledShared(REDISPATCH, pass).then(
+      (end) => {
+        if (end) this.#broker.sessionStore.remove(session)
+        else this.#redispatch(session)
       },
       (error: unknown) =>
         this.#broker.log.error(

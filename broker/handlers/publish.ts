@@ -1,7 +1,9 @@
+import { crc32 } from 'node:zlib'
 import type { Connection } from '../connection.ts'
 import { deliverAll } from '../deliver.ts'
 import { Message } from '../message.ts'
 import { DurableOutbox, type InboundFlight } from '../outbox/durable-outbox.ts'
+import { streamWriter } from '../outbox/stream-writer.ts'
 import { PacketIds } from '../packet-ids.ts'
 import { PacketError } from '../packets/packet-error.ts'
 import { noProperties, type Properties } from '../packets/properties.ts'
@@ -30,7 +32,7 @@ export function handlePublish(
   const packet = decodePublish(flags, d, from, to, connection.version)
   gateAvailable(connection, packet)
   const entry = gateTopic(connection, packet, d, from)
-  if (packet.qos === 2 && repeated(connection, session, packet.packetId)) return
+  if (packet.qos === 2 && repeated(connection, session, packet, entry)) return
   gateReceiveMaximum(connection, session, packet)
   const message = new Message(
     entry.topic,
@@ -117,11 +119,29 @@ function gateTopic(connection: Connection, packet: PublishPacket, d: Buffer, fro
 }
 
 /** A QoS 2 message that is here already: only its PUBREC is repeated [MQTT-4.3.3-10]. */
-function repeated(connection: Connection, session: Session, packetId: number): boolean {
+function repeated(
+  connection: Connection,
+  session: Session,
+  packet: PublishPacket,
+  { topic }: TopicEntry,
+): boolean {
+  const { packetId } = packet
   if (session.outbox instanceof DurableOutbox) {
-    const known = session.outbox.inbound.get(packetId)
+    const { inbound } = session.outbox
+    const known = inbound.get(packetId)
+    if (known === undefined) return false
+    // [MQTT-3.3.1-1] what is sent again has DUP. Some clients forget it; what has another content, too, comes from one
+    // that has lost its memory and gives the identifier to a new message.
+    if (
+      !packet.dup &&
+      known.epoch !== session.epoch &&
+      known.checksum !== checksumOf(topic, packet.payload)
+    ) {
+      inbound.delete(packetId)
+      return false
+    }
     // Found on disk after a crash: it may not have been routed, so it is routed again under the same number.
-    if (known === undefined || (!known.done && known.routing === null)) return false
+    if (!known.done && known.routing === null) return false
     if (known.done) connection.acknowledge(PUBREC, packetId, 0, 0)
     // The connection that it came by was replaced meanwhile: the answer goes to this one.
     else if (known.routing?.connection !== connection) known.routing = pubrecLater(connection, packetId)
@@ -242,15 +262,18 @@ function acceptExactlyOnce(
 ): void {
   const { broker } = connection
   let flight = outbox.inbound.get(packetId)
-  if (flight === undefined)
+  if (flight === undefined) {
+    const checksum = checksumOf(message.topic, message.payload)
+    const seq = ++outbox.streamSeq
     outbox.inbound.set(
       packetId,
-      (flight = { seq: ++outbox.streamSeq, epoch: session.epoch, done: false, routing: null }),
+      (flight = { seq, epoch: session.epoch, checksum, done: false, routing: null }),
     )
+  }
   const inbound = flight
   inbound.routing = pubrecLater(connection, packetId)
   message.detach()
-  message.stream = { writer: broker.streamWriter(session, inbound.epoch), seq: inbound.seq }
+  message.stream = { writer: streamWriter(session, inbound.epoch), seq: inbound.seq }
   outbox.requestSave()
   broker.disk.whenDurable(broker.commit.ticket, () => {
     const before = broker.commit.staged
@@ -281,6 +304,10 @@ function pubrecLater(connection: Connection, packetId: number): NonNullable<Inbo
   const ack = { first: PUBREC, packetId, reason: 0, ticket: Number.POSITIVE_INFINITY }
   connection.queueAck(ack)
   return { connection, ack }
+}
+
+function checksumOf(topic: string, payload: Uint8Array): number {
+  return crc32(payload, crc32(topic))
 }
 
 function inboundOf(session: Session): PacketIds {

@@ -9,7 +9,8 @@ import { InboxReader } from './inbox-reader.ts'
 import type { SharedOutgoing } from './memory-outbox.ts'
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, type Outbox } from './outbox.ts'
 import { type Entry, WriterProgress } from './progress.ts'
-import { decodeState, encodeState, mergeStates } from './state.ts'
+import { decodeState, encodeState, mergeStates, type SavedState } from './state.ts'
+import { sharedWriter } from './stream-writer.ts'
 
 /** Rows of an inbox held in memory beyond those in flight. */
 const MEMORY_ROWS = 512
@@ -17,18 +18,24 @@ const MEMORY_BYTES = 262_144
 /** Bytes in flight after which no more is sent, whatever the window says. */
 const FLIGHT_BYTES = 4_194_304
 
-/** Newest state rows read; there is one, or a few after a crash. */
-const STATES = 1000
-
 interface Flight {
   readonly entry: Entry
   state: number
 }
 
+/** State rows of a session read at most: each holder leaves one and deletes the others. */
+const STATES = 1000
+const NOTHING = new Uint8Array(0)
+
+/** What a full inbox may hold too much until its client comes: a part of its limit, so that it is not read for each message. */
+const SLACK = 1 / 64
+
 /** A QoS 2 message received and not released: its place in the publisher's stream. */
 export interface InboundFlight {
   readonly seq: number
   readonly epoch: number
+  /** Of topic and payload: shows whether a client that lost its memory gives the identifier to something else. */
+  readonly checksum: number
   /** Routed and stored: a repeated PUBLISH is answered at once. */
   done: boolean
   /** On its way to be stored: where its PUBREC will go; null: it is not. */
@@ -46,14 +53,18 @@ export class DurableOutbox implements Outbox {
   readonly inbound = new Map<number, InboundFlight>()
   /** The newest number of this session's own stream (as a publisher of QoS 2). */
   streamSeq = 0
-  /** Rows appended and not settled, as far as this process knows. */
-  waiting = 0
   session!: Session
   readonly #broker: Broker
   readonly #reader: InboxReader
   #connection: Connection | null = null
   readonly #flights = new Map<number, Flight>()
   #flightBytes = 0
+  /** Of these, settled: only PUBCOMP is awaited. */
+  #released = 0
+  /** Rows not settled: counted when the session was loaded, and since. */
+  #waiting = 0
+  /** Epochs that have a state row. */
+  #epochs: number[] = []
   #resend: number[] = []
   #queue: Entry[] = []
   #queueBytes = 0
@@ -65,8 +76,6 @@ export class DurableOutbox implements Outbox {
   #lastTicket = 0
   #loaded: Promise<void> | true | null
   #version = 0
-  /** Epochs whose state is in the store; the newest one says all that the others do. */
-  #savedEpochs: number[] = []
   #saveRequested = false
   #unsaved: (() => void)[] = []
   #dirty = false
@@ -88,7 +97,7 @@ export class DurableOutbox implements Outbox {
   }
 
   get queued(): number {
-    return Math.max(0, this.waiting - this.#flights.size)
+    return Math.max(0, this.#waiting - this.#flights.size + this.#released)
   }
 
   get pressing(): boolean {
@@ -110,24 +119,26 @@ export class DurableOutbox implements Outbox {
   }
 
   deliver(out: Outgoing): void {
-    const { mqtt } = this.#broker.config
+    const { max_queue_messages, queue_policy } = this.#broker.config.mqtt
+    const share = 'group' in out ? shareName(out as SharedOutgoing) : null
     const { stream } = out.message
-    const progress = this.#reader.progressOf(stream?.writer ?? this.#broker.writer)
+    let writer = stream?.writer ?? this.#broker.writer
+    if (stream !== null && share !== null) writer = sharedWriter(writer, share)
+    const progress = this.#reader.progressOf(writer)
     const seq = stream?.seq ?? this.#broker.nextSeq()
     // The same message of a stream again: its publisher repeated it after a crash.
     if (stream !== null && this.#loaded === true && progress.knows(seq)) return
-    if (this.waiting >= mqtt.max_queue_messages) {
+    if (this.queued >= max_queue_messages && queue_policy === 'drop_newest') {
       this.#broker.stats.dropped.queueFull.value++
-      if (mqtt.queue_policy === 'drop_newest') return
-      this.#trim()
+      return
     }
-    const stored = encodeStored(out, 'group' in out ? shareName(out as SharedOutgoing) : null)
+    const stored = encodeStored(out, share)
     const { day } = this.#broker
     this.#broker.commit.stage().put(inbox, {
       org: this.org,
       log: this.session.sid,
       day,
-      writer: progress.writer,
+      writer,
       seq,
       message: stored,
       hlc: this.#broker.hlc.next(),
@@ -135,7 +146,7 @@ export class DurableOutbox implements Outbox {
     })
     this.#appended++
     this.#lastTicket = this.#broker.commit.ticket
-    this.waiting++
+    this.#waiting++
     if (
       this.#connection === null ||
       this.#behind ||
@@ -143,6 +154,7 @@ export class DurableOutbox implements Outbox {
       this.#queueBytes > MEMORY_BYTES
     ) {
       this.#behind = true
+      this.#limit()
       return
     }
     const entry = progress.take(seq, day, stored)
@@ -150,6 +162,7 @@ export class DurableOutbox implements Outbox {
     this.#enqueue(entry)
     this.#pump()
     entry.out = null
+    this.#limit()
   }
 
   attach(connection: Connection): void {
@@ -182,13 +195,16 @@ export class DurableOutbox implements Outbox {
       if (!failed) this.#connection?.sendPubrel(packetId, false)
       return
     }
-    if (flight.state === AWAIT_PUBREC) this.#settle(flight.entry)
+    if (flight.state === AWAIT_PUBREC) {
+      this.#settle(flight.entry)
+      this.#released++
+    }
+    flight.state = AWAIT_PUBCOMP
     if (failed) {
       this.#land(packetId, flight)
       this.#pump()
       return
     }
-    flight.state = AWAIT_PUBCOMP
     // Released is saved before PUBREL: after it the client forgets the identifier, so the message must not come again.
     this.#whenSaved(() => this.#connection?.sendPubrel(packetId, true))
   }
@@ -196,7 +212,11 @@ export class DurableOutbox implements Outbox {
   completed(packetId: number): void {
     const flight = this.#flights.get(packetId)
     if (flight === undefined || flight.state === AWAIT_PUBACK) return
-    if (flight.state === AWAIT_PUBREC) this.#settle(flight.entry)
+    if (flight.state === AWAIT_PUBREC) {
+      this.#settle(flight.entry)
+      this.#released++
+    }
+    flight.state = AWAIT_PUBCOMP
     this.#land(packetId, flight)
     this.#pump()
   }
@@ -215,9 +235,6 @@ export class DurableOutbox implements Outbox {
     if (this.session.ended || this.#loaded !== true) return
     const batch = this.#broker.commit.stage()
     const { epoch } = this.session
-    for (const older of this.#savedEpochs)
-      if (older !== epoch) batch.delete(state, { org: this.org, sid: this.session.sid, epoch: older })
-    this.#savedEpochs = [epoch]
     batch.put(state, {
       org: this.org,
       sid: this.session.sid,
@@ -232,11 +249,20 @@ export class DurableOutbox implements Outbox {
           day: entry.day,
           state: s,
         })),
-        in: Array.from(this.inbound, ([id, inbound]) => ({ id, seq: inbound.seq, epoch: inbound.epoch })),
+        in: Array.from(this.inbound, ([id, flight]) => ({
+          id,
+          seq: flight.seq,
+          epoch: flight.epoch,
+          checksum: flight.checksum,
+        })),
         streamSeq: this.streamSeq,
       }),
     })
-    this.#reader.discardSettled(batch, this.org, this.session.sid)
+    // What the rows of earlier epochs said is in this one.
+    for (const old of this.#epochs)
+      if (old !== epoch) batch.delete(state, { org: this.org, sid: this.session.sid, epoch: old })
+    this.#epochs = [epoch]
+    this.#reader.discardSettled(batch, this.org, this.session.sid, this.#broker.now)
     const waiters = this.#unsaved
     this.#unsaved = []
     if (waiters.length > 0)
@@ -252,15 +278,21 @@ export class DurableOutbox implements Outbox {
     batch.deletePartition(state, { org: this.org, sid: this.session.sid })
   }
 
-  /** Messages of shared subscriptions not yet acknowledged at QoS 1, for other members (4.8.2). */
-  async unsettledShared(limit: number): Promise<SharedStored[]> {
+  /**
+   * Gives messages of shared subscriptions to `taken`, for other members (4.8.2): those not acknowledged at QoS 1, and
+   * those never sent. At most `limit` that wait; true: there were no more.
+   */
+  async unsettledShared(limit: number, taken: (item: SharedStored) => void): Promise<boolean> {
     await this.load()
-    const shared: SharedStored[] = []
-    for (const { entry, state: s } of this.#flights.values())
-      if (s === AWAIT_PUBACK) collectShared(entry.stored, shared)
-    this.detach()
-    for (const entry of await this.#reader.fetch(this.#broker.day, limit)) collectShared(entry.stored, shared)
-    return shared
+    for (const [id, flight] of this.#flights) {
+      if (flight.state === AWAIT_PUBACK) collectShared(flight.entry.stored, taken)
+      this.#land(id, flight)
+    }
+    const { day } = this.#broker
+    return this.#reader.fetch(day, limit, false, (entry) => {
+      collectShared(entry.stored, taken)
+      this.#settle(entry)
+    })
   }
 
   #whenSaved(then: () => void): void {
@@ -278,7 +310,7 @@ export class DurableOutbox implements Outbox {
       this.#queueBytes -= entry.stored.length
       this.#send(connection, entry)
     }
-    if (this.#queue.length < MEMORY_ROWS / 4 && this.#behind) this.#readMore()
+    if (this.#behind && this.#queue.length < MEMORY_ROWS / 4) this.#readMore()
   }
 
   #inflightSent(): number {
@@ -321,6 +353,7 @@ export class DurableOutbox implements Outbox {
 
   #land(packetId: number, flight: Flight): void {
     this.#flights.delete(packetId)
+    if (flight.state === AWAIT_PUBCOMP) this.#released--
     this.#flightBytes -= flight.entry.stored.length
     this.#markDirty()
   }
@@ -328,7 +361,7 @@ export class DurableOutbox implements Outbox {
   #settle(entry: Entry): void {
     if (entry.settled) return
     entry.writer.settle(entry)
-    if (this.waiting > 0) this.waiting--
+    if (this.#waiting > 0) this.#waiting--
     this.#markDirty()
   }
 
@@ -353,118 +386,130 @@ export class DurableOutbox implements Outbox {
     return this.#lastId
   }
 
+  /** Messages beyond the limit of those that wait. */
+  get #excess(): number {
+    return this.queued - this.#broker.config.mqtt.max_queue_messages
+  }
+
+  /** Keeps to the limit: the oldest that wait give way, in memory at once, on disk when they are a few. */
+  #limit(): void {
+    while (this.#queue.length > 0 && this.#excess > 0) {
+      const oldest = this.#queue.shift() as Entry
+      this.#queueBytes -= oldest.stored.length
+      this.#drop(oldest)
+    }
+    if (this.#loaded === null && this.queued > this.#slack) {
+      // What was there before is not counted yet.
+      this.load().then(
+        () => this.#limit(),
+        (error: unknown) => this.#unreadable(error),
+      )
+    } else if (this.#loaded === true && this.#excess > this.#slack) this.#readMore()
+  }
+
+  get #slack(): number {
+    return this.#broker.config.mqtt.max_queue_messages * SLACK
+  }
+
+  #drop(entry: Entry): void {
+    this.#broker.stats.dropped.queueFull.value++
+    this.#settle(entry)
+  }
+
+  /** Reads on where memory ends: into the queue, or away if there is too much. One read at a time. */
   #readMore(): void {
-    if (this.#reading || this.#connection === null) return
-    if (this.#lastTicket > this.#broker.commit.through && this.#reader.exhausted === this.#appended) {
+    if (this.#reading) return
+    this.#reading = true
+    const { commit, disk, day } = this.#broker
+    const durable = this.#lastTicket <= commit.through
+    if (!durable && this.#reader.exhausted === this.#appended) {
       // Everything readable has been read; the rest is on its way to the disk.
-      this.#reading = true
-      this.#broker.disk.whenDurable(this.#lastTicket, () => {
-        this.#reading = false
-        this.#pump()
-      })
+      disk.whenDurable(this.#lastTicket, () => this.#hasRead())
       return
     }
-    this.#reading = true
     const connection = this.#connection
     const appended = this.#appended
-    const durable = this.#lastTicket <= this.#broker.commit.through
-    this.#reader.fetch(this.#broker.day, MEMORY_ROWS / 2).then(
-      (entries) => {
-        this.#reading = false
-        for (const entry of entries) this.#enqueue(entry)
-        if (connection === this.#connection && entries.length < MEMORY_ROWS / 2) {
-          if (durable && appended === this.#appended) this.#behind = false
-          else this.#reader.exhausted = this.#appended
+    const excess = this.#excess
+    const read =
+      excess > 0
+        ? this.#reader.fetch(day, excess, durable, (entry) => this.#drop(entry))
+        : this.#reader.fetch(day, MEMORY_ROWS / 2, durable, (entry) => this.#enqueue(entry))
+    read.then(
+      (end) => {
+        if (end && connection === this.#connection) {
+          if (durable && appended === this.#appended) {
+            this.#behind = connection === null
+            // Rows that expired were counted, too.
+            this.#waiting = this.#flights.size - this.#released + this.#queue.length
+          } else this.#reader.exhausted = this.#appended
         }
-        this.#pump()
+        this.#hasRead()
       },
       (error: unknown) => {
-        this.#reading = false
-        this.#broker.log.error(
-          { event: 'inbox.read_failed', client: this.session.clientId, err: error },
-          'cannot read an inbox',
-        )
-        this.#broker.wheel.after(1000, { due: () => this.#pump() })
+        this.#unreadable(error)
+        this.#broker.wheel.after(1000, { due: () => this.#hasRead() })
       },
     )
   }
 
-  /** Drops the oldest rows of a full inbox: in memory if they are there, else in the store. */
-  #trim(): void {
-    const oldest = this.#queue.shift()
-    if (oldest !== undefined) {
-      this.#queueBytes -= oldest.stored.length
-      this.#settle(oldest)
-      return
-    }
-    if (this.#reading || this.#connection !== null) return
-    this.#reading = true
-    this.load()
-      .then(() => this.#reader.fetch(this.#broker.day, MEMORY_ROWS))
-      .then(
-        (entries) => {
-          this.#reading = false
-          const excess = this.waiting - this.#broker.config.mqtt.max_queue_messages
-          const dropped = Math.max(0, Math.min(entries.length, excess))
-          for (let i = 0; i < dropped; i++) this.#settle(entries[i])
-          if (this.#connection === null) this.#rewind()
-          else for (let i = dropped; i < entries.length; i++) this.#enqueue(entries[i])
-          this.requestSave()
-          this.#pump()
-        },
-        (error: unknown) => {
-          this.#reading = false
-          this.#broker.log.error(
-            { event: 'inbox.trim_failed', client: this.session.clientId, err: error },
-            'cannot trim an inbox',
-          )
-        },
-      )
+  #hasRead(): void {
+    this.#reading = false
+    if (this.#connection !== null) this.#pump()
+    else if (this.#excess > this.#slack) this.#readMore()
+  }
+
+  #unreadable(error: unknown): void {
+    this.#broker.log.error(
+      { event: 'inbox.read_failed', client: this.session.clientId, err: error },
+      'cannot read an inbox',
+    )
   }
 
   async #load(): Promise<void> {
-    const rows = await this.#broker.store.range(
-      state,
-      { org: this.org, sid: this.session.sid },
-      { limit: STATES, reverse: true },
-    )
-    this.#savedEpochs = rows.map((r) => r.epoch)
+    const partition = { org: this.org, sid: this.session.sid }
+    const newest = await this.#broker.store.range(state, partition, { limit: STATES, reverse: true })
+    const rows = newest.toReversed()
+    this.#epochs = rows.map(({ epoch }) => epoch)
     const merged = mergeStates(
-      rows
-        .filter((r) => r.body !== undefined)
-        .toReversed()
-        .map((r) => decodeState(r.body as Uint8Array)),
+      rows.filter((r) => r.body !== undefined).map((r) => decodeState(r.body as Uint8Array)),
     )
     for (const w of merged.writers) this.#reader.adopt(new WriterProgress(w.writer, w.floor, w.above, w.day))
-    for (const flight of merged.out) {
-      const progress = this.#reader.progressOf(flight.writer)
+    for (const flight of merged.out) await this.#restore(flight)
+    for (const { id, seq, epoch, checksum } of merged.in)
+      this.inbound.set(id, { seq, epoch, checksum, done: false, routing: null })
+    this.streamSeq = merged.streamSeq
+    const { day, bornAt } = this.#broker
+    this.#waiting += (await this.#reader.count(day, bornAt)) + this.#flights.size - this.#released
+    this.#loaded = true
+  }
+
+  /** A message that an earlier holder has sent and that was not acknowledged. */
+  async #restore({ id, writer, seq, day, state: s }: SavedState['out'][number]): Promise<void> {
+    const progress = this.#reader.progressOf(writer)
+    let stored: Uint8Array | undefined
+    if (s !== AWAIT_PUBCOMP) {
       const row = await this.#broker.store.get(inbox, {
         org: this.org,
         log: this.session.sid,
-        day: flight.day,
-        writer: flight.writer,
-        seq: flight.seq,
+        day,
+        writer,
+        seq,
       })
-      const released = flight.state === AWAIT_PUBCOMP
-      if (row?.message === undefined && !released) continue
-      const entry = released
-        ? {
-            writer: progress,
-            seq: flight.seq,
-            day: flight.day,
-            stored: new Uint8Array(0),
-            out: null,
-            settled: true,
-          }
-        : progress.take(flight.seq, flight.day, row?.message as Uint8Array)
-      this.#flights.set(flight.id, { entry, state: flight.state })
-      this.#flightBytes += entry.stored.length
-      if (flight.id > this.#lastId) this.#lastId = flight.id
+      stored = row?.message
+      if (stored === undefined && s === AWAIT_PUBACK) return
     }
-    for (const flight of merged.in)
-      this.inbound.set(flight.id, { seq: flight.seq, epoch: flight.epoch, done: false, routing: null })
-    this.streamSeq = merged.streamSeq
-    this.#loaded = true
+    // A QoS 2 message that has expired is released: the client may know its identifier.
+    const flight: Flight =
+      stored === undefined
+        ? {
+            entry: { writer: progress, seq, day, stored: NOTHING, out: null, settled: true },
+            state: AWAIT_PUBCOMP,
+          }
+        : { entry: progress.take(seq, day, stored), state: s }
+    if (stored === undefined) this.#released++
+    this.#flights.set(id, flight)
+    this.#flightBytes += flight.entry.stored.length
+    if (id > this.#lastId) this.#lastId = id
   }
 }
 
@@ -474,9 +519,9 @@ export interface SharedStored {
   readonly out: Outgoing
 }
 
-function collectShared(stored: Uint8Array, into: SharedStored[]): void {
+function collectShared(stored: Uint8Array, taken: (item: SharedStored) => void): void {
   const out = decodeStored(stored)
-  if (out.share !== null && out.qos === 1) into.push({ share: out.share, out })
+  if (out.share !== null) taken({ share: out.share, out })
 }
 
 function shareName(out: SharedOutgoing): string {

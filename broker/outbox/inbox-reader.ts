@@ -5,8 +5,20 @@ import { type Entry, WriterProgress } from './progress.ts'
 
 /** Days a row lives, and one more for clocks. */
 const DAYS = 8
+const DAY_MS = 86_400_000
 /** A writer whose rows are all settled is forgotten when none of them can be in the store any more. */
 const FORGET_AFTER_DAYS = DAYS + 1
+/**
+ * Writers remembered; each connection of each publisher of QoS 2 is one. Beyond that one with nothing new for
+ * `FORGET_AFTER_MS`, whose rows have been discarded since, is forgotten early: what is lost with it is that a publisher
+ * which comes back later than all the others, after a crash in the middle of a handshake, may be heard twice.
+ */
+const WRITERS = 1024
+const FORGET_AFTER_MS = 60_000
+/** Rows read at once. */
+const SLICE_ROWS = 64
+/** Bytes after which a fetch takes no more. */
+const SLICE_BYTES = 262_144
 
 interface Owner {
   readonly org: string
@@ -20,7 +32,7 @@ export class InboxReader {
   readonly #store: Store
   readonly #owner: Owner
   readonly #writers = new Map<string, WriterProgress>()
-  readonly #discarded = new Map<WriterProgress, { floor: number; day: number }>()
+  readonly #discarded = new Map<WriterProgress, { floor: number; day: number; at: number }>()
   #fromDay = 0
   #last: WriterProgress | null = null
   #generation = 0
@@ -49,54 +61,89 @@ export class InboxReader {
     return this.#writers.values()
   }
 
-  /** Forgets the rows that wait; a fetch under way ends empty-handed. */
+  /** Forgets the rows that wait; a fetch under way takes no more. */
   rewind(kept: ReadonlySet<Entry>): void {
     this.#generation++
     for (const progress of this.#writers.values()) progress.rewind(kept)
     this.exhausted = -1
   }
 
-  /** Takes up to `limit` rows into memory. Fewer than that: there are no more that are durable now. */
-  async fetch(today: number, limit: number): Promise<Entry[]> {
-    const entries: Entry[] = []
-    const { org, session } = this.#owner
+  /**
+   * Takes up to `limit` rows into memory, or fewer large ones, and gives each to `taken` in the same step, so that
+   * nothing is in between when the owner rewinds. True: there were no more that are durable now. `durable`: nothing
+   * of this session is on its way to the disk, so that an empty day before today stays empty.
+   */
+  async fetch(
+    today: number,
+    limit: number,
+    durable: boolean,
+    taken: (entry: Entry) => void,
+  ): Promise<boolean> {
+    let left = limit
+    let bytes = 0
     const generation = this.#generation
     for (let day = Math.max(this.#fromDay, today - DAYS); day <= today; day++) {
-      const partition = { org, log: session.sid, day }
       let empty = true
-      let after: { writer: Uint8Array } | undefined
-      for (;;) {
-        const heads: RowOf<typeof inbox>[] = await this.#store.range(inbox, partition, {
-          ...(after === undefined ? {} : { after }),
-          limit: 1,
-        })
-        if (generation !== this.#generation) return []
-        if (heads.length === 0) break
+      for await (const rows of this.#unread(day)) {
         empty = false
-        const { writer } = heads[0]
-        after = { writer }
-        const progress = this.progressOf(writer)
-        const room = limit - entries.length
-        const rows = await this.#store.range(inbox, partition, {
-          after: { writer, seq: progress.cursor },
-          to: { writer },
-          limit: room,
-        })
-        if (generation !== this.#generation) return []
+        if (generation !== this.#generation) return false
         for (const row of rows) {
+          const progress = this.progressOf(row.writer)
           // A live copy may have been taken in while this was read.
-          if (row.seq <= progress.cursor || progress.knows(row.seq) || row.message === undefined) continue
-          entries.push(progress.take(row.seq, day, row.message))
+          if (progress.knows(row.seq) || row.message === undefined) continue
+          if (left === 0 || bytes > SLICE_BYTES) return false
+          left--
+          bytes += row.message.length
+          taken(progress.take(row.seq, day, row.message))
         }
-        if (rows.length === room) return entries
       }
-      if (empty && day < today && entries.length === 0) this.#fromDay = day + 1
+      if (generation !== this.#generation) return false
+      if (empty && durable && day < today && left === limit) this.#fromDay = day + 1
     }
-    return entries
+    return true
   }
 
-  /** Says that settled rows will not be read again, and forgets writers of long ago. */
-  discardSettled(batch: Batch, org: string, sid: Uint8Array): void {
+  /** How many rows are neither settled nor in memory, of those written before `hlc`. */
+  async count(today: number, hlc: number): Promise<number> {
+    let n = 0
+    for (let day = today - DAYS; day <= today; day++) {
+      for await (const rows of this.#unread(day)) {
+        for (const row of rows) if ((row.hlc ?? 0) < hlc && !this.progressOf(row.writer).knows(row.seq)) n++
+      }
+    }
+    return n
+  }
+
+  /** The rows of a day beyond the cursors, writer by writer, in slices. */
+  async *#unread(day: number): AsyncGenerator<RowOf<typeof inbox>[]> {
+    const { org, session } = this.#owner
+    const partition = { org, log: session.sid, day }
+    let after: { writer: Uint8Array } | undefined
+    for (;;) {
+      const heads: RowOf<typeof inbox>[] = await this.#store.range(inbox, partition, {
+        ...(after === undefined ? {} : { after }),
+        limit: 1,
+      })
+      if (heads.length === 0) return
+      const { writer } = heads[0]
+      after = { writer }
+      let from = this.progressOf(writer).cursor
+      for (;;) {
+        const rows = await this.#store.range(inbox, partition, {
+          after: { writer, seq: from },
+          to: { writer },
+          limit: SLICE_ROWS,
+        })
+        yield rows
+        if (rows.length < SLICE_ROWS) break
+        from = rows[rows.length - 1].seq
+      }
+    }
+  }
+
+  /** Says that settled rows will not be read again, and forgets writers that have no rows any more. */
+  discardSettled(batch: Batch, org: string, sid: Uint8Array, now: number): void {
+    let crowd = this.#writers.size - WRITERS
     for (const [name, progress] of this.#writers) {
       if (progress.day === 0) continue
       const done = this.#discarded.get(progress)
@@ -104,11 +151,15 @@ export class InboxReader {
         for (let day = done?.day ?? progress.day; day <= progress.day; day++) {
           batch.discard(inbox, { org, log: sid, day }, { writer: progress.writer, seq: progress.floor })
         }
-        this.#discarded.set(progress, { floor: progress.floor, day: progress.day })
-      } else if (progress.day < Date.now() / 86_400_000 - FORGET_AFTER_DAYS) {
+        this.#discarded.set(progress, { floor: progress.floor, day: progress.day, at: now })
+        continue
+      }
+      const gone = progress.day < now / DAY_MS - FORGET_AFTER_DAYS
+      if (progress.idle && (gone || (crowd > 0 && done.at < now - FORGET_AFTER_MS))) {
         this.#last = null
         this.#writers.delete(name)
         this.#discarded.delete(progress)
+        crowd--
       }
     }
   }

@@ -1,4 +1,5 @@
 import type { Outgoing } from '../message.ts'
+import { includes, type Span, union } from './spans.ts'
 
 /** One row of an inbox on its way to the client. */
 export interface Entry {
@@ -11,78 +12,112 @@ export interface Entry {
   settled: boolean
 }
 
+/** Settled entries among those in memory before they are cleared out. */
+const CLEAR_AT = 256
+
 /**
- * How far a session has come with the rows of one writer (a process incarnation or a stream of QoS 2): everything
- * up to `floor` is settled, so are those in `above`; rows up to `cursor` have been taken into memory.
+ * How far a session has come with the rows of one writer (a process incarnation or a stream of QoS 2). Rows are taken
+ * into memory in order of seq, so that of those up to `cursor` all are settled but the unsettled ones in memory. So
+ * what is held and saved is bounded by what waits for the client, however much is settled around it.
  */
 export class WriterProgress {
   readonly writer: Uint8Array
+  /** All rows up to this one are settled. */
   floor: number
+  /** Rows up to this one have been taken into memory. */
   cursor: number
-  /** Settled beyond the floor by an earlier holder. */
-  readonly above: Set<number>
-  /** Day of the newest settled row: what the inbox may forget, and when this record may go. */
+  /** Newest day of a settled row: what the inbox may forget, and when this record may go. */
   day: number
-  /** Rows in memory, by seq; a settled one leaves when all before it are settled. */
+  /** Rows beyond the cursor that an earlier holder has settled. */
+  #ahead: readonly Span[]
+  /** Rows in memory, in order of seq; settled ones are cleared out now and then. */
   #pending: Entry[] = []
   #head = 0
+  #settled = 0
 
-  constructor(writer: Uint8Array, floor = 0, above: Iterable<number> = [], day = 0) {
+  constructor(writer: Uint8Array, floor = 0, above: readonly Span[] = [], day = 0) {
     this.writer = writer
     this.floor = floor
     this.cursor = floor
-    this.above = new Set(above)
+    this.#ahead = above
     this.day = day
+  }
+
+  /** No row is in memory. */
+  get idle(): boolean {
+    return this.#pending.length === 0 && this.#ahead.length === 0
   }
 
   /** Whether this row was settled or is in memory already. */
   knows(seq: number): boolean {
-    return seq <= this.cursor || this.above.has(seq)
+    return seq <= this.cursor || includes(this.#ahead, seq)
   }
 
   /** Takes a row into memory; rows come in order of seq. */
   take(seq: number, day: number, stored: Uint8Array): Entry {
     const entry: Entry = { writer: this, seq, day, stored, out: null, settled: false }
     this.#pending.push(entry)
-    this.cursor = seq
+    this.#reach(seq)
     return entry
   }
 
-  /** Marks a row as done: acknowledged, or dropped by a limit. True if the floor has moved. */
-  settle(entry: Entry): boolean {
+  /** Marks a row as done: acknowledged, or dropped by a limit. */
+  settle(entry: Entry): void {
+    if (entry.settled) return
     entry.settled = true
-    let moved = false
+    this.#settled++
+    if (entry.day > this.day) this.day = entry.day
     while (this.#head < this.#pending.length && this.#pending[this.#head].settled) {
-      const done = this.#pending[this.#head++]
-      this.floor = done.seq
-      this.day = done.day
-      moved = true
+      this.#head++
+      this.#settled--
     }
-    for (const seq of this.above) if (seq <= this.floor) this.above.delete(seq)
-    if (this.#head === this.#pending.length) {
-      this.#pending = []
-      this.#head = 0
-    } else if (this.#head > 512) {
-      this.#pending = this.#pending.slice(this.#head)
-      this.#head = 0
-    }
-    return moved
+    this.#raise()
+    if (this.#settled > CLEAR_AT && this.#settled * 2 > this.#pending.length - this.#head) {
+      this.#keep(this.#pending.slice(this.#head).filter((e) => !e.settled))
+    } else if (this.#head === this.#pending.length) this.#keep([])
+    else if (this.#head > 512) this.#keep(this.#pending.slice(this.#head))
   }
 
-  /** Rows settled out of order. */
-  settledAbove(): number[] {
-    const seqs = [...this.above]
-    for (let i = this.#head; i < this.#pending.length; i++)
-      if (this.#pending[i].settled) seqs.push(this.#pending[i].seq)
-    return seqs
+  /** Settled rows above the floor. */
+  settledAbove(): readonly Span[] {
+    const spans: Span[] = []
+    let from = this.floor + 1
+    for (let i = this.#head; i < this.#pending.length; i++) {
+      const { seq, settled } = this.#pending[i]
+      if (settled) continue
+      if (seq > from) spans.push([from, seq - 1])
+      from = seq + 1
+    }
+    if (this.cursor >= from) spans.push([from, this.cursor])
+    return this.#ahead.length === 0 ? spans : union(spans, this.#ahead, this.floor)
   }
 
   /** Forgets the rows that wait, not those in flight (`kept`): they will be read again. */
   rewind(kept: ReadonlySet<Entry>): void {
-    let last = this.#pending.length - 1
-    while (last >= this.#head && !this.#pending[last].settled && !kept.has(this.#pending[last])) last--
-    this.#pending = this.#pending.slice(this.#head, last + 1)
+    let end = this.#pending.length
+    while (end > this.#head && !kept.has(this.#pending[end - 1])) end--
+    const first = this.#pending.slice(end).find((entry) => !entry.settled)
+    if (first !== undefined) {
+      this.#ahead = union(this.settledAbove(), [], first.seq)
+      this.cursor = first.seq - 1
+    }
+    this.#keep(this.#pending.slice(this.#head, end))
+    this.#raise()
+  }
+
+  #keep(entries: Entry[]): void {
+    this.#pending = entries
     this.#head = 0
-    this.cursor = this.#pending.at(-1)?.seq ?? this.floor
+    this.#settled = entries.reduce((n, { settled }) => n + (settled ? 1 : 0), 0)
+  }
+
+  #raise(): void {
+    const next = this.#pending[this.#head]
+    this.floor = next === undefined ? this.cursor : next.seq - 1
+  }
+
+  #reach(seq: number): void {
+    this.cursor = seq
+    if (this.#ahead.length > 0) this.#ahead = this.#ahead.filter(([, to]) => to > seq)
   }
 }

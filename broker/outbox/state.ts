@@ -1,3 +1,5 @@
+import { type Span, union } from './spans.ts'
+
 /**
  * What a holder saves of a session, one row per epoch. Rows of several epochs are merged: floors by maximum, settled
  * rows above them by union, packet identifiers from the newest, so that a late older holder can do no harm.
@@ -5,7 +7,7 @@
 export interface SavedWriter {
   readonly writer: Uint8Array
   readonly floor: number
-  readonly above: readonly number[]
+  readonly above: readonly Span[]
   readonly day: number
 }
 
@@ -14,7 +16,7 @@ export interface SavedState {
   /** Given out: packet identifier, row, and what is awaited. */
   out: { id: number; writer: Uint8Array; seq: number; day: number; state: number }[]
   /** Received with QoS 2 and not released: packet identifier and place in the stream. */
-  in: { id: number; seq: number; epoch: number }[]
+  in: { id: number; seq: number; epoch: number; checksum: number }[]
   streamSeq: number
 }
 
@@ -22,7 +24,7 @@ interface WriterLike {
   readonly writer: Uint8Array
   readonly floor: number
   readonly day: number
-  settledAbove(): number[]
+  settledAbove(): readonly Span[]
 }
 
 const FORMAT = 1
@@ -38,7 +40,7 @@ export function encodeState(state: {
       v: FORMAT,
       w: Array.from(state.writers, (w) => [hex(w.writer), w.floor, w.day, w.settledAbove()]),
       o: state.out.map((f) => [f.id, hex(f.writer), f.seq, f.day, f.state]),
-      i: state.in.map((f) => [f.id, f.seq, f.epoch]),
+      i: state.in.map((f) => [f.id, f.seq, f.epoch, f.checksum]),
       k: state.streamSeq,
     }),
   )
@@ -47,41 +49,38 @@ export function encodeState(state: {
 export function decodeState(body: Uint8Array): SavedState {
   const saved = JSON.parse(Buffer.from(body).toString()) as {
     v: number
-    w: [string, number, number, number[]][]
+    w: [string, number, number, Span[]][]
     o: [number, string, number, number, number][]
-    i: [number, number, number][]
+    i: [number, number, number, number][]
     k: number
   }
   if (saved.v !== FORMAT) throw new Error(`session state of format ${saved.v}, this version reads ${FORMAT}`)
   return {
     writers: saved.w.map(([writer, floor, day, above]) => ({ writer: bytes(writer), floor, day, above })),
     out: saved.o.map(([id, writer, seq, day, state]) => ({ id, writer: bytes(writer), seq, day, state })),
-    in: saved.i.map(([id, seq, epoch]) => ({ id, seq, epoch })),
+    in: saved.i.map(([id, seq, epoch, checksum]) => ({ id, seq, epoch, checksum })),
     streamSeq: saved.k,
   }
 }
 
 /** `states` in ascending order of epoch. */
 export function mergeStates(states: readonly SavedState[]): SavedState {
-  const writers = new Map<string, { writer: Uint8Array; floor: number; above: Set<number>; day: number }>()
+  const writers = new Map<string, SavedWriter>()
   for (const state of states) {
     for (const w of state.writers) {
       const known = writers.get(hex(w.writer))
-      if (known === undefined) {
-        writers.set(hex(w.writer), { writer: w.writer, floor: w.floor, above: new Set(w.above), day: w.day })
-        continue
-      }
-      known.floor = Math.max(known.floor, w.floor)
-      known.day = Math.max(known.day, w.day)
-      for (const seq of w.above) known.above.add(seq)
+      const floor = Math.max(known?.floor ?? 0, w.floor)
+      writers.set(hex(w.writer), {
+        writer: w.writer,
+        floor,
+        above: union(known?.above ?? [], w.above, floor),
+        day: Math.max(known?.day ?? 0, w.day),
+      })
     }
   }
   const newest = states.at(-1)
   return {
-    writers: Array.from(writers.values(), (w) => ({
-      ...w,
-      above: [...w.above].filter((seq) => seq > w.floor),
-    })),
+    writers: [...writers.values()],
     out: newest?.out ?? [],
     in: newest?.in ?? [],
     streamSeq: Math.max(0, ...states.map((s) => s.streamSeq)),

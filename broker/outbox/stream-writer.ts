@@ -1,0 +1,23 @@
+import { hash128 } from '#platform/hash.ts'
+import type { Session } from '../session.ts'
+
+/**
+ * Writer of the QoS 2 messages that a session published under an epoch. Writers sort by the time of their birth, those
+ * of processes too, so that what a publisher sent over several connections is read back in order.
+ */
+export function streamWriter(session: Session, epoch: number): Uint8Array {
+  return writer(epoch, `stream\0${Buffer.from(session.sid).toString('hex')}`)
+}
+
+/** The writer of the copies that a shared group gets of a stream: a session may get one beside its own, and two groups two. */
+export function sharedWriter(stream: Uint8Array, share: string): Uint8Array {
+  const bytes = Buffer.from(stream)
+  return writer(Number(bytes.readBigUInt64BE()), `${bytes.toString('hex')}\0${share}`)
+}
+
+function writer(birth: number, name: string): Uint8Array {
+  const bytes = Buffer.alloc(16)
+  bytes.writeBigUInt64BE(BigInt(birth))
+  bytes.set(hash128(name).subarray(0, 8), 8)
+  return bytes
+}
