@@ -8,7 +8,7 @@ import { aclRule } from '#platform/auth/acl.ts'
 const seconds = (fallback: number) => z.number().int().min(0).max(4_294_967_295).default(fallback)
 const count = (fallback: number, max = 2_147_483_647) => z.number().int().min(0).max(max).default(fallback)
 
-export const mqttConfig = z.strictObject({
+const mqttConfig = z.strictObject({
   receive_maximum: z
     .number()
     .int()
@@ -237,5 +237,4 @@ export const brokerConfig = z.strictObject({
 })
 
 export type BrokerConfig = z.output<typeof brokerConfig>
-export type MqttConfig = BrokerConfig['mqtt']
 export type LimitsConfig = BrokerConfig['limits']

@@ -4,7 +4,7 @@ import { type Span, union } from './spans.ts'
  * What a holder saves of a session, one row per epoch. Rows of several epochs are merged: floors by maximum, settled
  * rows above them by union, packet identifiers from the newest, so that a late older holder can do no harm.
  */
-export interface SavedWriter {
+interface SavedWriter {
   readonly writer: Uint8Array
   readonly floor: number
   readonly above: readonly Span[]

@@ -23,9 +23,9 @@ interface ValueOf {
 }
 
 export type Columns = Readonly<Record<string, ColumnType>>
-export type Values<C extends Columns> = { [K in keyof C]: ValueOf[C[K]] }
+type Values<C extends Columns> = { [K in keyof C]: ValueOf[C[K]] }
 /** Columns that are not part of the key may be absent (null in Cassandra, left out in LMDB). */
-export type OptionalValues<C extends Columns> = { [K in keyof C]?: ValueOf[C[K]] | undefined }
+type OptionalValues<C extends Columns> = { [K in keyof C]?: ValueOf[C[K]] | undefined }
 
 export interface TableSpec<P extends Columns, C extends Columns, V extends Columns> {
   readonly name: string
