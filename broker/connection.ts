@@ -40,6 +40,8 @@ export const Phase = {
 } as const
 export type Phase = (typeof Phase)[keyof typeof Phase]
 
+/** Largest packet of a client that nobody knows yet: five strings of 64 KB and some properties. */
+const CONNECT_BYTES = 524_288
 const key = Symbol('connection')
 type Keyed = Duplex & { [key]: Connection }
 
@@ -94,8 +96,9 @@ export class Connection extends PacketWriter implements Source {
   #entry: TopicEntry | null = null
   /** The others, if there are any: most devices publish to one topic. */
   #entries: TopicEntries | null = null
-  #parts: Buffer[] | null = null
-  #partsLength = 0
+  /** The beginning of a packet, or what must wait; the buffer may be larger. */
+  #partial: Buffer | null = null
+  #partialLength = 0
   #needed = 0
   #holds = 0
   #ackHold = false
@@ -108,7 +111,7 @@ export class Connection extends PacketWriter implements Source {
     this.broker = broker
     this.info = info
     this.lastSeen = broker.wheel.now
-    this.maximumIncoming = broker.config.mqtt.maximum_packet_size
+    this.maximumIncoming = Math.min(broker.config.mqtt.maximum_packet_size, CONNECT_BYTES)
     ;(stream as Keyed)[key] = this
     stream.on('data', onData)
     stream.on('close', onClose)
@@ -121,23 +124,37 @@ export class Connection extends PacketWriter implements Source {
     this.lastSeen = this.broker.wheel.now
     this.broker.stats.bytesReceived.value += chunk.length
     let data = chunk
-    if (this.#parts !== null) {
-      this.#parts.push(chunk)
-      this.#partsLength += chunk.length
-      if (this.#partsLength < this.#needed) return
-      data = Buffer.concat(this.#parts, this.#partsLength)
-      this.#parts = null
+    if (this.#partial !== null) {
+      this.#append(this.#partial, chunk)
+      if (this.#partialLength < this.#needed) return
+      data = this.#takePartial()
     }
     this.#parse(data)
   }
 
-  /** Goes on with what came behind a CONNECT that has been answered. */
+  /** Goes on with what had to wait: behind a CONNECT that has been answered, or for its turn. */
   resume(): void {
     this.releaseSource()
-    if (this.#parts === null) return
-    const data = Buffer.concat(this.#parts, this.#partsLength)
-    this.#parts = null
-    this.#parse(data)
+    if (this.#partial !== null) this.#parse(this.#takePartial())
+  }
+
+  /** The buffer doubles, so that a packet that comes byte by byte costs no more than twice its bytes. */
+  #append(partial: Buffer, chunk: Buffer): void {
+    const length = this.#partialLength + chunk.length
+    let buffer = partial
+    if (length > partial.length) {
+      buffer = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * length, this.#needed)))
+      partial.copy(buffer, 0, 0, this.#partialLength)
+      this.#partial = buffer
+    }
+    chunk.copy(buffer, this.#partialLength)
+    this.#partialLength = length
+  }
+
+  #takePartial(): Buffer {
+    const data = (this.#partial as Buffer).subarray(0, this.#partialLength)
+    this.#partial = null
+    return data
   }
 
   #parse(data: Buffer): void {
@@ -159,7 +176,7 @@ export class Connection extends PacketWriter implements Source {
   /** Handles whole packets from the start of `d`; returns how many bytes they took. */
   #packets(d: Buffer): number {
     const end = d.length
-    const max = this.maximumIncoming
+    let max = this.maximumIncoming
     let p = 0
     this.#needed = 0
     // A run: packets [from, p) that all go to `run` with the same QoS, forwarded together.
@@ -226,11 +243,14 @@ export class Connection extends PacketWriter implements Source {
         forwardRun(this, d, from, p, run, qos, n)
         run = null
       }
-      if (this.phase !== Phase.OPEN) handleControl(this, first, d, q, stop)
-      else if (first === 0x40 && length === 2 && (d[q] | d[q + 1]) !== 0) {
+      if (this.phase !== Phase.OPEN) {
+        handleControl(this, first, d, q, stop)
+        max = this.maximumIncoming
+      } else if (first === 0x40 && length === 2 && (d[q] | d[q + 1]) !== 0) {
         this.broker.stats.packetsIn.value++
         ;(this.session as Session).outbox.acknowledged((d[q] << 8) | d[q + 1])
       } else if (first >> 4 === PacketType.PUBLISH) {
+        if (this.limiter !== null && this.#tooFast(this.limiter, first, length)) break
         this.broker.stats.packetsIn.value++
         handlePublish(this, first & 15, d, q, stop)
       } else handleControl(this, first, d, q, stop)
@@ -309,8 +329,8 @@ export class Connection extends PacketWriter implements Source {
 
   #keep(rest: Buffer): void {
     // A chunk may be much larger than what is left of it.
-    this.#parts = [rest.length * 4 < rest.buffer.byteLength ? Buffer.from(rest) : rest]
-    this.#partsLength = rest.length
+    this.#partial = rest.length * 4 < rest.buffer.byteLength ? Buffer.from(rest) : rest
+    this.#partialLength = rest.length
     if (this.#needed <= rest.length) this.#needed = rest.length + 1
   }
 
@@ -348,17 +368,24 @@ export class Connection extends PacketWriter implements Source {
     this.holdSource()
   }
 
-  /** Reads no more for one tick: the client publishes faster than it may. */
-  throttle(): void {
-    if (this.#throttled) return
+  /**
+   * The client publishes faster than it may, and cannot be told so as MQTT 5 can at QoS 1 and 2: this PUBLISH and all
+   * behind it wait for the next tick.
+   */
+  #tooFast(limiter: RateLimiter, first: number, bytes: number): boolean {
+    if (this.version === 5 && (first & 6) !== 0) return false
+    if (limiter.allows(bytes, this.broker.wheel.now)) return false
+    if (this.#throttled) return true
     this.#throttled = true
+    this.broker.stats.rateLimited.value++
     this.holdSource()
     this.broker.wheel.after(0, {
       due: () => {
         this.#throttled = false
-        this.releaseSource()
+        this.resume()
       },
     })
+    return true
   }
 
   /** Logs the first refused payload of each reason; the others are only counted. */
@@ -430,7 +457,9 @@ export class Connection extends PacketWriter implements Source {
   }
 
   releaseSource(): void {
-    if (--this.#holds === 0 && this.phase !== Phase.CLOSED) this.stream.resume()
+    if (--this.#holds > 0 || this.phase === Phase.CLOSED) return
+    this.lastSeen = this.broker.wheel.now
+    this.stream.resume()
   }
 
   // --- the end ----------------------------------------------------------------------------------------
@@ -522,7 +551,7 @@ export class Connection extends PacketWriter implements Source {
     if (this.phase === Phase.CLOSED) return
     this.phase = Phase.CLOSED
     this.broker.wheel.cancel(this.#timerTick, this)
-    this.#parts = null
+    this.#partial = null
     this.#entry = this.#entries = null
     this.releaseAll()
     this.broker.lifecycle.connectionGone(this)

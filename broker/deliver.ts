@@ -46,7 +46,9 @@ function send(target: Target, out: Outgoing, from: Connection | null): void {
     session.outbox.deliver(out)
     if (connection === null || from === null) return
     connection.holdFor(from)
-    if (session.outbox instanceof MemoryOutbox && session.outbox.pressing) connection.holdWhilePressing(from)
+    // Who publishes to itself is not kept from sending the acknowledgements that would make room.
+    if (connection !== from && session.outbox instanceof MemoryOutbox && session.outbox.pressing)
+      connection.holdWhilePressing(from)
     return
   }
   if (connection === null) return

@@ -8,7 +8,7 @@ import type { TopicEntry } from './topic-entry.ts'
 
 /** Most packets forwarded together. */
 export const RUN = 16_384
-/** Runs from this size on are sent as a view of the bytes that came in, not copied. */
+/** Runs from this size on are sent as a view of the bytes that came in, unless that would keep many more in memory. */
 const VIEW = 4096
 
 /** Where the topics of the run's packets end (QoS 0) and so their packet identifiers stand (QoS 1 and 2). */
@@ -32,7 +32,9 @@ export function forwardRun(
   stats.packetsIn.value += n
   stats.received.value += n
   const targets = entry.route.targets
-  const view = qos === 0 && end - start >= VIEW ? d.subarray(start, end) : null
+  const length = end - start
+  const view =
+    qos === 0 && length >= VIEW && length * 4 >= d.buffer.byteLength ? d.subarray(start, end) : null
   let messages: Message[] | null = null
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i]
@@ -57,7 +59,7 @@ export function forwardRun(
         continue
       }
       const outbox = target.session.outbox
-      if (outbox instanceof MemoryOutbox && outbox.hasRoom(n)) {
+      if (outbox instanceof MemoryOutbox && outbox.hasRoom(n) && !to.choked) {
         copyRun(to, outbox, d, start, end, qos, n)
         stats.sent.value += n
         to.holdFor(from)

@@ -89,14 +89,7 @@ export class Output {
 
   /** Appends `n` bytes of room; the caller fills `buffer` from the returned offset on before anything else is written. */
   reserve(n: number): number {
-    if (!this.#dirty) {
-      this.#dirty = true
-      dirty[dirtyCount++] = this
-      if (!scheduled) {
-        scheduled = true
-        setImmediate(flushAll)
-      }
-    }
+    if (!this.#dirty) this.#flushLater()
     let out = this.#out
     if (out !== null && this.#length > 0 && this.#length + n > FLUSH_AT) {
       this.#write()
@@ -143,7 +136,7 @@ export class Output {
 
   /** Sends bytes that nobody will change, without copying them. */
   view(bytes: Buffer): void {
-    this.reserve(0)
+    if (!this.#dirty) this.#flushLater()
     this.#seal()
     ;(this.#chunks ??= []).push(bytes)
     this.#pending += bytes.length
@@ -193,6 +186,14 @@ export class Output {
     if (this.stream.writableLength > this.limits.high) return
     this.stalled = false
     this.releaseAll()
+  }
+
+  #flushLater(): void {
+    this.#dirty = true
+    dirty[dirtyCount++] = this
+    if (scheduled) return
+    scheduled = true
+    setImmediate(flushAll)
   }
 
   #seal(): void {

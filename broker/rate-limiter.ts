@@ -18,6 +18,14 @@ export class RateLimiter {
 
   /** Takes one packet of `bytes` at a tick of the wheel; false: too fast, nothing is taken. */
   take(bytes: number, tick: number): boolean {
+    if (!this.allows(bytes, tick)) return false
+    this.#messages--
+    this.#bytes -= bytes
+    return true
+  }
+
+  /** Whether `take` would take it. */
+  allows(bytes: number, tick: number): boolean {
     if (tick !== this.#tick) {
       const seconds = ((tick - this.#tick) * TICK_MS) / 1000
       this.#tick = tick
@@ -25,9 +33,6 @@ export class RateLimiter {
       this.#bytes = Math.min(this.#byteRate, this.#bytes + this.#byteRate * seconds)
     }
     // A packet larger than a second's bytes passes when the bucket is full, else never.
-    if (this.#messages < 1 || (this.#bytes < bytes && this.#bytes < this.#byteRate)) return false
-    this.#messages--
-    this.#bytes -= bytes
-    return true
+    return this.#messages >= 1 && (this.#bytes >= bytes || this.#bytes >= this.#byteRate)
   }
 }

@@ -212,8 +212,8 @@ function decided(connection: Connection, attempt: Attempt, result: Principal | D
   const messageRate = quota.messagesPerSecond ?? broker.config.limits.message_rate
   const byteRate = quota.bytesPerSecond ?? broker.config.limits.byte_rate
   if (messageRate > 0 || byteRate > 0) connection.limiter = new RateLimiter(messageRate, byteRate)
-  if (quota.maxPacketSize !== undefined)
-    connection.maximumIncoming = Math.min(connection.maximumIncoming, quota.maxPacketSize)
+  const { maximum_packet_size } = broker.config.mqtt
+  connection.maximumIncoming = Math.min(maximum_packet_size, quota.maxPacketSize ?? maximum_packet_size)
   openSession(connection, attempt, broker.space(result.org), result)
 }
 

@@ -43,7 +43,7 @@ export function handlePublish(
     broker.expiresAt(packet.properties.messageExpiryInterval),
   )
   const refusal =
-    gateRate(connection, packet, to - from) ||
+    gateRate(connection, to - from) ||
     gateAccess(connection, entry) ||
     gateRetained(connection, session, message)
   if (refusal !== 0) {
@@ -171,16 +171,12 @@ function gateReceiveMaximum(connection: Connection, session: Session, packet: Pu
   connection.holdUntilAcknowledged()
 }
 
-/** The client's own rate: MQTT 5 is told, everybody else is slowed down. */
-function gateRate(connection: Connection, packet: PublishPacket, bytes: number): number {
+/** The client's own rate: MQTT 5 is told at QoS 1 and 2; everybody else has been slowed down before it came here. */
+function gateRate(connection: Connection, bytes: number): number {
   if (connection.limiter === null || connection.limiter.take(bytes, connection.broker.wheel.now)) return 0
   connection.broker.stats.rateLimited.value++
-  if (connection.version === 5 && packet.qos > 0) {
-    connection.broker.stats.dropped.rate.value++
-    return ReasonCode.QuotaExceeded
-  }
-  connection.throttle()
-  return 0
+  connection.broker.stats.dropped.rate.value++
+  return ReasonCode.QuotaExceeded
 }
 
 function gateAccess(connection: Connection, entry: TopicEntry): number {

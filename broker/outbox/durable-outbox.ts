@@ -7,7 +7,7 @@ import type { Session } from '../session.ts'
 import { decodeStored, encodeStored } from '../stored-message.ts'
 import { InboxReader } from './inbox-reader.ts'
 import type { SharedOutgoing } from './memory-outbox.ts'
-import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, type Outbox } from './outbox.ts'
+import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, FLIGHT_BYTES, type Outbox } from './outbox.ts'
 import { type Entry, WriterProgress } from './progress.ts'
 import { decodeState, encodeState, mergeStates, type SavedState } from './state.ts'
 import { sharedWriter } from './stream-writer.ts'
@@ -15,8 +15,6 @@ import { sharedWriter } from './stream-writer.ts'
 /** Rows of an inbox held in memory beyond those in flight. */
 const MEMORY_ROWS = 512
 const MEMORY_BYTES = 262_144
-/** Bytes in flight after which no more is sent, whatever the window says. */
-const FLIGHT_BYTES = 4_194_304
 
 interface Flight {
   readonly entry: Entry

@@ -1,8 +1,9 @@
 import type { Connection } from '../connection.ts'
 import type { Outgoing } from '../message.ts'
 import type { SharedGroup } from '../router/subscription.ts'
+import { whenWritten } from '../output.ts'
 import { PacketIds } from '../packet-ids.ts'
-import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, type Outbox } from './outbox.ts'
+import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, FLIGHT_BYTES, type Outbox } from './outbox.ts'
 
 export interface QueueLimits {
   readonly messages: number
@@ -28,6 +29,9 @@ export class MemoryOutbox implements Outbox {
   #head = 0
   #bytes = 0
   #shared: Map<number, SharedItem> | null = null
+  #sharedBytes = 0
+  /** The queue goes on when the client's socket is empty. */
+  #draining = false
 
   constructor(window: number, limits: QueueLimits) {
     this.window = window
@@ -35,7 +39,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   get full(): boolean {
-    return this.#ids !== null && this.#ids.count >= this.window
+    return this.inflight >= this.window || this.#sharedBytes >= FLIGHT_BYTES
   }
 
   get inflight(): number {
@@ -52,7 +56,7 @@ export class MemoryOutbox implements Outbox {
 
   /** Whether `n` messages can be sent at once, past an empty queue. */
   hasRoom(n: number): boolean {
-    return this.queued === 0 && this.inflight + n <= this.window
+    return this.queued === 0 && this.inflight + n <= this.window && this.#sharedBytes < FLIGHT_BYTES
   }
 
   /** Puts an identifier in use for a message that the caller sends; only after `hasRoom`. */
@@ -75,7 +79,7 @@ export class MemoryOutbox implements Outbox {
   deliver(out: Outgoing): void {
     const connection = this.#connection
     if (connection === null) return
-    if (this.hasRoom(1)) {
+    if (this.hasRoom(1) && !connection.choked) {
       this.#send(connection, out)
       return
     }
@@ -97,6 +101,7 @@ export class MemoryOutbox implements Outbox {
     if (this.#queue === NOTHING) this.#queue = []
     this.#queue.push(out)
     this.#bytes += out.message.size
+    this.#pump(connection)
   }
 
   acknowledged(packetId: number): void {
@@ -135,10 +140,35 @@ export class MemoryOutbox implements Outbox {
 
   #free(packetId: number): void {
     this.#ids?.delete(packetId)
-    this.#shared?.delete(packetId)
+    const shared = this.#shared?.get(packetId)
+    if (shared !== undefined) {
+      this.#shared?.delete(packetId)
+      this.#sharedBytes -= shared.out.message.size
+    }
     const connection = this.#connection
-    while (this.queued > 0 && !this.full && connection !== null) this.#send(connection, this.#shift())
-    if (connection !== null && !this.pressing) connection.progressed()
+    if (connection === null) return
+    this.#pump(connection)
+    if (!this.pressing) connection.progressed()
+  }
+
+  /** Sends what waits, as far as the window allows and the client reads. */
+  #pump(connection: Connection): void {
+    while (this.queued > 0 && !this.full) {
+      if (connection.choked) {
+        this.#pumpLater(connection)
+        return
+      }
+      this.#send(connection, this.#shift())
+    }
+  }
+
+  #pumpLater(connection: Connection): void {
+    if (this.#draining) return
+    this.#draining = true
+    whenWritten(connection.stream, () => {
+      this.#draining = false
+      if (connection === this.#connection) this.#pump(connection)
+    })
   }
 
   #send(connection: Connection, out: Outgoing): void {
@@ -152,6 +182,7 @@ export class MemoryOutbox implements Outbox {
     else if (isShared(out)) {
       out.message.detach()
       ;(this.#shared ??= new Map()).set(id, { group: out.group, out })
+      this.#sharedBytes += out.message.size
     }
   }
 

@@ -27,6 +27,9 @@ export interface Outbox {
   completed(packetId: number): void
 }
 
+/** Bytes in flight, where they are held here, after which no more is sent, whatever the window says. */
+export const FLIGHT_BYTES = 4_194_304
+
 /** States of a packet identifier that the broker has given out. */
 export const AWAIT_PUBACK = 1
 export const AWAIT_PUBREC = 2

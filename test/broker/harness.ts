@@ -183,11 +183,13 @@ type Of<T extends Packet['type']> = Packet & { type: T }
 export class TestClient extends Client {
   readonly version: ProtocolVersion
   sessionPresent = false
+  readonly #closed: Promise<void>
   #packetId = 0
 
   constructor(version: ProtocolVersion) {
     super(version)
     this.version = version
+    this.#closed = new Promise((resolve) => this.wire.once('close', resolve))
   }
 
   connect(clientId: string, options: ConnectOptions = {}): void {
@@ -326,8 +328,8 @@ export class TestClient extends Client {
     await this.closed()
   }
 
-  async closed(): Promise<void> {
-    if (!this.wire.closed) await new Promise((resolve) => this.wire.once('close', resolve))
+  closed(): Promise<void> {
+    return this.#closed
   }
 
   #nextId(): number {

@@ -1,0 +1,151 @@
+import { expect } from 'chai'
+import { encodePublish, noProperties } from '#broker/packets/index.ts'
+import { TestBroker, type TestClient, texts, until } from './harness.ts'
+
+function publish(payload: string, qos: 0 | 1 = 0, version: 4 | 5 = 4): Buffer {
+  return encodePublish(
+    {
+      topic: 'x',
+      qos,
+      packetId: qos,
+      payload: Buffer.from(payload),
+      retain: false,
+      dup: false,
+      properties: noProperties,
+    },
+    version,
+  )
+}
+
+describe('limits.message_rate', () => {
+  let t: TestBroker
+  let reader: TestClient
+
+  beforeEach(async () => {
+    t = await TestBroker.start({ limits: { message_rate: 10 } })
+    reader = await t.connect('reader')
+    await reader.subscribe('x', { qos: 1 })
+  })
+
+  afterEach(() => t.stop())
+
+  for (const [version, qos] of [
+    [4, 0],
+    [4, 1],
+    [5, 0],
+  ] as const) {
+    it(`holds for a client of version ${version} at QoS ${qos} that sends all at once: the rest comes later, none is lost`, async () => {
+      await t.pass(2000)
+      const fast = await t.connect('fast', {}, version)
+      const all = Array.from({ length: 100 }, (_, i) => String(i))
+      fast.send(Buffer.concat(all.map((text) => publish(text, qos, version))))
+      await t.settled()
+      expect(await reader.messages()).to.have.length(10)
+      await t.pass(5000)
+      const within = await reader.messages()
+      expect(within.length).to.be.within(45, 50)
+      await t.pass(10_000)
+      const rest = await reader.messages()
+      expect(texts([...within, ...rest])).to.deep.equal(all.slice(10))
+    })
+  }
+
+  it('is told to a client of MQTT 5 at QoS 1', async () => {
+    const fast = await t.connect('fast')
+    const reasons: number[] = []
+    for (let i = 0; i < 20; i++) reasons.push(await fast.publishAcknowledged('x', String(i)))
+    expect(reasons.filter((reason) => reason === 0)).to.have.length(10)
+    expect(reasons.slice(10)).to.deep.equal(Array.from({ length: 10 }, () => 0x97))
+    expect(await reader.messages()).to.have.length(10)
+  })
+})
+
+describe('a packet that comes byte by byte', () => {
+  const used = (): number => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
+
+  it('costs about its bytes, not a buffer for each of them', async () => {
+    const t = await TestBroker.start({ mqtt: { maximum_packet_size: 2_000_000 } })
+    await t.connect('drip', {}, 4)
+    const [connection] = t.broker.connections
+    const packet = publish('p'.repeat(1_000_000))
+    let at = 0
+    const drip = (to: number): void => {
+      for (; at < to; at++) {
+        const chunk = Buffer.allocUnsafeSlow(1)
+        chunk[0] = packet[at]
+        connection.receive(chunk)
+      }
+    }
+    const before = used()
+    drip(packet.length - 1)
+    expect(used() - before).to.be.lessThan(60_000_000) // a buffer each would be 150 MB
+    const reader = await t.connect('reader')
+    await reader.subscribe('x')
+    drip(packet.length)
+    expect((await reader.messages()).map((m) => m.payload.length)).to.deep.equal([1_000_000])
+    await t.stop()
+  })
+})
+
+describe('before CONNECT', () => {
+  it('a client cannot make the broker hold a packet as large as those of known clients', async () => {
+    const t = await TestBroker.start({ mqtt: { maximum_packet_size: 100_000_000 } })
+    const stranger = t.dial()
+    stranger.send(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x1f]))
+    await until('it is refused', () => t.broker.connections.size === 0)
+    expect(t.count('cinque_mqtt_oversized_total')).to.equal(1)
+    const known = await t.connect('known')
+    await known.subscribe('x')
+    known.publish('x', Buffer.alloc(1_000_000, 'x'))
+    expect((await known.messages()).map((m) => m.payload.length)).to.deep.equal([1_000_000])
+    await t.stop()
+  })
+})
+
+describe('connect_timeout', () => {
+  it('ends a connection without a complete CONNECT, also one that sends a byte now and then', async () => {
+    const t = await TestBroker.start({ limits: { connect_timeout: 5 } })
+    const slow = t.dial()
+    for (let s = 0; s < 4; s++) {
+      slow.wire.push(Buffer.of([0x10, 0x20, 0x00, 0x04][s]))
+      await t.pass(1000)
+      expect(t.broker.connections.size).to.equal(1)
+    }
+    await t.pass(1500)
+    await slow.closed()
+    expect(t.broker.connections.size).to.equal(0)
+    await t.stop()
+  })
+})
+
+describe('keep-alive', () => {
+  let t: TestBroker
+  beforeEach(async () => {
+    t = await TestBroker.start()
+  })
+  afterEach(() => t.stop())
+
+  it('ends a silent client after one and a half intervals, not before, and says why', async () => {
+    const silent = await t.connect('silent', { keepAlive: 10 })
+    await t.pass(14_500)
+    expect(t.broker.connections.size).to.equal(1)
+    await t.pass(1500)
+    expect((await silent.expect(14)).value.reason).to.equal(0x8d)
+    expect(t.broker.connections.size).to.equal(0)
+  })
+
+  it('is kept up by any packet', async () => {
+    const alive = await t.connect('alive', { keepAlive: 10 })
+    for (let i = 0; i < 5; i++) {
+      await t.pass(9000)
+      await alive.drain()
+    }
+    expect(t.broker.connections.size).to.equal(1)
+  })
+
+  it('0 never ends a client', async () => {
+    await t.connect('eternal')
+    await t.pass(3_600_000)
+    expect(t.broker.connections.size).to.equal(1)
+  })
+})
