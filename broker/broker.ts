@@ -136,6 +136,7 @@ export class Broker {
     incarnation.writeBigUInt64BE(BigInt(this.bornAt), 0)
     randomBytes(8).copy(incarnation, 8)
     this.writer = incarnation
+    this.sessionStore.removeEnded()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     for (const url of this.config.listen) {
       const { tls, limits, mqtt } = this.config

@@ -219,6 +219,14 @@ export const brokerConfig = z.strictObject({
     .describe('tcp://, tls://, ws:// or wss:// with host and port; ?proxy=1 expects a PROXY v1 or v2 header'),
   tls: tlsConfig.optional(),
   data: z.string().optional().describe('directory of the store; absent: in memory'),
+  store_max_bytes: z
+    .number()
+    .int()
+    .min(1_048_576)
+    .optional()
+    .describe(
+      'most bytes of rows in the store; when it is full, nothing is acknowledged until it has room again; absent: what the disk has',
+    ),
   organisation: z
     .string()
     .min(1)

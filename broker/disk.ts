@@ -10,6 +10,8 @@ export interface DiskLimits {
 
 /** Everything in the broker that waits for the group commit, in the order in which it may go on. */
 export class Disk {
+  /** Bytes of messages that wait for a write before their own (QoS 2). */
+  carried = 0
   readonly #commit: GroupCommit
   readonly #limits: DiskLimits
   /** In order of their tickets. */
@@ -87,7 +89,7 @@ export class Disk {
   /** Whether what waits is more than a `part`th of the limits. */
   #behind(part: number): boolean {
     const { staged, stagedBytes } = this.#commit
-    return staged * part > this.#limits.rows || stagedBytes * part > this.#limits.bytes
+    return staged * part > this.#limits.rows || (stagedBytes + this.carried) * part > this.#limits.bytes
   }
 
   #stageSaves(): void {

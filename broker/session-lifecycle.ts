@@ -74,7 +74,7 @@ export class SessionLifecycle {
       shared ||= s.group !== null
       space.router.remove(s)
     }
-    if (shared) this.#redispatch(session)
+    if (shared) this.remove(session)
     else if (session.sid.length > 0) this.#broker.sessionStore.remove(session)
     if (reason !== 'expired') return
     this.#broker.stats.sessionsExpired.value++
@@ -84,8 +84,9 @@ export class SessionLifecycle {
     )
   }
 
-  /** 4.8.2: what a member of a shared group has not acknowledged goes to another member. */
-  #redispatch(session: Session): void {
+  /** Removes all that an ended session had; what it has not acknowledged of shared subscriptions goes to others (4.8.2). */
+  remove(session: Session): void {
+    session.ended = true
     const { outbox, space } = session
     if (outbox instanceof MemoryOutbox) {
       for (const { group, out } of outbox.unsettledShared()) deliverShared(group, out.message, null)
@@ -102,7 +103,7 @@ export class SessionLifecycle {
     outbox.unsettledShared(REDISPATCH, pass).then(
       (end) => {
         if (end) this.#broker.sessionStore.remove(session)
-        else this.#redispatch(session)
+        else this.remove(session)
       },
       (error: unknown) =>
         this.#broker.log.error(

@@ -10,7 +10,6 @@ import { Message } from './message.ts'
 import { DurableOutbox } from './outbox/durable-outbox.ts'
 import { Subscription } from './router/subscription.ts'
 import { NEVER, Session } from './session.ts'
-import type { Space } from './space.ts'
 import { decodeStored, encodeStored } from './stored-message.ts'
 import { parseFilter } from './topics.ts'
 
@@ -23,6 +22,7 @@ const DRAIN_GRACE_SECONDS = 60
 /** Sessions and subscriptions on disk. Everything here stages rows; durable with the group commit's current ticket. */
 export class SessionStore {
   readonly #broker: Broker
+  readonly #ended: Session[] = []
 
   constructor(broker: Broker) {
     this.#broker = broker
@@ -89,21 +89,19 @@ export class SessionStore {
   async load(): Promise<void> {
     const bySid = new Map<string, Session>()
     const newest = new Map<string, RowOf<typeof sessionTable>>()
+    const older: RowOf<typeof sessionTable>[] = []
     for await (const row of this.#scan(sessionTable)) {
       this.#broker.hlc.see(row.epoch)
       if (row.stamp !== undefined) this.#broker.hlc.see(row.stamp)
       const name = `${row.org}\0${row.client_id}`
       const known = newest.get(name)
-      const older = known === undefined || known.epoch < row.epoch ? known : row
-      if (older !== row) newest.set(name, row)
-      if (older !== undefined) {
-        const { org, client, epoch } = older
-        this.#broker.commit.stage().delete(sessionTable, { org, client, epoch })
-      }
+      if (known === undefined || known.epoch < row.epoch) newest.set(name, row)
+      if (known !== undefined) older.push(known.epoch < row.epoch ? known : row)
     }
     for (const row of newest.values()) this.#restore(row, bySid)
     for await (const row of this.#scan(subscriptionTable)) {
-      const session = bySid.get(`${row.org}\0${Buffer.from(row.sid).toString('hex')}`)
+      if (row.stamp !== undefined) this.#broker.hlc.see(row.stamp)
+      const session = bySid.get(sidName(row))
       if (session === undefined || row.gone === true || row.filter === undefined) continue
       const { match, group } = parseFilter(row.filter, session.deviceId)
       const options = row.options ?? 0
@@ -122,6 +120,7 @@ export class SessionStore {
       session.addSubscription(s)
       session.space.router.add(s)
     }
+    for (const row of older) this.#forget(row, bySid)
     for await (const row of this.#scan(retained)) {
       if (row.stamp !== undefined) this.#broker.hlc.see(row.stamp)
       if (row.message !== undefined && row.topic !== undefined)
@@ -131,24 +130,11 @@ export class SessionStore {
 
   #restore(row: RowOf<typeof sessionTable>, bySid: Map<string, Session>): void {
     if (row.client_id === undefined || row.sid === undefined) return
-    const space: Space = this.#broker.space(row.org)
-    const expiry = row.expiry ?? 0
+    const session = this.#session(row, row.client_id, row.sid)
+    const { space, expiry } = session
     const durable = expiry > 0
-    const outbox = new DurableOutbox(this.#broker, false)
-    const session = new Session({
-      space,
-      clientId: row.client_id,
-      sid: row.sid,
-      durable: true,
-      outbox,
-      epoch: row.epoch,
-      expiry,
-      username: row.username ?? '',
-      deviceId: row.device_id ?? null,
-    })
-    outbox.session = session
     space.sessions.set(session.clientId, session)
-    bySid.set(`${row.org}\0${Buffer.from(row.sid).toString('hex')}`, session)
+    bySid.set(sidName({ org: row.org, sid: row.sid }), session)
     const endedAt = row.ended_at ?? this.#broker.now
     const passed = (this.#broker.now - endedAt) / 1000
     if (row.will !== undefined) {
@@ -170,6 +156,36 @@ export class SessionStore {
     )
   }
 
+  #session(row: RowOf<typeof sessionTable>, clientId: string, sid: Uint8Array): Session {
+    const outbox = new DurableOutbox(this.#broker, false)
+    const session = new Session({
+      space: this.#broker.space(row.org),
+      clientId,
+      sid,
+      durable: true,
+      outbox,
+      epoch: row.epoch,
+      expiry: row.expiry ?? 0,
+      username: row.username ?? '',
+      deviceId: row.device_id ?? null,
+    })
+    outbox.session = session
+    return session
+  }
+
+  /** The row of an older epoch. If it is of another session, that one has ended and a crash came before its removal. */
+  #forget(row: RowOf<typeof sessionTable>, bySid: ReadonlyMap<string, Session>): void {
+    const { org, client, epoch, client_id, sid } = row
+    if (client_id === undefined || sid === undefined || bySid.has(sidName({ org, sid })))
+      this.#broker.commit.stage().delete(sessionTable, { org, client, epoch })
+    else this.#ended.push(this.#session(row, client_id, sid))
+  }
+
+  /** Goes on with the removal of sessions that a crash has interrupted. */
+  removeEnded(): void {
+    for (const session of this.#ended.splice(0)) this.#broker.lifecycle.remove(session)
+  }
+
   async *#scan<T extends typeof sessionTable | typeof subscriptionTable | typeof retained>(
     table: T,
   ): AsyncGenerator<RowOf<T>> {
@@ -184,6 +200,10 @@ export class SessionStore {
       cursor = page.cursor
     } while (cursor !== null)
   }
+}
+
+function sidName({ org, sid }: { org: string; sid: Uint8Array }): string {
+  return `${org}\0${Buffer.from(sid).toString('hex')}`
 }
 
 /** 4 bytes delay in seconds, then the stored message. */

@@ -270,8 +270,10 @@ function acceptExactlyOnce(
   inbound.routing = pubrecLater(connection, packetId)
   message.detach()
   message.stream = { writer: streamWriter(session, inbound.epoch), seq: inbound.seq }
+  broker.disk.carried += message.size
   outbox.requestSave()
   broker.disk.whenDurable(broker.commit.ticket, () => {
+    broker.disk.carried -= message.size
     const before = broker.commit.staged
     const refusal = entry.sink?.accept(message.payload, broker.now)
     if (refusal === undefined) {

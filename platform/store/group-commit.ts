@@ -171,6 +171,8 @@ export class GroupCommit {
   async #repeat(batch: Batch, error: unknown): Promise<void> {
     this.#retry = null
     if (error instanceof StoreError && error.code === 'full') {
+      // What was settled meanwhile is discarded with the state that says so.
+      for (const listener of this.#beforeLaunch) listener()
       const room = new Batch()
       const staged = [...batch.mutations, ...this.#open.mutations]
       room.mutations.push(...staged.filter(({ kind }) => kind === 'discard'))

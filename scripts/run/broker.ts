@@ -25,7 +25,7 @@ export async function runBroker(config: BrokerConfig, options: BrokerRun): Promi
   const metrics = new Metrics()
   const log = stderrLogger(config.log_level, metrics)
   const authenticator = checkConfig(config)
-  const store = await openStore(config.data, log)
+  const store = await openStore(config.data, log, config.store_max_bytes)
   const commit = new GroupCommit(store, log)
   const broker = new Broker({
     config,

@@ -4,11 +4,15 @@ import { type Store, StoreError } from '#platform/store/store.ts'
 import { CliError } from '#scripts/output.ts'
 
 /** The store in a directory, which is made if it is not there; in memory without one. Rejects with CliError. */
-export async function openStore(directory: string | undefined, log: Logger): Promise<Store> {
-  if (directory === undefined) return new MemoryStore()
+export async function openStore(
+  directory: string | undefined,
+  log: Logger,
+  maxBytes = Number.POSITIVE_INFINITY,
+): Promise<Store> {
+  if (directory === undefined) return new MemoryStore({ maxBytes })
   const { openLmdbStore } = await import('#platform/store/lmdb/store.ts')
   try {
-    return await openLmdbStore({ directory, log })
+    return await openLmdbStore({ directory, log, maxBytes })
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
     throw new CliError(error.message, {
