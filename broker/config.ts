@@ -82,7 +82,7 @@ const mqttConfig = z.strictObject({
     .number()
     .int()
     .min(1)
-    .max(65_535)
+    .max(1000)
     .default(128)
     .describe('most levels in a topic name or filter'),
   max_subscriptions: count(10_000).describe('subscriptions a session may hold (0x97 beyond)'),

@@ -2,7 +2,11 @@ import { hash128 } from '#platform/hash.ts'
 import { retained as table } from '#platform/store/tables.ts'
 import type { Broker } from './broker.ts'
 import type { Message } from './message.ts'
+import { topicLevels } from './packets/topic.ts'
 import { decodeStored, encodeStored } from './stored-message.ts'
+
+/** Levels of the topics of an organisation, some 300 bytes each; what topics have in common counts once. */
+const LEVELS = 4_194_304
 
 interface Level {
   children: Map<string, Level> | null
@@ -16,14 +20,17 @@ interface Level {
 export class RetainedMessages {
   count = 0
   bytes = 0
+  #levels = 0
+  readonly #maxLevels: number
   readonly #broker: Broker
   readonly #org: string
   #sweptAt = 0
   readonly #root: Level = { children: null, message: null }
 
-  constructor(broker: Broker, org: string) {
+  constructor(broker: Broker, org: string, maxLevels = LEVELS) {
     this.#broker = broker
     this.#org = org
+    this.#maxLevels = maxLevels
   }
 
   /** Whether one more message of this size would break the organisation's limits. */
@@ -33,7 +40,9 @@ export class RetainedMessages {
     const old = this.get(message.topic)
     const count = this.count + (old === null ? 1 : 0)
     const bytes = this.bytes + size(message) - (old === null ? 0 : size(old))
-    if (count <= max_retained_messages && bytes <= max_retained_bytes) return false
+    const levels = this.#levels + (old === null ? topicLevels(message.topic) : 0)
+    if (count <= max_retained_messages && bytes <= max_retained_bytes && levels <= this.#maxLevels)
+      return false
     return !this.#sweep() || this.full(message)
   }
 
@@ -108,7 +117,10 @@ export class RetainedMessages {
     for (const name of names) {
       const children = (path[path.length - 1].children ??= new Map<string, Level>())
       let next = children.get(name)
-      if (next === undefined) children.set(name, (next = { children: null, message: null }))
+      if (next === undefined) {
+        children.set(name, (next = { children: null, message: null }))
+        this.#levels++
+      }
       path.push(next)
     }
     const leaf = path[path.length - 1]
@@ -125,6 +137,7 @@ export class RetainedMessages {
     for (let i = names.length; i > 0 && path[i].message === null && path[i].children === null; i--) {
       const parent = path[i - 1]
       parent.children?.delete(names[i - 1])
+      this.#levels--
       if (parent.children?.size === 0) parent.children = null
     }
   }

@@ -2,7 +2,7 @@ import type { Sink } from '#platform/telemetry/conventions.ts'
 import type { Connection } from './connection.ts'
 import { isValidTopicBytes, topicLevels } from './packets/topic.ts'
 import type { Route } from './router/route.ts'
-import { routedTopic } from './topics.ts'
+import { fits, routedTopic } from './topics.ts'
 
 /** What a connection knows of a topic it publishes to: all decisions that are the same for the next message. */
 export interface TopicEntry {
@@ -50,6 +50,8 @@ export function makeTopicEntry(
   if (to - from > mqtt.max_topic_bytes || !isValidTopicBytes(d, from, to)) return null
   const name = d.toString('utf8', from, to)
   if (topicLevels(name) > mqtt.max_topic_levels) return null
+  const topic = routedTopic(name, session.deviceId)
+  if (!fits(topic)) return null
   const allowed = principal.acl.check('publish', name)
   if (!allowed) {
     const detail = principal.acl.explain('publish', name).reason
@@ -59,7 +61,6 @@ export function makeTopicEntry(
       'publish denied',
     )
   }
-  const topic = routedTopic(name, session.deviceId)
   const sink = allowed ? broker.conventions.sinkFor(principal, name) : null
   return {
     bytes: Buffer.from(d.subarray(from, to)),

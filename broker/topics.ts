@@ -7,6 +7,15 @@ export function routedTopic(topic: string, deviceId: string | null): string {
   return deviceId !== null && isBelow(topic, ME) ? `v1/devices/${deviceId}${topic.slice(ME.length)}` : topic
 }
 
+/**
+ * Whether a topic or filter, routed by a device's longer id, still is a string of MQTT (1.5.4); with its share group, which
+ * goes to disk beside it.
+ */
+export function fits(topic: string, group: string | null = null): boolean {
+  const bytes = Buffer.byteLength(topic) + (group === null ? 0 : '$share//'.length + Buffer.byteLength(group))
+  return bytes <= 65_535
+}
+
 /** What a filter is matched by, and its share group. */
 export function parseFilter(
   filter: string,

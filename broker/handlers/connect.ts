@@ -13,7 +13,7 @@ import { topicLevels } from '../packets/topic.ts'
 import { RateLimiter } from '../rate-limiter.ts'
 import { newSid, Session } from '../session.ts'
 import type { Space } from '../space.ts'
-import { routedTopic } from '../topics.ts'
+import { fits, routedTopic } from '../topics.ts'
 
 /** A CONNECT on its way to CONNACK. */
 export interface Attempt {
@@ -199,6 +199,10 @@ function decided(connection: Connection, attempt: Attempt, result: Principal | D
     return
   }
   const { will } = attempt.packet
+  if (will !== undefined && !fits(routedTopic(will.topic, result.device?.id ?? null))) {
+    connection.refuse(ReasonCode.TopicNameInvalid, 'the will topic is too long')
+    return
+  }
   if (will !== undefined && !result.acl.check('publish', will.topic)) {
     broker.stats.denied.publish.value++
     connection.refuse(

@@ -9,7 +9,7 @@ import { isValidFilter, topicLevels } from '../packets/topic.ts'
 import { RetainedReplay } from '../retained-replay.ts'
 import { Subscription } from '../router/subscription.ts'
 import type { Session } from '../session.ts'
-import { parseFilter } from '../topics.ts'
+import { fits, parseFilter } from '../topics.ts'
 
 /** SUBSCRIBE: each filter passes the gates below; SUBACK when the granted ones are on disk, retained messages after it. */
 export function handleSubscribe(connection: Connection, d: Buffer, from: number, to: number): void {
@@ -62,7 +62,8 @@ function gates(connection: Connection, session: Session, request: SubscriptionRe
     return ReasonCode.TopicFilterInvalid
   }
   const { match, group } = parseFilter(filter, session.deviceId)
-  if (Buffer.byteLength(filter) > mqtt.max_topic_bytes || topicLevels(filter) > mqtt.max_topic_levels) {
+  const tooLong = Buffer.byteLength(filter) > mqtt.max_topic_bytes || !fits(match, group)
+  if (tooLong || topicLevels(filter) > mqtt.max_topic_levels) {
     return failure(version, ReasonCode.TopicFilterInvalid)
   }
   if (group !== null && !mqtt.shared_subscription_available)
@@ -83,7 +84,8 @@ function gates(connection: Connection, session: Session, request: SubscriptionRe
     return failure(version, ReasonCode.NotAuthorized)
   }
   const full =
-    session.subscriptionCount >= mqtt.max_subscriptions && session.subscription(filter) === undefined
+    (session.subscriptionCount >= mqtt.max_subscriptions || !session.space.router.takes(match)) &&
+    session.subscription(filter) === undefined
   return full ? failure(version, ReasonCode.QuotaExceeded) : 0
 }
 

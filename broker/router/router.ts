@@ -1,10 +1,15 @@
 import { buildRoute, type Route, type Target, target } from './route.ts'
 import { SharedGroup, type Subscription } from './subscription.ts'
 import { toldTopic } from '../topics.ts'
+import { topicLevels } from '../packets/topic.ts'
 import { isExact, Trie } from './trie.ts'
 
 /** Routes remembered at a time; beyond that all are forgotten, which costs a match per topic in use. */
 const CACHE = 65_536
+/** Characters of their topics. */
+const CACHE_CHARACTERS = 8_388_608
+/** Levels of filters with wildcards that an organisation may have, some 300 bytes each. */
+const LEVELS = 2_097_152
 
 /** The subscriptions of one organisation, and for each topic in use the list of its receivers. */
 export class Router {
@@ -14,6 +19,12 @@ export class Router {
   shared = 0
   readonly #trie = new Trie()
   readonly #routes = new Map<string, Route>()
+  #characters = 0
+  readonly #maxLevels: number
+
+  constructor(maxLevels = LEVELS) {
+    this.#maxLevels = maxLevels
+  }
 
   add(subscription: Subscription): void {
     this.count++
@@ -57,8 +68,14 @@ export class Router {
       if (route !== undefined) {
         route.valid = false
         this.#routes.delete(filter)
+        this.#characters -= filter.length
       }
     } else this.#forgetAll()
+  }
+
+  /** Whether there is room for one more filter. */
+  takes(filter: string): boolean {
+    return isExact(filter) || this.#trie.levels + topicLevels(filter) <= this.#maxLevels
   }
 
   /** Who gets this topic's messages. */
@@ -69,7 +86,11 @@ export class Router {
       const groups: SharedGroup[] = []
       this.#trie.match(topic, subscriptions, groups)
       route = buildRoute(subscriptions, groups, (s) => toldTopic(topic, s.session.deviceId))
-      if (this.#routes.size >= CACHE) this.#forgetAll()
+      this.#characters += topic.length
+      if (this.#routes.size >= CACHE || this.#characters > CACHE_CHARACTERS) {
+        this.#forgetAll()
+        this.#characters = topic.length
+      }
       this.#routes.set(topic, route)
     }
     return route
@@ -78,6 +99,7 @@ export class Router {
   #forgetAll(): void {
     for (const route of this.#routes.values()) route.valid = false
     this.#routes.clear()
+    this.#characters = 0
   }
 }
 

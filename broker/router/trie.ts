@@ -19,6 +19,8 @@ class Node {
  * that is what a fleet's devices are. Wildcards live in a tree of levels.
  */
 export class Trie {
+  /** Levels of the tree. */
+  levels = 0
   readonly #exact = new Map<string, Slot>()
   readonly #root = new Node()
 
@@ -38,7 +40,7 @@ export class Trie {
       else this.#exact.set(filter, left)
       return
     }
-    prune(this.#root, filter.split('/'), 0, entry)
+    this.levels -= prune(this.#root, filter.split('/'), 0, entry)
   }
 
   /** The shared group of that name and filter, if there is one. */
@@ -64,16 +66,21 @@ export class Trie {
   #walk(filter: string): Node {
     let node = this.#root
     for (const level of filter.split('/')) {
-      if (level === '+') node = node.plus ??= new Node()
-      else if (level === '#') node = node.hash ??= new Node()
+      if (level === '+') node = node.plus ??= this.#grow()
+      else if (level === '#') node = node.hash ??= this.#grow()
       else {
         const children = (node.children ??= new Map<string, Node>())
         let next = children.get(level)
-        if (next === undefined) children.set(level, (next = new Node()))
+        if (next === undefined) children.set(level, (next = this.#grow()))
         node = next
       }
     }
     return node
+  }
+
+  #grow(): Node {
+    this.levels++
+    return new Node()
   }
 
   #find(filter: string): Slot {
@@ -107,31 +114,24 @@ function remove(slot: Slot, entry: Entry): Slot {
   return last
 }
 
-function prune(node: Node, levels: readonly string[], i: number, entry: Entry): void {
+/** Takes the entry out, and levels that nothing is left in; returns how many. */
+function prune(node: Node, levels: readonly string[], i: number, entry: Entry): number {
   if (i === levels.length) {
     node.slot = remove(node.slot, entry)
-    return
+    return 0
   }
   const level = levels[i]
-  if (level === '+') {
-    if (node.plus !== null) {
-      prune(node.plus, levels, i + 1, entry)
-      if (node.plus.empty) node.plus = null
-    }
-  } else if (level === '#') {
-    if (node.hash !== null) {
-      prune(node.hash, levels, i + 1, entry)
-      if (node.hash.empty) node.hash = null
-    }
-  } else {
-    const next = node.children?.get(level)
-    if (next === undefined) return
-    prune(next, levels, i + 1, entry)
-    if (next.empty) {
-      node.children?.delete(level)
-      if (node.children?.size === 0) node.children = null
-    }
+  const next = level === '+' ? node.plus : level === '#' ? node.hash : node.children?.get(level)
+  if (next === null || next === undefined) return 0
+  const pruned = prune(next, levels, i + 1, entry)
+  if (!next.empty) return pruned
+  if (level === '+') node.plus = null
+  else if (level === '#') node.hash = null
+  else {
+    node.children?.delete(level)
+    if (node.children?.size === 0) node.children = null
   }
+  return pruned + 1
 }
 
 function take(slot: Slot, subscriptions: Subscription[], groups: SharedGroup[]): void {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { AclRules } from '#platform/auth/acl.ts'
 import { encodePublish, noProperties } from '#broker/packets/index.ts'
 import { TestBroker, type TestClient, texts, until } from './harness.ts'
 
@@ -147,5 +148,54 @@ describe('keep-alive', () => {
     await t.connect('eternal')
     await t.pass(3_600_000)
     expect(t.broker.connections.size).to.equal(1)
+  })
+})
+
+describe('topics as long and deep as the configuration can allow', () => {
+  let t: TestBroker
+  let client: TestClient
+
+  beforeEach(async () => {
+    const device = { org: 'default', id: 'i'.repeat(36), name: 'd' }
+    const acl = new AclRules([{ effect: 'allow', access: 'all', filter: '#' }])
+    t = await TestBroker.start(
+      { mqtt: { max_topic_bytes: 65_535, max_topic_levels: 1000 } },
+      {
+        authenticator: {
+          authenticate: ({ clientId }) => ({
+            org: device.org,
+            username: device.name,
+            device,
+            acl: acl.for({ username: device.name, clientId }),
+            quota: {},
+          }),
+        },
+      },
+    )
+    client = await t.connect('device', { properties: { sessionExpiryInterval: 3600 } })
+  })
+
+  afterEach(() => t.stop())
+
+  it('of 1000 levels are matched, live and retained', async () => {
+    await client.subscribe(`${'+/'.repeat(999)}+`)
+    client.publish(`${'a/'.repeat(999)}a`, 'deep', { retain: true })
+    expect(texts(await client.messages())).to.deep.equal(['deep'])
+    await client.subscribe(`a/${'+/'.repeat(998)}#`)
+    expect(texts(await client.messages())).to.deep.equal(['deep'])
+  })
+
+  it('that would not fit a string any more with the id of the device in place of `me` are refused', async () => {
+    const me = 'v1/devices/me/'
+    expect(await client.subscribe(me + 'x'.repeat(65_535 - me.length))).to.deep.equal([0x8f])
+    const shared = `$share/g/${me}`
+    expect(await client.subscribe(shared + 'x'.repeat(65_535 - shared.length))).to.deep.equal([0x8f])
+    const dying = t.dial()
+    const topic = me + 'x'.repeat(65_535 - me.length)
+    const will = { topic, payload: Buffer.of(1), qos: 0, retain: false, properties: noProperties } as const
+    dying.connect('dying', { will })
+    expect((await dying.expect(2)).value.reason).to.equal(0x90)
+    client.publish(topic, 'x')
+    expect((await client.expect(14)).value.reason).to.equal(0x90)
   })
 })
