@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 
 /** Few names, so that filters and topics meet; empty levels and $ included. */
 const name = fc.constantFrom('a', 'b', '', '$x', 'c d', 'é')

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { matches } from '#broker/packets/topic.ts'
 import { SharedGroup, type Subscription } from '#broker/router/subscription.ts'
 import { Trie } from '#broker/router/trie.ts'
@@ -34,7 +34,7 @@ describe('trie of subscriptions', () => {
               const wanted = held.filter(({ text }) => naiveMatch(text, name)).map(({ made }) => made)
               const got = found(trie, name)
               expect(got, name).to.have.length(wanted.length)
-              expect(new Set(got), name).to.deep.equal(new Set(wanted))
+              for (const made of wanted) expect(got, name).to.include(made)
             }
           }
           check()
