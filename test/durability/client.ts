@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import net from 'node:net'
 import { generate, type IConnackPacket, type IConnectPacket, type Packet, parser } from 'mqtt-packet'
 
@@ -59,13 +60,18 @@ export abstract class Client {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  /** DISCONNECT, and no new connection. */
-  leave(): void {
+  /** DISCONNECT, and no new connection. Resolves when the broker has closed the connection, too. */
+  async leave(sessionExpiryInterval?: number): Promise<void> {
     this.#wanted = false
     if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#open) this.send({ cmd: 'disconnect', ...(this.version === 5 ? { reasonCode: 0 } : {}) })
-    this.#socket?.end()
+    const properties = sessionExpiryInterval === undefined ? {} : { properties: { sessionExpiryInterval } }
+    if (this.#open)
+      this.send({ cmd: 'disconnect', ...(this.version === 5 ? { reasonCode: 0, ...properties } : {}) })
+    const socket = this.#socket
     this.#lost()
+    if (socket === null) return
+    socket.end()
+    if (!socket.closed) await once(socket, 'close')
   }
 
   /** The connection breaks, and no new one comes. */

@@ -40,8 +40,7 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
     try {
       await broker.start()
       await within(Promise.all(subscribers.map((subscriber) => subscriber.ready())), () => 'all subscribed')
-      visitor.leave()
-      absent.leave()
+      await Promise.all([visitor.leave(), absent.leave()])
       for (const publisher of publishers) publisher.join()
       for (let kill = 0; kill < KILLS; kill++) {
         if (random.oneIn(6)) visitor.join()
@@ -82,7 +81,7 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
         id.startsWith('r') ? [[`${id} ${id[1]}`, [Math.max(sent[1], sent[2])]]] : [],
       )
       expect([...retained.arrivals], 'retained messages are the last ones').to.have.deep.members(newest)
-      retained.leave()
+      await retained.leave()
       console.log(
         `      ${broker.starts - 1} kills (${aborted} while starting): ` +
           `${publishers.reduce((n, p) => n + p.acknowledged[1].size + p.acknowledged[2].size, 0)} acknowledged, ` +

@@ -5,7 +5,7 @@ import type { Publisher } from './publisher.ts'
 export interface SubscriberOptions extends ClientOptions {
   readonly filters: readonly string[]
   readonly qos: 1 | 2
-  /** Milliseconds by which it acknowledges late, at most; null: never. Default 0. */
+  /** Milliseconds by which it acknowledges late, at most; null: not before `acknowledge`. Default 0. */
   readonly lag?: number | null
 }
 
@@ -34,11 +34,13 @@ export class Subscriber extends Client {
   #subscribed = new Set<string>()
   #asked = new Map<number, string[]>()
   #lastId = 0
+  #lag: number | null
   #wakers: (() => void)[] = []
 
   constructor(options: SubscriberOptions) {
     super(options)
     this.#options = options
+    this.#lag = options.lag === undefined ? 0 : options.lag
   }
 
   /** Filters whose SUBACK has come. */
@@ -62,6 +64,12 @@ export class Subscriber extends Client {
     this.#asked.set(this.#lastId, [...filters])
     const subscriptions = filters.map((topic) => ({ topic, qos: this.#options.qos }))
     this.send({ cmd: 'subscribe', messageId: this.#lastId, subscriptions })
+  }
+
+  /** Acknowledges at once from now on, and what it has not yet. */
+  acknowledge(): void {
+    this.#lag = 0
+    this.#flush()
   }
 
   /** Acknowledged messages of a publisher that have not come. */
@@ -144,14 +152,13 @@ export class Subscriber extends Client {
 
   /** Acknowledgements leave in order (4.6). */
   #answer(packet: Packet): void {
-    const { lag = 0 } = this.#options
-    if (lag === null) return
+    const lag = this.#lag
     if (lag === 0) {
       this.send(packet)
       return
     }
-    this.#acks.push({ at: Date.now() + (this.count % (lag + 1)), packet })
-    this.#timer ??= setTimeout(() => this.#flush(), lag)
+    this.#acks.push({ at: lag === null ? 0 : Date.now() + (this.count % (lag + 1)), packet })
+    if (lag !== null) this.#timer ??= setTimeout(() => this.#flush(), lag)
   }
 
   #flush(): void {
