@@ -52,6 +52,16 @@ export class Message {
     return this
   }
 
+  /** Like `detach`, for a message that will be sent many times: one buffer is its payload and its 3.1.1 packet. */
+  keepEncoded(): this {
+    if (this.#detached) return this
+    this.#detached = true
+    const { bytes, idAt } = encode(this.topic, this.payload, 4, false, noProperties)
+    this.payload = bytes.subarray(bytes.length - this.payload.length)
+    ;(this.#images ??= [])[0] = { bytes, idAt }
+    return this
+  }
+
   /** Encoded once per version and class of QoS, shared by all receivers. */
   image(version: Version, withId: boolean): Image {
     const images = (this.#images ??= [])

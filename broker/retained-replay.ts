@@ -7,6 +7,9 @@ import type { Subscription } from './router/subscription.ts'
 import type { Session } from './session.ts'
 import { toldTopic } from './topics.ts'
 
+/** How much is sent between two looks at the client's backlog. */
+const CHECK_BYTES = 16_384
+
 /**
  * Sends retained messages to a connection, one subscription after the other and as fast as the client takes them: the
  * topics of the next subscription are looked up when those of the last one have left, so that a client that
@@ -19,6 +22,8 @@ export class RetainedReplay {
   readonly #waiting = new Set<Subscription>()
   #messages: Message[] = []
   #next = 0
+  /** Bytes sent since it was last seen whether there is room. */
+  #unchecked = CHECK_BYTES + 1
   #target: Target | null = null
   #subscription: Subscription | null = null
   /** It goes on by itself when there is room. */
@@ -45,11 +50,15 @@ export class RetainedReplay {
         if (!this.#start()) return
         continue
       }
-      if (!this.#hasRoom()) {
-        this.#paused = true
-        return
+      if (this.#unchecked > CHECK_BYTES) {
+        this.#unchecked = 0
+        if (!this.#hasRoom()) {
+          this.#paused = true
+          return
+        }
       }
       const message = this.#messages[this.#next++]
+      this.#unchecked += message.size
       const s = this.#subscription as Subscription
       if (resumed && !this.#stillDue(s, message)) continue
       const target = this.#target as Target

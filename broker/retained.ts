@@ -53,7 +53,7 @@ export class RetainedMessages {
   set(message: Message): void {
     const empty = message.payload.length === 0
     if (empty && this.get(message.topic) === null) return
-    const kept = empty ? null : message.detach()
+    const kept = empty ? null : message.keepEncoded()
     this.#put(message.topic, kept)
     const topicHash = hash128(message.topic)
     this.#broker.commit.stage().put(table, {
