@@ -70,8 +70,6 @@ export class Broker {
   mostConnections = 0
   /** This process incarnation; never used again. */
   writer: Uint8Array = new Uint8Array(0)
-  /** Its stamp: rows with a lower one were written by those before it. */
-  bornAt = 0
   /** Days since 1970: the partition of inboxes written now. */
   day = 0
   readonly #clock: Clock
@@ -132,8 +130,7 @@ export class Broker {
     this.day = Math.floor(this.now / DAY_MS)
     await this.sessionStore.load()
     const incarnation = Buffer.alloc(16)
-    this.bornAt = this.hlc.next()
-    incarnation.writeBigUInt64BE(BigInt(this.bornAt), 0)
+    incarnation.writeBigUInt64BE(BigInt(this.hlc.next()), 0)
     randomBytes(8).copy(incarnation, 8)
     this.writer = incarnation
     this.sessionStore.removeEnded()

@@ -384,9 +384,10 @@ export class DurableOutbox implements Outbox {
     return this.#lastId
   }
 
-  /** Messages beyond the limit of those that wait. */
+  /** Messages that have to give way to newer ones. */
   get #excess(): number {
-    return this.queued - this.#broker.config.mqtt.max_queue_messages
+    const { max_queue_messages, queue_policy } = this.#broker.config.mqtt
+    return queue_policy === 'drop_oldest' ? this.queued - max_queue_messages : 0
   }
 
   /** Keeps to the limit: the oldest that wait give way, in memory at once, on disk when they are a few. */
@@ -412,6 +413,11 @@ export class DurableOutbox implements Outbox {
   #drop(entry: Entry): void {
     this.#broker.stats.dropped.queueFull.value++
     this.#settle(entry)
+    const { day, seq } = entry
+    const { writer, floor } = entry.writer
+    // What is behind a message in flight is not discarded with those below the floor.
+    if (floor < seq)
+      this.#broker.commit.stage().delete(inbox, { org: this.org, log: this.session.sid, day, writer, seq })
   }
 
   /** Reads on where memory ends: into the queue, or away if there is too much. One read at a time. */
@@ -476,8 +482,8 @@ export class DurableOutbox implements Outbox {
     for (const { id, seq, epoch, checksum } of merged.in)
       this.inbound.set(id, { seq, epoch, checksum, done: false, routing: null })
     this.streamSeq = merged.streamSeq
-    const { day, bornAt } = this.#broker
-    this.#waiting += (await this.#reader.count(day, bornAt)) + this.#flights.size - this.#released
+    const { day, writer } = this.#broker
+    this.#waiting += (await this.#reader.count(day, writer)) + this.#flights.size - this.#released
     this.#loaded = true
   }
 

@@ -103,12 +103,14 @@ export class InboxReader {
     return true
   }
 
-  /** How many rows are neither settled nor in memory, of those written before `hlc`. */
-  async count(today: number, hlc: number): Promise<number> {
+  /** How many rows are neither settled nor in memory, beside those of `writer`, who has counted them. */
+  async count(today: number, writer: Uint8Array): Promise<number> {
+    const own = latin1(writer)
     let n = 0
     for (let day = today - DAYS; day <= today; day++) {
       for await (const rows of this.#unread(day)) {
-        for (const row of rows) if ((row.hlc ?? 0) < hlc && !this.progressOf(row.writer).knows(row.seq)) n++
+        if (rows.length === 0 || latin1(rows[0].writer) === own) continue
+        for (const row of rows) if (!this.progressOf(row.writer).knows(row.seq)) n++
       }
     }
     return n
