@@ -35,9 +35,26 @@ const DENIALS: Record<Denial['denied'], number> = {
   unavailable: ReasonCode.ServerUnavailable,
 }
 
+/**
+ * In which version to answer. A level above 5 is told in the words of the version that its packet is built like: 3.1.1
+ * demands return code 0x01 [MQTT-3.1.2-2], MQTT 5 would rather have 0x84.
+ */
+function answerVersion(d: Buffer, from: number, to: number): 4 | 5 {
+  const level = connectLevel(d, from, to)
+  if (level <= 5) return level === 5 ? 5 : 4
+  const asFive = Buffer.from(d.subarray(from, to))
+  asFive[6] = 5
+  try {
+    decodeConnect(asFive, 0, asFive.length)
+    return 5
+  } catch {
+    return 4
+  }
+}
+
 /** CONNECT: checks, authentication, the session, its rows on disk, CONNACK. Answers in this turn where nothing must be waited for. */
 export function handleConnect(connection: Connection, d: Buffer, from: number, to: number): void {
-  if (connectLevel(d, from, to) > 4) connection.version = 5
+  connection.version = answerVersion(d, from, to)
   const packet = decodeConnect(d, from, to)
   const { properties } = packet
   connection.version = packet.version
