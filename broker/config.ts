@@ -114,7 +114,7 @@ const mqttConfig = z.strictObject({
   max_retained_messages: count(1_000_000).describe(
     'retained messages an organisation may have (0x97 beyond)',
   ),
-  max_retained_bytes: count(268_435_456).describe('their bytes, topics and payloads'),
+  max_retained_bytes: count(268_435_456).describe('their bytes: topics, payloads and properties'),
   message_expiry_maximum: seconds(0).describe(
     'longest message expiry interval, in seconds, also put on messages without one; 0: the publisher decides',
   ),

@@ -1,5 +1,5 @@
 import { encodePublish } from './packets/publish.ts'
-import { noProperties, type Properties } from './packets/properties.ts'
+import { noProperties, propertiesSize, type Properties } from './packets/properties.ts'
 
 export type Qos = 0 | 1 | 2
 export type Version = 4 | 5
@@ -26,6 +26,7 @@ export class Message {
   stream: { readonly writer: Uint8Array; readonly seq: number } | null = null
   #images: (Image | undefined)[] | null = null
   #detached = false
+  #frugal = false
 
   constructor(
     topic: string,
@@ -52,26 +53,33 @@ export class Message {
     return this
   }
 
-  /** Like `detach`, for a message that will be sent many times: one buffer is its payload and its 3.1.1 packet. */
-  keepEncoded(): this {
-    if (this.#detached) return this
-    this.#detached = true
-    const { bytes, idAt } = encode(this.topic, this.payload, 4, false, noProperties)
-    this.payload = bytes.subarray(bytes.length - this.payload.length)
-    ;(this.#images ??= [])[0] = { bytes, idAt }
-    return this
+  /**
+   * A copy to keep for long: one buffer is its payload and its 3.1.1 packet, and no other form of it is remembered, so
+   * that it holds no more than what it was counted as.
+   */
+  kept(): Message {
+    const image = encode(this.topic, this.payload, 4, false, noProperties)
+    const payload = image.bytes.subarray(image.bytes.length - this.payload.length)
+    const kept = new Message(this.topic, payload, this.qos, this.retain, this.properties, this.expiresAt)
+    kept.#images = [image]
+    kept.#detached = kept.#frugal = true
+    return kept
   }
 
   /** Encoded once per version and class of QoS, shared by all receivers. */
   image(version: Version, withId: boolean): Image {
     const images = (this.#images ??= [])
     const at = (version === 5 ? 2 : 0) + (withId ? 1 : 0)
-    return (images[at] ??= encode(this.topic, this.payload, version, withId, this.properties))
+    const known = images[at]
+    if (known !== undefined) return known
+    const made = encode(this.topic, this.payload, version, withId, this.properties)
+    if (!this.#frugal) images[at] = made
+    return made
   }
 
   /** Roughly what it holds in memory. */
   get size(): number {
-    return this.payload.length + this.topic.length + 200
+    return this.payload.length + this.topic.length + propertiesSize(this.properties) + 200
   }
 }
 

@@ -50,12 +50,13 @@ export class RetainedReplay {
         if (!this.#start()) return
         continue
       }
-      if (this.#unchecked > CHECK_BYTES) {
-        this.#unchecked = 0
+      // A queue may be as short as one message, so at QoS 1 and 2 there is no going on unseen.
+      if (this.#unchecked > CHECK_BYTES || (this.#target as Target).qos > 0) {
         if (!this.#hasRoom()) {
           this.#paused = true
           return
         }
+        this.#unchecked = 0
       }
       const message = this.#messages[this.#next++]
       this.#unchecked += message.size

@@ -2,6 +2,7 @@ import { hash128 } from '#platform/hash.ts'
 import { retained as table } from '#platform/store/tables.ts'
 import type { Broker } from './broker.ts'
 import type { Message } from './message.ts'
+import { propertiesSize } from './packets/properties.ts'
 import { topicLevels } from './packets/topic.ts'
 import { decodeStored, encodeStored } from './stored-message.ts'
 
@@ -53,7 +54,7 @@ export class RetainedMessages {
   set(message: Message): void {
     const empty = message.payload.length === 0
     if (empty && this.get(message.topic) === null) return
-    const kept = empty ? null : message.keepEncoded()
+    const kept = empty ? null : message.kept()
     this.#put(message.topic, kept)
     const topicHash = hash128(message.topic)
     this.#broker.commit.stage().put(table, {
@@ -144,7 +145,7 @@ export class RetainedMessages {
 }
 
 function size(message: Message): number {
-  return message.topic.length + message.payload.length
+  return message.topic.length + message.payload.length + propertiesSize(message.properties)
 }
 
 function collect(level: Level, names: readonly string[], i: number, found: Message[], now: number): void {

@@ -86,7 +86,7 @@ export function handleConnect(connection: Connection, d: Buffer, from: number, t
 }
 
 /** Reads no more while an answer is being worked on. */
-export function hold(connection: Connection, attempt: Attempt): void {
+function hold(connection: Connection, attempt: Attempt): void {
   if (connection.phase !== Phase.CONNECTING || attempt.held) return
   attempt.held = true
   connection.holdSource()
@@ -148,7 +148,7 @@ function authenticate(connection: Connection, attempt: Attempt): void {
 }
 
 /** Goes on with the answer of the authenticator, now or later. */
-export function settle(
+function settle(
   connection: Connection,
   attempt: Attempt,
   answer: Principal | Denial | Promise<Principal | Denial>,
