@@ -15,8 +15,10 @@ export function registerGauges(broker: Broker): void {
   metrics.gauge('cinque_mqtt_sessions', 'Sessions, connected or kept', () => sum((s) => s.sessions.size))
   metrics.gauge('cinque_mqtt_subscriptions', 'Subscriptions', () => sum((s) => s.router.count))
   metrics.gauge('cinque_mqtt_retained_messages', 'Retained messages', () => sum((s) => s.retained.count))
-  metrics.gauge('cinque_mqtt_retained_bytes', 'Bytes of retained messages: topics, payloads and properties', () =>
-    sum((s) => s.retained.bytes),
+  metrics.gauge(
+    'cinque_mqtt_retained_bytes',
+    'Bytes of retained messages: topics, payloads and properties',
+    () => sum((s) => s.retained.bytes),
   )
   metrics.gauge('cinque_mqtt_sent_bytes', 'Bytes handed to sockets since the start', () => written.bytes)
   metrics.gauge(
