@@ -110,6 +110,12 @@ export class TestBroker {
     await this.settled()
   }
 
+  /** Lets one tick of the broker pass, and waits for nothing. */
+  tick(): void {
+    this.clock.advance(TICK_MS)
+    mock.timers.tick(TICK_MS)
+  }
+
   /** Everything that is under way has come to its end: what was staged is durable, what was written has left. */
   async settled(): Promise<void> {
     for (let i = 0; i < 4; i++) {
@@ -157,6 +163,11 @@ export class TestBroker {
   async stop(): Promise<void> {
     await this.broker.drain()
     await this.commit.close()
+    this.#release()
+  }
+
+  /** Ends without a word, as by kill -9; whatever is under way stays so. */
+  abandon(): void {
     this.#release()
   }
 

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import type { Duplex } from 'node:stream'
 import { generate, type IConnackPacket, type IConnectPacket, type Packet, parser } from 'mqtt-packet'
 
 export interface ClientOptions {
-  readonly port: number
+  /** A port of this machine, or how to reach a broker in this process. */
+  readonly port: number | (() => Duplex)
   readonly clientId: string
   readonly version?: 4 | 5
   /** Keep the session: clean start 0 and an expiry that no test outlives. Default true. */
@@ -26,7 +28,7 @@ export abstract class Client {
   readonly violations: string[] = []
   connects = 0
   readonly #options: ClientOptions
-  #socket: net.Socket | null = null
+  #socket: Duplex | null = null
   #open = false
   #wanted = false
   #timer: NodeJS.Timeout | null = null
@@ -87,6 +89,14 @@ export abstract class Client {
     this.#socket?.destroy()
   }
 
+  /** Connects anew, while the old connection still stands: the broker has to end it. */
+  takeOver(): void {
+    if (!this.#wanted) return
+    this.#lost()
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#dial()
+  }
+
   /** Stops reading from the socket. */
   pause(): void {
     this.#socket?.pause()
@@ -106,7 +116,8 @@ export abstract class Client {
   }
 
   #dial(): void {
-    const socket = net.connect({ port: this.#options.port, host: '127.0.0.1', noDelay: true })
+    const { port } = this.#options
+    const socket = typeof port === 'number' ? net.connect({ port, host: '127.0.0.1', noDelay: true }) : port()
     this.#socket = socket
     const reader = parser({ protocolVersion: this.version })
     reader.on('packet', (packet) => {
@@ -116,13 +127,13 @@ export abstract class Client {
       this.violations.push(`${this.id}: the broker sent what cannot be read: ${error.message}`)
       socket.destroy()
     })
-    socket.on('connect', () => socket.write(generate(this.#connect(), { protocolVersion: this.version })))
-    socket.on('data', (data) => void reader.parse(data))
+    socket.write(generate(this.#connect(), { protocolVersion: this.version }))
+    socket.on('data', (data: Buffer) => void reader.parse(data))
     socket.on('error', () => {})
     socket.on('close', () => {
       if (socket !== this.#socket) return
       this.#lost()
-      if (this.#wanted) this.#timer = setTimeout(() => this.#dial(), RETRY_MS)
+      if (this.#wanted) this.#timer = setTimeout(() => this.#dial(), typeof port === 'number' ? RETRY_MS : 0)
     })
   }
 
