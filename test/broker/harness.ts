@@ -27,6 +27,7 @@ import type { Store } from '#platform/store/store.ts'
 import { type Conventions, noConventions } from '#platform/telemetry/conventions.ts'
 import { Client } from '../fuzz/wire.ts'
 import { collectLog } from './log-lines.ts'
+import { SlowStore } from './slow-store.ts'
 import type { Packet } from './packets/packet.ts'
 
 /** The start of the tests' time; any will do. */
@@ -57,7 +58,10 @@ export class TestClock {
 export class TestBroker {
   readonly broker: Broker
   readonly clock: TestClock
+  /** What outlives the process. */
   readonly store: Store
+  /** This process's way to it. */
+  readonly disk: SlowStore
   readonly commit: GroupCommit
   readonly metrics: Metrics
   readonly lines: Record<string, unknown>[]
@@ -65,12 +69,13 @@ export class TestBroker {
 
   private constructor(
     broker: Broker,
-    parts: Pick<TestBroker, 'clock' | 'store' | 'commit' | 'metrics' | 'lines'>,
+    parts: Pick<TestBroker, 'clock' | 'store' | 'disk' | 'commit' | 'metrics' | 'lines'>,
     ownsTime: boolean,
   ) {
     this.broker = broker
     this.clock = parts.clock
     this.store = parts.store
+    this.disk = parts.disk
     this.commit = parts.commit
     this.metrics = parts.metrics
     this.lines = parts.lines
@@ -89,16 +94,26 @@ export class TestBroker {
     const metrics = new Metrics()
     const clock = parts.clock ?? new TestClock()
     const store = parts.store ?? new MemoryStore({ clock })
-    const commit = new GroupCommit(store, log, { retryMs: 1 })
+    const disk = new SlowStore(store)
+    const commit = new GroupCommit(disk, log, { retryMs: 1 })
     const authenticator =
       parts.authenticator ?? new ConfigAuthenticator({ ...config.auth, organisation: config.organisation })
     const conventions = parts.conventions ?? noConventions
-    const broker = new Broker({ config, store, commit, authenticator, conventions, log, metrics, clock })
+    const broker = new Broker({
+      config,
+      store: disk,
+      commit,
+      authenticator,
+      conventions,
+      log,
+      metrics,
+      clock,
+    })
     const ownsTime = !mocked
     if (ownsTime) mock.timers.enable({ apis: ['setInterval'] })
     mocked = true
     await broker.start()
-    return new TestBroker(broker, { clock, store, commit, metrics, lines }, ownsTime)
+    return new TestBroker(broker, { clock, store, disk, commit, metrics, lines }, ownsTime)
   }
 
   /** Lets time pass, tick by tick, with all that is due in it. */
@@ -154,9 +169,9 @@ export class TestBroker {
     return Number(line?.slice(name.length + 1) ?? 0)
   }
 
-  /** Ends as by kill -9: what was durable stays in the store. */
-  async crash(): Promise<void> {
-    await this.commit.close()
+  /** Ends as by kill -9: what is durable stays in the store, the rest is lost. */
+  crash(): void {
+    this.disk.die()
     this.#release()
   }
 

@@ -1,20 +1,17 @@
 import { expect } from 'chai'
-import { SlowStore } from '../slow-store.ts'
 import { TestBroker, texts, until } from '../harness.ts'
 
 const KEPT = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } }
 
 describe('QoS 2 of a publisher whose session is on disk', () => {
   let t: TestBroker
-  let store: SlowStore
 
   beforeEach(async () => {
-    store = new SlowStore()
-    t = await TestBroker.start({ mqtt: { receive_maximum: 2 } }, { store })
+    t = await TestBroker.start({ mqtt: { receive_maximum: 2 } })
   })
 
   afterEach(async () => {
-    store.release()
+    t.disk.release()
     await t.stop()
   })
 
@@ -22,21 +19,21 @@ describe('QoS 2 of a publisher whose session is on disk', () => {
     const reader = await t.connect('reader', KEPT)
     await reader.subscribe('x', { qos: 2 })
     const before = await t.connect('publisher', KEPT)
-    store.hold()
+    t.disk.hold()
     t.dial().connect('other', KEPT)
-    await until('the disk is busy', () => store.waiting === 1)
+    await until('the disk is busy', () => t.disk.waiting === 1)
     before.publish('x', 'once', { qos: 2, packetId: 7 })
     const after = t.dial()
     after.connect('publisher', KEPT)
     await until('taken over', () => before.wire.writableEnded)
-    store.release(1)
-    await until('packet identifier and session are being saved', () => store.waiting === 1)
-    store.release(1)
+    t.disk.release(1)
+    await until('packet identifier and session are being saved', () => t.disk.waiting === 1)
+    t.disk.release(1)
     expect((await after.expect(2)).value.sessionPresent).to.equal(true)
-    await until('the message is being stored', () => store.waiting === 1)
+    await until('the message is being stored', () => t.disk.waiting === 1)
     after.publish('x', 'once', { qos: 2, packetId: 7, dup: true })
     expect(await after.drain()).to.deep.equal([])
-    store.release()
+    t.disk.release()
     expect((await after.expect(5)).value.packetId).to.equal(7)
     after.ack(6, 7)
     expect((await after.expect(7)).value.packetId).to.equal(7)
@@ -49,8 +46,9 @@ describe('QoS 2 of a publisher whose session is on disk', () => {
       publisher.publish('x', `m${packetId}`, { qos: 2, packetId })
       await publisher.expect(5)
     }
-    await t.crash()
-    t = await TestBroker.start({ mqtt: { receive_maximum: 2 } }, { store })
+    const { store, clock } = t
+    t.crash()
+    t = await TestBroker.start({ mqtt: { receive_maximum: 2 } }, { store, clock })
     const again = await t.connect('publisher', KEPT)
     expect(again.sessionPresent).to.equal(true)
     for (const packetId of [1, 2]) {

@@ -19,7 +19,7 @@ describe('the state of a session on disk', () => {
     }
     expect((await store.scan(state, null, 100)).rows).to.have.length(1)
     await publisher.publishAcknowledged('x', 'last')
-    await t.crash()
+    t.crash()
     t = await TestBroker.start({}, { store, clock })
     const reader = await t.connect('reader', KEPT)
     expect(texts(await reader.messages())).to.deep.equal(['last'])
