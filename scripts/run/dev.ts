@@ -35,7 +35,7 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const log = stderrLogger(config.log_level, metrics)
   const clock = systemClock
   checkConfig(config)
-  const store = await openStore(config.data, log)
+  const store = await openStore(config.data, log, config.store_max_bytes)
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
   const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })

@@ -14,6 +14,20 @@ export interface BrokerSettings {
   readonly set?: Readonly<Record<string, string | number | boolean>>
 }
 
+/** Arguments of `cinque` that start the broker alone. */
+export function brokerArguments({ port, data, set }: BrokerSettings): string[] {
+  const sets = Object.entries({ sys_interval: 0, ...set })
+  return [
+    'broker',
+    '--listen',
+    `tcp://127.0.0.1:${port}`,
+    '--data',
+    data,
+    '--anonymous',
+    ...sets.flatMap(([key, value]) => ['--set', `${key}=${value}`]),
+  ]
+}
+
 /** A port that was free a moment ago: the broker gets the same one at each start. */
 export async function freePort(): Promise<number> {
   const server = createServer()
@@ -26,55 +40,44 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** `cinque broker` in a process of its own, to be killed and started again on the same data. */
+/** `cinque` in a process of its own, to be killed and started again on the same data. */
 export class BrokerProcess {
   /** Log lines of all its lives. */
   readonly log: Record<string, unknown>[] = []
   starts = 0
-  readonly settings: BrokerSettings
+  /** What it has printed in this life. */
+  said = ''
+  readonly #args: readonly string[]
   #child: ChildProcess | null = null
   #exited: Promise<unknown> = Promise.resolve()
 
-  constructor(settings: BrokerSettings) {
-    this.settings = settings
+  constructor(args: readonly string[]) {
+    this.#args = args
   }
 
   get pid(): number {
     return this.#child?.pid ?? 0
   }
 
-  /** Starts it and resolves when it accepts connections. */
-  async start(): Promise<void> {
-    await this.launch()
-  }
-
-  /** Starts it; resolves when it is ready, rejects when it ends before. */
-  launch(): Promise<void> {
-    const { port, data, set } = this.settings
-    const args = [
-      COMMAND,
-      'broker',
-      '--listen',
-      `tcp://127.0.0.1:${port}`,
-      '--data',
-      data,
-      '--anonymous',
-      ...Object.entries({ sys_interval: 0, ...set }).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
-    ]
+  /** Starts it; resolves when it has printed its first line, that it is ready; rejects when it ends before. */
+  start(): Promise<void> {
     const env = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith('CINQUE_')),
     )
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
+    const child = spawn(process.execPath, [COMMAND, ...this.#args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env,
+    })
     this.#child = child
     this.starts++
     this.#exited = once(child, 'close')
     this.#readLog(child)
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`not ready in ${START_MS} ms`)), START_MS)
-      let said = ''
+      this.said = ''
       child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-        said += text
-        if (!said.includes('ready ')) return
+        this.said += text
+        if (!this.said.includes('\n')) return
         clearTimeout(timer)
         resolve()
       })

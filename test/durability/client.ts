@@ -14,6 +14,8 @@ export interface ClientOptions {
   /** Seconds, MQTT 5. */
   readonly expiry?: number
   readonly receiveMaximum?: number
+  readonly username?: string
+  readonly password?: string
 }
 
 const RETRY_MS = 15
@@ -144,6 +146,8 @@ export abstract class Client {
       will,
       expiry = persistent ? 3600 : 0,
       receiveMaximum,
+      username,
+      password,
     } = this.#options
     return {
       cmd: 'connect',
@@ -152,6 +156,8 @@ export abstract class Client {
       clientId,
       clean: !persistent,
       keepalive: 60,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password: Buffer.from(password) }),
       ...(will === undefined ? {} : { will }),
       ...(this.version === 5
         ? {

@@ -30,9 +30,7 @@ describe('SIGTERM under load', function () {
     for (const publisher of publishers) publisher.join()
     for (let i = 0; i < 3; i++) {
       await lifetime(300)
-      const before = Date.now()
       expect(await t.broker.terminate()).to.equal(0)
-      expect(Date.now() - before).to.be.lessThan(10_000)
       await t.broker.start()
     }
     await within(Promise.all(publishers.map((publisher) => publisher.finish())), () =>

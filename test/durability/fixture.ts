@@ -1,16 +1,19 @@
 import { temporaryFolder } from '../scripts/child.ts'
-import { BrokerProcess, type BrokerSettings, freePort } from './broker-process.ts'
+import { brokerArguments, BrokerProcess, type BrokerSettings, freePort } from './broker-process.ts'
 import type { Client } from './client.ts'
 
 /** A broker in a process of its own on data of its own, and the clients to be stopped with it. */
 export class Fixture {
   readonly port: number
+  /** Directory of its data. */
+  readonly data: string
   readonly broker: BrokerProcess
   readonly clients: Client[] = []
   readonly #remove: () => void
 
-  private constructor(port: number, broker: BrokerProcess, remove: () => void) {
+  private constructor(port: number, data: string, broker: BrokerProcess, remove: () => void) {
     this.port = port
+    this.data = data
     this.broker = broker
     this.#remove = remove
   }
@@ -19,8 +22,8 @@ export class Fixture {
   static async start(set: BrokerSettings['set'] = {}, data?: string): Promise<Fixture> {
     const folder = data === undefined ? temporaryFolder() : { path: data, remove: () => {} }
     const port = await freePort()
-    const broker = new BrokerProcess({ port, data: folder.path, set })
-    const fixture = new Fixture(port, broker, folder.remove)
+    const broker = new BrokerProcess(brokerArguments({ port, data: folder.path, set }))
+    const fixture = new Fixture(port, folder.path, broker, folder.remove)
     await broker.start().catch(async (error: unknown) => {
       await fixture.stop()
       throw error

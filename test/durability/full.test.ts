@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BrokerProcess } from './broker-process.ts'
+import { brokerArguments, BrokerProcess } from './broker-process.ts'
 import { Fixture } from './fixture.ts'
 import { ext4, type Mount, possible, tmpfs } from './mount.ts'
 import { Publisher } from './publisher.ts'
@@ -103,7 +103,7 @@ describe('a store that cannot write', function () {
     expect(residentKb(t.broker.pid) - before).to.be.lessThan(80 * 1024)
     for (const p of flood) p.vanish()
     await t.broker.kill()
-    const roomier = new BrokerProcess({ port: t.port, data: t.broker.settings.data })
+    const roomier = new BrokerProcess(brokerArguments(t))
     await roomier.start()
     try {
       absent.join()

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { temporaryFolder } from '../scripts/child.ts'
 import { Random } from '../fuzz/random.ts'
-import { BrokerProcess, freePort } from './broker-process.ts'
+import { brokerArguments, BrokerProcess, freePort } from './broker-process.ts'
 import { Publisher } from './publisher.ts'
 import { eventually, lifetime, seed, within } from './seed.ts'
 import { Subscriber } from './subscriber.ts'
@@ -16,7 +16,7 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
     const random = new Random(seed)
     const folder = temporaryFolder()
     const port = await freePort()
-    const broker = new BrokerProcess({ port, data: folder.path, set: UNLIMITED })
+    const broker = new BrokerProcess(brokerArguments({ port, data: folder.path, set: UNLIMITED }))
     const publishers = [
       new Publisher({ port, clientId: 'p1', topic: 'load/p1', qos: [1] }),
       new Publisher({ port, clientId: 'p2', topic: 'load/p2', qos: [2] }),
@@ -51,7 +51,7 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
         if (random.oneIn(3)) visitor.vanish()
         if (random.oneIn(5)) {
           aborted++
-          const start = broker.launch().catch(() => undefined)
+          const start = broker.start().catch(() => undefined)
           await lifetime(random.below(500))
           await broker.kill()
           await start

@@ -20,6 +20,8 @@ export interface PublisherOptions extends ClientOptions {
   readonly topic: string
   readonly qos: readonly (1 | 2)[]
   readonly retain?: boolean
+  /** Instead of `payloadOf`. */
+  readonly payload?: (n: number) => string
   /** Bytes added to each payload. */
   readonly padding?: number
   /** Most messages in all. */
@@ -134,7 +136,7 @@ export class Publisher extends Client {
 
   #publish(id: number, { topic, qos, n }: Pending, dup: boolean): void {
     const { retain = false, padding = 0 } = this.#options
-    const payload = payloadOf(this.id, qos, n, padding)
+    const payload = this.#options.payload?.(n) ?? payloadOf(this.id, qos, n, padding)
     this.send({ cmd: 'publish', topic, payload, qos, retain, dup, messageId: id })
   }
 }
