@@ -93,9 +93,10 @@ export class RetainedReplay {
     return true
   }
 
-  /** While it waited the client may have unsubscribed, and a newer message of the topic may have reached it already. */
+  /** While it waited it may have expired, the client unsubscribed, or a newer message of the topic have reached it. */
   #stillDue(s: Subscription, message: Message): boolean {
     const session = this.#session
+    if (message.expiresAt !== 0 && message.expiresAt <= this.#connection.broker.now) return false
     return session.subscription(s.filter) === s && session.space.retained.get(message.topic) === message
   }
 
