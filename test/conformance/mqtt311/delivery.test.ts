@@ -130,7 +130,9 @@ suite('3.1.1', '4.3 quality of service, the broker receives', {}, ({ broker, con
     const second = await broker.connect({ clientId: first.clientId })
     await second.publish(topic, 'two', { qos: 2, messageId: 9 })
     // The broker may pass a message on before its PUBREL, or after.
-    expect(texts(await take(client, broker.foreign ? 1 : 2)).at(-1)).to.equal('two')
+    const [seen] = texts(await take(client, 1))
+    if (seen === 'one') expect(texts(await take(client, 1))).to.deep.equal(['two'])
+    else expect(seen).to.equal('two')
     await client.expectNothing()
   })
 })
