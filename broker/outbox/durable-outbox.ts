@@ -506,7 +506,15 @@ export class DurableOutbox implements Outbox {
     const flight: Flight =
       stored === undefined
         ? {
-            entry: { writer: progress, seq, day, stored: NOTHING, out: null, settled: true },
+            entry: {
+              writer: progress,
+              seq,
+              day,
+              stored: NOTHING,
+              out: null,
+              settled: true,
+              settledBefore: false,
+            },
             state: AWAIT_PUBCOMP,
           }
         : { entry: progress.take(seq, day, stored), state: s }

@@ -10,6 +10,8 @@ export interface Entry {
   /** The same, decoded, while it is on its way for the first time. */
   out: Outgoing | null
   settled: boolean
+  /** Rows between the one before it in memory and this one were settled. */
+  settledBefore: boolean
 }
 
 /** Settled entries among those in memory before they are cleared out. */
@@ -34,6 +36,8 @@ export class WriterProgress {
   #pending: Entry[] = []
   #head = 0
   #settled = 0
+  /** Rows after the last one in memory were settled. */
+  #settledLast = false
 
   constructor(writer: Uint8Array, floor = 0, above: readonly Span[] = [], day = 0) {
     this.writer = writer
@@ -55,9 +59,13 @@ export class WriterProgress {
 
   /** Takes a row into memory; rows come in order of seq. */
   take(seq: number, day: number, stored: Uint8Array): Entry {
-    const entry: Entry = { writer: this, seq, day, stored, out: null, settled: false }
+    const passed = this.#ahead.length > 0 && this.#ahead[0][0] < seq
+    const settledBefore = this.#settledLast || passed
+    const entry: Entry = { writer: this, seq, day, stored, out: null, settled: false, settledBefore }
     this.#pending.push(entry)
-    this.#reach(seq)
+    this.#settledLast = false
+    this.cursor = seq
+    if (passed) this.#ahead = this.#ahead.filter(([, to]) => to > seq)
     return entry
   }
 
@@ -73,7 +81,7 @@ export class WriterProgress {
     }
     this.#raise()
     if (this.#settled > CLEAR_AT && this.#settled * 2 > this.#pending.length - this.#head) {
-      this.#keep(this.#pending.slice(this.#head).filter((e) => !e.settled))
+      this.#keep(this.#unsettled(this.#head, this.#pending.length))
     } else if (this.#head === this.#pending.length) this.#keep([])
     else if (this.#head > 512) this.#keep(this.#pending.slice(this.#head))
   }
@@ -82,13 +90,16 @@ export class WriterProgress {
   settledAbove(): readonly Span[] {
     const spans: Span[] = []
     let from = this.floor + 1
+    let between = false
     for (let i = this.#head; i < this.#pending.length; i++) {
-      const { seq, settled } = this.#pending[i]
+      const { seq, settled, settledBefore } = this.#pending[i]
+      between ||= settled || settledBefore
       if (settled) continue
-      if (seq > from) spans.push([from, seq - 1])
+      if (between && seq > from) spans.push([from, seq - 1])
       from = seq + 1
+      between = false
     }
-    if (this.cursor >= from) spans.push([from, this.cursor])
+    if (this.cursor >= from && (between || this.#settledLast)) spans.push([from, this.cursor])
     return this.#ahead.length === 0 ? spans : union(spans, this.#ahead, this.floor)
   }
 
@@ -96,13 +107,31 @@ export class WriterProgress {
   rewind(kept: ReadonlySet<Entry>): void {
     let end = this.#pending.length
     while (end > this.#head && !kept.has(this.#pending[end - 1])) end--
-    const first = this.#pending.slice(end).find((entry) => !entry.settled)
-    if (first !== undefined) {
-      this.#ahead = union(this.settledAbove(), [], first.seq)
-      this.cursor = first.seq - 1
-    }
+    const next = this.#pending.findIndex((entry, i) => i >= end && !entry.settled)
+    if (next >= 0) {
+      const { seq, settledBefore } = this.#pending[next]
+      this.#ahead = union(this.settledAbove(), [], seq)
+      this.cursor = seq - 1
+      this.#settledLast = settledBefore || next > end
+    } else this.#settledLast ||= end < this.#pending.length
     this.#keep(this.#pending.slice(this.#head, end))
     this.#raise()
+  }
+
+  /** The unsettled ones of those in memory, each knowing what was settled before it. */
+  #unsettled(from: number, to: number): Entry[] {
+    const entries: Entry[] = []
+    let between = false
+    for (let i = from; i < to; i++) {
+      const entry = this.#pending[i]
+      between ||= entry.settled || entry.settledBefore
+      if (entry.settled) continue
+      entry.settledBefore = between
+      between = false
+      entries.push(entry)
+    }
+    this.#settledLast ||= between
+    return entries
   }
 
   #keep(entries: Entry[]): void {
@@ -114,10 +143,6 @@ export class WriterProgress {
   #raise(): void {
     const next = this.#pending[this.#head]
     this.floor = next === undefined ? this.cursor : next.seq - 1
-  }
-
-  #reach(seq: number): void {
-    this.cursor = seq
-    if (this.#ahead.length > 0) this.#ahead = this.#ahead.filter(([, to]) => to > seq)
+    if (next === undefined) this.#settledLast = false
   }
 }

@@ -1,6 +1,5 @@
 import { expect } from 'chai'
 import { inbox, state } from '#platform/store/tables.ts'
-import { SlowStore } from '../broker/slow-store.ts'
 import { TestBroker, type TestClient, texts } from '../broker/harness.ts'
 
 const FOREVER = { cleanStart: false, properties: { sessionExpiryInterval: 0xffff_ffff } } as const
@@ -12,7 +11,7 @@ describe('the inbox of a persistent session', function () {
   let publisher: TestClient
 
   async function start(mqtt: Record<string, unknown> = {}): Promise<void> {
-    t = await TestBroker.start({ mqtt }, { store: new SlowStore() })
+    t = await TestBroker.start({ mqtt })
     publisher = await t.connect('publisher')
   }
 
@@ -146,6 +145,25 @@ describe('the inbox of a persistent session', function () {
     }
     const back = await t.connect('away', FOREVER)
     expect(await everything(back)).to.deep.equal(numbers(0, 100))
+  })
+
+  it('does not remember every connection that a QoS 2 message ever came by', async () => {
+    await start()
+    const client = await t.connect('reader', FOREVER)
+    await client.subscribe('x', { qos: 2 })
+    for (let i = 0; i < 2000; i++) {
+      publisher = await t.connect('p', FOREVER)
+      publisher.publish('x', String(i), { qos: 2 })
+      await everything(publisher)
+      expect(await everything(client)).to.deep.equal([String(i)])
+      if (i % 100 === 99) await t.pass(5000)
+    }
+    await t.pass(61_000)
+    publisher = await t.connect('p', FOREVER)
+    await publish(2000, 1, 2)
+    expect(await everything(client)).to.deep.equal(['2000'])
+    await t.pass(2000)
+    expect(await rows(state)).to.be.lessThan(1100 * 80)
   })
 
   it('gets a QoS 2 message for itself and one for each shared group that has chosen it', async () => {

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { temporaryFolder } from '../scripts/child.ts'
 import { Random } from '../fuzz/random.ts'
 import { brokerArguments, BrokerProcess, freePort } from './broker-process.ts'
+import type { Client } from './client.ts'
 import { Publisher } from './publisher.ts'
 import { eventually, lifetime, seed, within } from './seed.ts'
 import { Subscriber } from './subscriber.ts'
@@ -35,7 +36,7 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
     const visitor = new Subscriber({ port, clientId: 'visitor2', filters, qos: 2 })
     const absent = new Subscriber({ port, clientId: 'absent2', filters, qos: 2 })
     const subscribers = [...online, visitor, absent]
-    const clients = [...publishers, ...subscribers]
+    const clients: Client[] = [...publishers, ...subscribers]
     let aborted = 0
     try {
       await broker.start()
@@ -63,6 +64,7 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
       )
       for (const subscriber of subscribers) subscriber.join()
       const retained = new Subscriber({ port, clientId: 'fresh', filters, qos: 1, persistent: false })
+      clients.push(retained)
       await within(retained.ready(), () => 'a new subscriber')
       const missing = (): string[] =>
         subscribers
