@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Batch, Store } from '#platform/store/store.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import { inbox } from '#platform/store/tables.ts'
@@ -15,8 +16,11 @@ const FORGET_AFTER_DAYS = DAYS + 1
  */
 const WRITERS = 1024
 const FORGET_AFTER_MS = 60_000
-/** Rows read at once. */
-const SLICE_ROWS = 64
+/** Rows read at once, at first and at most; fewer if they are large. */
+const FIRST_ROWS = 32
+const SLICE_ROWS = 256
+/** Rows after which others have their turn. */
+const TURN_ROWS = 1024
 /** Bytes after which a fetch takes no more. */
 const SLICE_BYTES = 262_144
 
@@ -34,6 +38,7 @@ export class InboxReader {
   readonly #writers = new Map<string, WriterProgress>()
   readonly #discarded = new Map<WriterProgress, { floor: number; day: number; at: number }>()
   #fromDay = 0
+  #sliceRows = FIRST_ROWS
   #last: WriterProgress | null = null
   #generation = 0
 
@@ -108,16 +113,15 @@ export class InboxReader {
     const own = latin1(writer)
     let n = 0
     for (let day = today - DAYS; day <= today; day++) {
-      for await (const rows of this.#unread(day)) {
-        if (rows.length === 0 || latin1(rows[0].writer) === own) continue
+      for await (const rows of this.#unread(day, own)) {
         for (const row of rows) if (!this.progressOf(row.writer).knows(row.seq)) n++
       }
     }
     return n
   }
 
-  /** The rows of a day beyond the cursors, writer by writer, in slices. */
-  async *#unread(day: number): AsyncGenerator<RowOf<typeof inbox>[]> {
+  /** The rows of a day beyond the cursors, writer by writer, in slices; not those of the writer `except`. */
+  async *#unread(day: number, except = ''): AsyncGenerator<RowOf<typeof inbox>[]> {
     const { org, session } = this.#owner
     const partition = { org, log: session.sid, day }
     let after: { writer: Uint8Array } | undefined
@@ -129,16 +133,28 @@ export class InboxReader {
       if (heads.length === 0) return
       const { writer } = heads[0]
       after = { writer }
+      if (latin1(writer) === except) continue
       let from = this.progressOf(writer).cursor
-      for (;;) {
+      for (let n = 0; ; ) {
+        const limit = this.#sliceRows
         const rows = await this.#store.range(inbox, partition, {
           after: { writer, seq: from },
           to: { writer },
-          limit: SLICE_ROWS,
+          limit,
         })
+        const bytes = rows.reduce((sum, { message }) => sum + (message?.length ?? 0), 0)
+        if (bytes > 0) {
+          const fitting = Math.floor((SLICE_BYTES * rows.length) / bytes)
+          this.#sliceRows = Math.min(SLICE_ROWS, Math.max(1, fitting))
+        }
         yield rows
-        if (rows.length < SLICE_ROWS) break
+        if (rows.length < limit) break
         from = rows[rows.length - 1].seq
+        n += rows.length
+        if (n >= TURN_ROWS) {
+          n = 0
+          await turn()
+        }
       }
     }
   }
