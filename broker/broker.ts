@@ -161,8 +161,9 @@ export class Broker {
       connection.destroy('far over limits.max_connections')
       return
     }
+    // CONNACK has no code for shutting down (table 3-1).
     connection.refusal = this.#draining
-      ? ReasonCode.ServerShuttingDown
+      ? ReasonCode.ServerUnavailable
       : (this.admission.connecting(info) ?? 0)
     this.admission.opened()
     if (head !== null && head.length > 0) connection.receive(head)
