@@ -32,6 +32,8 @@ import { TICK_MS, Wheel } from './wheel.ts'
 /** Connections beyond `max_connections` that may wait for their refusal. */
 const REFUSED_AT_ONCE = 1024
 const DAY_MS = 86_400_000
+/** Stamps of the hybrid clock in a day. */
+const STAMPS_PER_DAY = DAY_MS * 1024
 
 export interface BrokerDeps {
   readonly config: BrokerConfig
@@ -70,7 +72,7 @@ export class Broker {
   mostConnections = 0
   /** This process incarnation; never used again. */
   writer: Uint8Array = new Uint8Array(0)
-  /** Days since 1970: the partition of inboxes written now. */
+  /** Days since 1970: the partition of inboxes written now. Never goes back, also when clocks do. */
   day = 0
   readonly #clock: Clock
   readonly #spaces = new Map<string, Space>()
@@ -127,12 +129,13 @@ export class Broker {
 
   /** Reads what is on disk and opens the listeners; resolves with their URLs. */
   async start(): Promise<string[]> {
-    this.day = Math.floor(this.now / DAY_MS)
     await this.sessionStore.load()
     const incarnation = Buffer.alloc(16)
-    incarnation.writeBigUInt64BE(BigInt(this.hlc.next()), 0)
+    const bornAt = this.hlc.next()
+    incarnation.writeBigUInt64BE(BigInt(bornAt), 0)
     randomBytes(8).copy(incarnation, 8)
     this.writer = incarnation
+    this.day = Math.floor(bornAt / STAMPS_PER_DAY)
     this.sessionStore.removeEnded()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     for (const url of this.config.listen) {
@@ -268,7 +271,7 @@ export class Broker {
   // --- time -------------------------------------------------------------------------------------------
 
   #tick(): void {
-    this.day = Math.floor(this.now / DAY_MS)
+    this.day = Math.max(this.day, Math.floor(this.now / DAY_MS))
     // After a pause of the process (stopped, debugged) the time that nobody was served does not count.
     this.wheel.advance(this.wheel.now + 1)
     if (this.wheel.now % (1000 / TICK_MS) === 0) {

@@ -170,6 +170,7 @@ export class SessionStore {
       deviceId: row.device_id ?? null,
     })
     outbox.session = session
+    session.onDisk = true
     return session
   }
 

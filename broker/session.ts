@@ -46,6 +46,8 @@ export class Session {
   /** Where the wheel will end it; 0: nowhere. */
   expiryTick = 0
   ended = false
+  /** It has been on disk since a CONNACK or before. */
+  onDisk = false
   /** Most devices have one subscription: a map for it alone would be a tenth of what a connection costs. */
   #subscriptions: Subscription | Map<string, Subscription> | null = null
 

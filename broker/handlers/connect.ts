@@ -271,6 +271,9 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   const session = resumed ? old : newSession(connection, space, attempt, expiry, principal)
   const previousEpoch = resumed ? session.epoch : 0
   broker.lifecycle.cancelTimers(session)
+  // A full store gets room when sessions read what waits for them; what CONNACK promises of such a one is there already.
+  const nothingNew =
+    session.onDisk && session.expiry === expiry && session.will === null && packet.will === undefined
   if (resumed) {
     session.will = null // [MQTT-3.1.3-9] the client is back before the delay has passed
     session.username = principal.username
@@ -295,7 +298,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
     return
   }
   broker.sessionStore.save(session, 'connected', previousEpoch)
-  const { ticket } = broker.commit
+  const ticket = nothingNew && broker.commit.failing ? 0 : broker.commit.ticket
   const loaded = session.outbox instanceof DurableOutbox ? session.outbox.load() : Promise.resolve()
   loaded.then(
     () => broker.disk.whenDurable(ticket, () => established(connection, attempt, session, resumed, wanted)),
@@ -365,6 +368,7 @@ function established(
   const { packet } = attempt
   session.claimant = null
   session.connection = connection
+  session.onDisk = session.durable
   connection.attempt = null
   connection.phase = Phase.OPEN
   connection.traced = broker.trace.isWatched(session.clientId)

@@ -340,13 +340,17 @@ export class DurableOutbox implements Outbox {
   #sendAgain(connection: Connection, id: number): void {
     const flight = this.#flights.get(id)
     if (flight === undefined) return
-    if (flight.state === AWAIT_PUBCOMP)
-      this.#whenSaved(() => connection === this.#connection && connection.sendPubrel(id, true))
-    // [MQTT-3.3.1-1] DUP
-    else if (!connection.sendPublish(decodeStored(flight.entry.stored), id, true)) {
-      this.#land(id, flight)
-      this.#settle(flight.entry)
+    const send = (): void => {
+      if (connection !== this.#connection || this.#flights.get(id) !== flight) return
+      if (flight.state === AWAIT_PUBCOMP) connection.sendPubrel(id, true)
+      // [MQTT-3.3.1-1] DUP
+      else if (!connection.sendPublish(decodeStored(flight.entry.stored), id, true)) {
+        this.#land(id, flight)
+        this.#settle(flight.entry)
+      }
     }
+    if (flight.state === AWAIT_PUBACK) send()
+    else this.#whenSaved(send)
   }
 
   #land(packetId: number, flight: Flight): void {

@@ -88,7 +88,11 @@ describe('a store that cannot write', function () {
   }
 
   it('acknowledges nothing at store_max_bytes, in bounded memory, and goes on with more room: all is there', async () => {
-    t = await Fixture.start({ store_max_bytes: 4 * MB, 'limits.unacknowledged_bytes': 4 * MB })
+    t = await Fixture.start({
+      store_max_bytes: 4 * MB,
+      'limits.unacknowledged_bytes': 4 * MB,
+      'limits.drain_timeout': 1,
+    })
     const absent = subscriber('absent')
     await absent.ready()
     await absent.leave()
@@ -102,7 +106,7 @@ describe('a store that cannot write', function () {
     expect(acknowledged(flood)).to.equal(0)
     expect(residentKb(t.broker.pid) - before).to.be.lessThan(80 * 1024)
     for (const p of flood) p.vanish()
-    await t.broker.kill()
+    expect(await t.broker.terminate(), 'a full store does not keep it from ending').to.equal(0)
     const roomier = new BrokerProcess(brokerArguments(t))
     await roomier.start()
     try {
@@ -126,6 +130,22 @@ describe('a store that cannot write', function () {
       30_000,
     )
     await allDelivered([p], [lazy])
+  })
+
+  it('takes back a client whose messages fill it, so that it can read them', async () => {
+    t = await Fixture.start({ store_max_bytes: 2 * MB })
+    const away = subscriber('away')
+    await away.ready()
+    await away.leave()
+    const p = publisher('a', 1, 2000)
+    await untilFull([p])
+    away.join()
+    await eventually(
+      () => 'the store writes again',
+      () => t.broker.events('store.recovered').length > 0,
+      30_000,
+    )
+    await allDelivered([p], [away])
   })
 
   if (possible(() => tmpfs(MB)))

@@ -182,6 +182,24 @@ describe('a session on disk, over crashes', () => {
     })
   })
 
+  it('finds what waits for it whatever its clock says: a day back, with and without a restart', async () => {
+    const client = await t.connect('client', FOREVER)
+    await client.subscribe('x', { qos: 1 })
+    await client.vanish()
+    await publish('a')
+    t.clock.advance(-2 * 86_400_000)
+    await t.pass(1000)
+    await publish('b')
+    await crash(-2 * 86_400_000)
+    await publish('c')
+    const back = await t.connect('client', FOREVER)
+    expect(await everything(back)).to.deep.equal(['a', 'b', 'c'])
+    t.clock.advance(3 * 86_400_000)
+    await t.pass(1000)
+    await publish('d')
+    expect(await everything(back)).to.deep.equal(['d'])
+  })
+
   describe('of a shared group', () => {
     const group = '$share/g/x'
 
