@@ -123,7 +123,7 @@ describe('the inbox of a persistent session', () => {
     await t.settled()
     const packets = await after.drain()
     expect(packets.map((p) => p.type)).to.deep.equal([6, 3])
-    expect(packets[0]).to.have.nested.property('value.dup', true)
+    expect(packets[1]).to.have.nested.property('value.dup', true)
     after.ack(7, first.packetId)
     expect(texts(await after.messages())).to.deep.equal([])
   })
