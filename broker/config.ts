@@ -122,6 +122,9 @@ const mqttConfig = z.strictObject({
 
 export const limitsConfig = z.strictObject({
   max_connections: count(100_000).describe('connections at a time, all listeners together (0x88 beyond)'),
+  max_sessions: count(500_000).describe(
+    'sessions an organisation may have, connected or kept for their clients (0x97 beyond)',
+  ),
   connect_timeout: z.number().min(0.1).default(10).describe('seconds from accept to a complete CONNECT'),
   connect_rate: count(0).describe(
     'new connections a second, all listeners together; 0: no limit (0x9F beyond)',

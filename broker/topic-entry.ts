@@ -18,13 +18,16 @@ export interface TopicEntry {
 
 /** Topics that a connection remembers beside its last one. */
 const REMEMBERED = 64
+/** Their bytes; each costs some three times as much. */
+const REMEMBERED_BYTES = 16_384
 
 /** The topics of a connection that publishes to more than one. */
 export class TopicEntries {
   readonly #entries = new Map<string, TopicEntry>()
+  #bytes = 0
 
   constructor(first: TopicEntry) {
-    this.#entries.set(first.bytes.toString('latin1'), first)
+    this.add(first)
   }
 
   get(d: Buffer, from: number, to: number): TopicEntry | undefined {
@@ -32,7 +35,11 @@ export class TopicEntries {
   }
 
   add(entry: TopicEntry): void {
-    if (this.#entries.size >= REMEMBERED) this.#entries.clear()
+    this.#bytes += entry.bytes.length
+    if (this.#entries.size >= REMEMBERED || this.#bytes > REMEMBERED_BYTES) {
+      this.#entries.clear()
+      this.#bytes = entry.bytes.length
+    }
     this.#entries.set(entry.bytes.toString('latin1'), entry)
   }
 }

@@ -63,6 +63,6 @@ function reauthenticate(
         )
       }
     },
-    () => connection.fail(ReasonCode.ServerUnavailable, 'try again later'),
+    () => connection.fail(ReasonCode.ServerBusy, 'try again later'),
   )
 }

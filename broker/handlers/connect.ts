@@ -268,6 +268,13 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
         : broker.config.mqtt.session_expiry_maximum
   const expiry = Math.min(wanted, broker.config.mqtt.session_expiry_maximum)
   const resumed = old !== undefined && !old.ended
+  if (!resumed && space.sessions.size >= broker.config.limits.max_sessions) {
+    connection.refuse(
+      ReasonCode.QuotaExceeded,
+      'the organisation has as many sessions as limits.max_sessions allows',
+    )
+    return
+  }
   const session = resumed ? old : newSession(connection, space, attempt, expiry, principal)
   const previousEpoch = resumed ? session.epoch : 0
   broker.lifecycle.cancelTimers(session)

@@ -164,6 +164,22 @@ describe('the end of a session', () => {
   })
 })
 
+describe('limits.max_sessions', () => {
+  it('refuses one more session with 0x97, kept ones count; who has one comes in, and room comes back', async () => {
+    const t = await TestBroker.start({ limits: { max_sessions: 2 } })
+    const kept = await t.connect('kept', KEPT)
+    await kept.vanish()
+    const second = await t.connect('second')
+    const third = t.dial()
+    third.connect('third')
+    expect((await third.expect(2)).value.reason).to.equal(0x97)
+    expect((await t.connect('kept', KEPT)).sessionPresent).to.equal(true)
+    await second.vanish()
+    await t.connect('third')
+    await t.stop()
+  })
+})
+
 describe('drain', () => {
   it('acknowledges what was received, tells clients 0x8B, keeps sessions, and refuses newcomers', async () => {
     let t = await TestBroker.start()
