@@ -4,6 +4,7 @@ import { Message, type Qos } from './message.ts'
 import { MemoryOutbox } from './outbox/memory-outbox.ts'
 import { AWAIT_PUBACK, AWAIT_PUBREC } from './outbox/outbox.ts'
 import { noProperties } from './packets/properties.ts'
+import type { Space } from './space.ts'
 import type { TopicEntry } from './topic-entry.ts'
 
 /** Most packets forwarded together. */
@@ -31,7 +32,9 @@ export function forwardRun(
   const { stats } = from.broker
   stats.packetsIn.value += n
   stats.received.value += n
-  const targets = entry.route.targets
+  // Looking up the topic that ended the run may have made room by forgetting this one's route.
+  if (!entry.route.valid) entry.route = (from.space as Space).router.route(entry.topic)
+  const { targets } = entry.route
   const length = end - start
   const view =
     qos === 0 && length >= VIEW && length * 4 >= d.buffer.byteLength ? d.subarray(start, end) : null

@@ -17,11 +17,13 @@ export interface Target {
   readonly own: Target | null
 }
 
-/** Who gets the messages of one topic. Replaced, never changed: whoever holds one checks `valid`. */
+const NONE: readonly never[] = []
+
+/** Who gets the messages of one topic. Replaced, never changed: whoever holds one checks `valid` before each use. */
 export class Route {
   valid = true
-  readonly targets: readonly Target[]
-  readonly groups: readonly SharedGroup[]
+  targets: readonly Target[]
+  groups: readonly SharedGroup[]
   /** A session on disk is among the receivers: acknowledgements wait. */
   readonly durable: boolean
 
@@ -29,6 +31,12 @@ export class Route {
     this.targets = targets
     this.groups = groups
     this.durable = targets.some((t) => t.session.durable && t.qos > 0)
+  }
+
+  /** Somebody may hold it for long, so it lets go of the receivers. */
+  invalidate(): void {
+    this.valid = false
+    this.targets = this.groups = NONE
   }
 
   /** No receiver at all [MQTT5 0x10, No matching subscribers]. */

@@ -66,7 +66,7 @@ export class Router {
     if (isExact(filter)) {
       const route = this.#routes.get(filter)
       if (route !== undefined) {
-        route.valid = false
+        route.invalidate()
         this.#routes.delete(filter)
         this.#characters -= filter.length
       }
@@ -97,7 +97,7 @@ export class Router {
   }
 
   #forgetAll(): void {
-    for (const route of this.#routes.values()) route.valid = false
+    for (const route of this.#routes.values()) route.invalidate()
     this.#routes.clear()
     this.#characters = 0
   }

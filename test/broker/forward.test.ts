@@ -177,3 +177,44 @@ describe('the short way of a PUBLISH', () => {
     )
   })
 })
+
+describe('a run of messages whose route is forgotten while it is collected', () => {
+  it('still reaches its receivers', async () => {
+    const t = await TestBroker.start()
+    const reader = await t.connect('reader')
+    await reader.subscribe('#')
+    const publisher = await t.connect('publisher', {}, 4)
+    const packet = (name: string): Buffer =>
+      encodePublish(
+        {
+          topic: name,
+          qos: 0,
+          packetId: 0,
+          retain: false,
+          dup: false,
+          payload: Buffer.from('m'),
+          properties: noProperties,
+        },
+        4,
+      )
+    publisher.publish('a', 'first')
+    await publisher.drain()
+    // the next topic is one more than may be remembered
+    const { router } = t.broker.space('default')
+    const filler = 'x'.repeat(60_000)
+    const remembered = router.route('a')
+    let n = 0
+    while (remembered.valid) router.route(`${filler}${n++}`)
+    for (let i = 0; i < n - 2; i++) router.route(`${filler}${i}`)
+    publisher.publish('a', 'again')
+    await publisher.drain()
+    const last = 'y'.repeat(4000)
+    const names = Array.from({ length: 40 }, (_, i) => `${last}${i}`)
+    publisher.send(Buffer.concat(names.flatMap((name) => [packet('a'), packet('a'), packet(name)])))
+    await publisher.drain()
+    const got = (await reader.messages()).map((m) => m.topic)
+    expect(got.filter((name) => name === 'a')).to.have.length(2 + 80)
+    expect(got).to.have.length(2 + 120)
+    await t.stop()
+  })
+})

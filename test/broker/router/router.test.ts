@@ -156,6 +156,16 @@ describe('routes', () => {
     expect(router.route('first')).not.to.equal(first)
   })
 
+  it('that are out of date hold nobody in memory, however long somebody holds them', () => {
+    const router = new Router()
+    router.add(subscription(session('s'), 'x'))
+    router.add(subscription(session('t'), '$share/g/x'))
+    const route = router.route('x')
+    expect([route.targets.length, route.groups.length]).to.deep.equal([1, 1])
+    router.add(subscription(session('u'), 'x'))
+    expect([route.valid, route.targets.length, route.groups.length]).to.deep.equal([false, 0, 0])
+  })
+
   it('levels of filters with wildcards are bounded, exact filters are not counted', () => {
     const router = new Router(10)
     const owner = session('s')
