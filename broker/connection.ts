@@ -12,6 +12,7 @@ import type { ConnectionInfo } from './listeners/transport.ts'
 import type { Outgoing } from './message.ts'
 import type { Source } from './output.ts'
 import { PacketWriter } from './packet-writer.ts'
+import { PartialPacket } from './partial-packet.ts'
 import { encodeAuth } from './packets/auth.ts'
 import { encodeConnack } from './packets/connack.ts'
 import { encodeDisconnect } from './packets/disconnect.ts'
@@ -96,9 +97,8 @@ export class Connection extends PacketWriter implements Source {
   #entry: TopicEntry | null = null
   /** The others, if there are any: most devices publish to one topic. */
   #entries: TopicEntries | null = null
-  /** The beginning of a packet, or what must wait; the buffer may be larger. */
-  #partial: Buffer | null = null
-  #partialLength = 0
+  #partial: PartialPacket | null = null
+  /** Bytes of the packet whose end has not come. */
   #needed = 0
   #holds = 0
   #ackHold = false
@@ -123,44 +123,26 @@ export class Connection extends PacketWriter implements Source {
   receive(chunk: Buffer): void {
     this.lastSeen = this.broker.wheel.now
     this.broker.stats.bytesReceived.value += chunk.length
-    let data = chunk
-    if (this.#partial !== null) {
-      this.#append(this.#partial, chunk)
-      if (this.#partialLength < this.#needed) return
-      data = this.#takePartial()
-    }
-    this.#parse(data)
+    if (this.#partial === null) this.#parse(chunk)
+    else if (this.#partial.append(chunk)) this.#parse(this.#takePartial(this.#partial))
   }
 
   /** Goes on with what had to wait: behind a CONNECT that has been answered, or for its turn. */
   resume(): void {
     this.releaseSource()
-    if (this.#partial !== null) this.#parse(this.#takePartial())
+    if (this.#partial !== null) this.#parse(this.#takePartial(this.#partial))
   }
 
-  /** The buffer doubles, so that a packet that comes byte by byte costs no more than twice its bytes. */
-  #append(partial: Buffer, chunk: Buffer): void {
-    const length = this.#partialLength + chunk.length
-    let buffer = partial
-    if (length > partial.length) {
-      buffer = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * length, this.#needed)))
-      partial.copy(buffer, 0, 0, this.#partialLength)
-      this.#partial = buffer
-    }
-    chunk.copy(buffer, this.#partialLength)
-    this.#partialLength = length
-  }
-
-  #takePartial(): Buffer {
-    const data = (this.#partial as Buffer).subarray(0, this.#partialLength)
+  #takePartial(partial: PartialPacket): Buffer {
     this.#partial = null
-    return data
+    return partial.bytes
   }
 
   #parse(data: Buffer): void {
     try {
       const used = this.#packets(data)
-      if (used < data.length && this.phase !== Phase.CLOSED) this.#keep(data.subarray(used))
+      if (used < data.length && this.phase !== Phase.CLOSED)
+        this.#partial = new PartialPacket(data.subarray(used), this.#needed)
     } catch (error) {
       if (!(error instanceof PacketError)) throw error
       this.broker.stats.malformed.value++
@@ -325,13 +307,6 @@ export class Connection extends PacketWriter implements Source {
       this.#entries.add(entry)
     }
     return entry
-  }
-
-  #keep(rest: Buffer): void {
-    // A chunk may be much larger than what is left of it.
-    this.#partial = rest.length * 4 < rest.buffer.byteLength ? Buffer.from(rest) : rest
-    this.#partialLength = rest.length
-    if (this.#needed <= rest.length) this.#needed = rest.length + 1
   }
 
   /** The packet would be larger than allowed: known from its header, before its body is kept. */

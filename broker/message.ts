@@ -79,7 +79,8 @@ export class Message {
 
   /** Roughly what it holds in memory. */
   get size(): number {
-    return this.payload.length + this.topic.length + propertiesSize(this.properties) + 200
+    const properties = this.properties === noProperties ? 0 : propertiesSize(this.properties)
+    return this.payload.length + this.topic.length + properties + 200
   }
 }
 

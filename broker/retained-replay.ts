@@ -47,8 +47,8 @@ export class RetainedReplay {
     this.#paused = false
     while (session.connection === connection) {
       if (this.#next === this.#messages.length) {
-        if (!this.#start()) return
-        continue
+        if (this.#start()) continue
+        break
       }
       // A queue may be as short as one message, so at QoS 1 and 2 there is no going on unseen.
       if (this.#unchecked > CHECK_BYTES || (this.#target as Target).qos > 0) {
@@ -59,16 +59,16 @@ export class RetainedReplay {
         this.#unchecked = 0
       }
       const message = this.#messages[this.#next++]
-      this.#unchecked += message.size
+      this.#unchecked += message.payload.length + 64
       const s = this.#subscription as Subscription
       if (resumed && !this.#stillDue(s, message)) continue
       const target = this.#target as Target
       const topic = s.mapped ? toldTopic(message.topic, session.deviceId) : null
       deliver(topic === null ? target : ownTarget({ ...target, topic }), message, null)
     }
-    this.#messages = []
-    this.#next = 0
+    // Nothing is left to do here: a connection that is done with it does not hold it.
     this.#waiting.clear()
+    connection.replay = null
   }
 
   /** Begins with the next subscription; false: there is none. */
