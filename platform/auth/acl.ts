@@ -30,6 +30,8 @@ const maxRules = 256
 export class AclRules {
   readonly rules: readonly AclRule[]
   readonly #parsed: readonly ParsedRule[]
+  /** Rules without placeholders are the same for everybody: one list for all clients. */
+  readonly #shared: Acl | null
 
   /** Throws a RangeError that names the rule if a filter is not a topic filter (MQTT 5, 4.7.1) or there are too many. */
   constructor(rules: readonly AclRule[]) {
@@ -37,11 +39,13 @@ export class AclRules {
       throw new RangeError(`acl: ${rules.length} rules, at most ${maxRules} are allowed`)
     this.rules = rules
     this.#parsed = rules.map(parse)
+    const alike = !this.#parsed.some(({ filled }) => filled)
+    this.#shared = alike ? new ClientAcl(this.#parsed, { username: '', clientId: '' }) : null
   }
 
   /** The access list of one client. Placeholders are filled in when it is first asked. */
   for(subject: AclSubject): Acl {
-    return new ClientAcl(this.#parsed, subject)
+    return this.#shared ?? new ClientAcl(this.#parsed, subject)
   }
 }
 
@@ -118,7 +122,7 @@ function parse(rule: AclRule, index: number): ParsedRule {
  */
 function fill(parsed: ParsedRule, subject: AclSubject): ClientRule[] {
   const { rule, number } = parsed
-  if (!parsed.filled) return [{ rule, number, levels: parsed.levels }]
+  if (!parsed.filled) return [parsed]
   const levels: string[] = []
   for (const [at, level] of parsed.levels.entries()) {
     let usable = true
