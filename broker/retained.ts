@@ -79,10 +79,12 @@ export class RetainedMessages {
     this.#put(message.topic, message)
   }
 
-  /** From the disk, at start. */
-  restore(topic: string, bytes: Uint8Array): void {
+  /** From the disk, at start; false: it has expired. */
+  restore(topic: string, bytes: Uint8Array): boolean {
     const { message } = decodeStored(bytes)
-    if (message.expiresAt === 0 || message.expiresAt > this.#broker.now) this.#put(topic, message)
+    const alive = message.expiresAt === 0 || message.expiresAt > this.#broker.now
+    if (alive) this.#put(topic, message)
+    return alive
   }
 
   get(topic: string): Message | null {

@@ -85,7 +85,10 @@ export class SessionStore {
     })
   }
 
-  /** Reads all sessions, subscriptions and retained messages; before the first connection. */
+  /**
+   * Reads all sessions, subscriptions and retained messages; before the first connection. Marks of what is gone are
+   * cleared away: no other process writes here whose older rows they would have to outdo.
+   */
   async load(): Promise<void> {
     const bySid = new Map<string, Session>()
     const newest = new Map<string, RowOf<typeof sessionTable>>()
@@ -102,7 +105,11 @@ export class SessionStore {
     for await (const row of this.#scan(subscriptionTable)) {
       if (row.stamp !== undefined) this.#broker.hlc.see(row.stamp)
       const session = bySid.get(sidName(row))
-      if (session === undefined || row.gone === true || row.filter === undefined) continue
+      if (session === undefined || row.gone === true || row.filter === undefined) {
+        const { org, sid, filter_hash } = row
+        this.#broker.commit.stage().delete(subscriptionTable, { org, sid, filter_hash })
+        continue
+      }
       const { match, group } = parseFilter(row.filter, session.deviceId)
       const options = row.options ?? 0
       const s = new Subscription(
@@ -123,8 +130,12 @@ export class SessionStore {
     for (const row of older) this.#forget(row, bySid)
     for await (const row of this.#scan(retained)) {
       if (row.stamp !== undefined) this.#broker.hlc.see(row.stamp)
-      if (row.message !== undefined && row.topic !== undefined)
-        this.#broker.space(row.org).retained.restore(row.topic, row.message)
+      const { org, bucket, topic_hash, topic, message } = row
+      const alive =
+        message !== undefined &&
+        topic !== undefined &&
+        this.#broker.space(org).retained.restore(topic, message)
+      if (!alive) this.#broker.commit.stage().delete(retained, { org, bucket, topic_hash })
     }
   }
 

@@ -1,5 +1,9 @@
 import { expect } from 'chai'
-import { session as sessionTable } from '#platform/store/tables.ts'
+import {
+  retained as retainedTable,
+  session as sessionTable,
+  subscription as subscriptionTable,
+} from '#platform/store/tables.ts'
 import { TestBroker, type TestClient, texts, until } from './harness.ts'
 
 const KEPT = { cleanStart: false, properties: { sessionExpiryInterval: 100 } }
@@ -161,6 +165,31 @@ describe('the end of a session', () => {
     expect([...t.broker.space('default').sessions.keys()]).to.deep.equal(['c'])
     expect(await onDisk()).to.equal(1)
     expect(await other.drain()).to.deep.equal([])
+  })
+})
+
+describe('marks of what is gone', () => {
+  it('do not stay on disk for ever: a restart clears them away, and brings nothing back', async () => {
+    let t = await TestBroker.start()
+    const client = await t.connect('c', KEPT)
+    for (let i = 0; i < 20; i++) {
+      await client.subscribe(`x${i}`, { qos: 1 })
+      if (i > 0) await client.unsubscribe(`x${i}`)
+      await client.publishAcknowledged(`r${i}`, 'm', { retain: true })
+      if (i > 0) await client.publishAcknowledged(`r${i}`, '', { retain: true })
+    }
+    await t.settled()
+    const { store, clock } = t
+    for (let restart = 0; restart < 2; restart++) {
+      t.crash()
+      t = await TestBroker.start({}, { store, clock })
+      await t.settled()
+      expect((await store.scan(subscriptionTable, null, 100)).rows.map((r) => r.filter)).to.deep.equal(['x0'])
+      expect((await store.scan(retainedTable, null, 100)).rows.map((r) => r.topic)).to.deep.equal(['r0'])
+      expect(t.broker.space('default').router.count).to.equal(1)
+      expect(t.broker.space('default').retained.count).to.equal(1)
+    }
+    await t.stop()
   })
 })
 
