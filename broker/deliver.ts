@@ -51,7 +51,10 @@ function send(target: Target, out: Outgoing, from: Connection | null): void {
       connection.holdWhilePressing(from)
     return
   }
-  if (connection === null) return
+  if (connection === null) {
+    session.space.broker.stats.dropped.offline.value++
+    return
+  }
   if (connection.choked) {
     connection.broker.stats.dropped.slow.value++
     return

@@ -42,7 +42,10 @@ export function forwardRun(
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i]
     const to = target.session.connection
-    if (to === null) continue
+    if (to === null) {
+      stats.dropped.offline.value += n
+      continue
+    }
     if (
       target.qos >= qos &&
       target.plain &&

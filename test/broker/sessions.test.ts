@@ -168,6 +168,24 @@ describe('the end of a session', () => {
   })
 })
 
+describe('QoS 0 for a client that is away', () => {
+  for (const payloadSize of [10, 5000]) {
+    it(`is dropped and counted, by either way (${payloadSize} bytes)`, async () => {
+      const t = await TestBroker.start()
+      const client = await t.connect('c', KEPT)
+      await client.subscribe('x', { qos: 0 })
+      await client.vanish()
+      const publisher = await t.connect('publisher')
+      const payload = Buffer.alloc(payloadSize)
+      for (let i = 0; i < 3; i++) publisher.publish('x', payload)
+      publisher.publish('x', payload, { properties: { contentType: 'y' } })
+      expect(await publisher.publishAcknowledged('x', 'z')).to.equal(0)
+      expect(t.count('cinque_mqtt_dropped_messages_total{reason="qos0_offline"}')).to.equal(5)
+      await t.stop()
+    })
+  }
+})
+
 describe('marks of what is gone', () => {
   it('do not stay on disk for ever: a restart clears them away, and brings nothing back', async () => {
     let t = await TestBroker.start()
