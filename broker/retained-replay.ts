@@ -2,6 +2,7 @@ import type { Connection } from './connection.ts'
 import { deliver } from './deliver.ts'
 import type { Message } from './message.ts'
 import { whenWritten } from './output.ts'
+import { noProperties } from './packets/properties.ts'
 import type { Target } from './router/route.ts'
 import type { Subscription } from './router/subscription.ts'
 import type { Session } from './session.ts'
@@ -60,6 +61,7 @@ export class RetainedReplay {
       }
       const message = this.#messages[this.#next++]
       this.#unchecked += message.payload.length + 64
+      if (message.properties !== noProperties) this.#unchecked += CHECK_BYTES
       const s = this.#subscription as Subscription
       if (resumed && !this.#stillDue(s, message)) continue
       const target = this.#target as Target

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { TestBroker, type TestClient, texts } from '../harness.ts'
+import { TestBroker, type TestClient, texts, until } from '../harness.ts'
 
 const TOPICS = 1000
 const PAYLOAD = Buffer.alloc(1000, 'x')
@@ -81,5 +81,22 @@ describe('retained messages for a new subscription', () => {
     await t.settled()
     reader.wire.readAgain()
     expect((await reader.messages()).length).to.be.lessThan(TOPICS / 2)
+  })
+
+  it('with large properties are not taken for a client that does not read', async () => {
+    t = await TestBroker.start({ limits: { output_high: 65_536, output_max: 1_000_000 } })
+    publisher = await t.connect('publisher')
+    const userProperties: [string, string][] = [['k', 'v'.repeat(60_000)]]
+    for (let i = 0; i < 100; i++)
+      publisher.publish(`r/${i}`, 'x', { retain: true, properties: { userProperties } })
+    await publisher.drain()
+    const reader = await t.connect('reader')
+    reader.wire.stopReading()
+    reader.sendSubscribe('#')
+    await t.settled()
+    reader.wire.readAgain()
+    await until('all have come', () => t.broker.stats.sent.value === 100)
+    expect(await reader.messages()).to.have.length(100)
+    expect(t.count('cinque_mqtt_dropped_messages_total{reason="slow_receiver"}')).to.equal(0)
   })
 })
