@@ -38,6 +38,8 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
     const subscribers = [...online, visitor, absent]
     const clients: Client[] = [...publishers, ...subscribers]
     let aborted = 0
+    const acknowledged = (): number =>
+      publishers.reduce((n, p) => n + p.acknowledged[1].size + p.acknowledged[2].size, 0)
     try {
       await broker.start()
       await within(Promise.all(subscribers.map((subscriber) => subscriber.ready())), () => 'all subscribed')
@@ -47,7 +49,14 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
         if (random.oneIn(6)) visitor.join()
         const stumbling = random.pick(clients)
         if (random.oneIn(2) && stumbling !== visitor && stumbling !== absent) stumbling.stumble()
-        await lifetime(random.below(random.oneIn(3) ? 20 : 350))
+        // Mostly while messages flow, now and then before the first one.
+        const before = acknowledged()
+        if (!random.oneIn(4))
+          await eventually(
+            () => 'a message acknowledged',
+            () => acknowledged() > before,
+          )
+        await lifetime(random.below(200))
         await broker.kill()
         if (random.oneIn(3)) visitor.vanish()
         if (random.oneIn(5)) {
@@ -86,7 +95,7 @@ describe(`kill -9 at any moment (seed ${seed})`, function () {
       await retained.leave()
       console.log(
         `      ${broker.starts - 1} kills (${aborted} while starting): ` +
-          `${publishers.reduce((n, p) => n + p.acknowledged[1].size + p.acknowledged[2].size, 0)} acknowledged, ` +
+          `${acknowledged()} acknowledged, ` +
           `${subscribers.reduce((n, s) => n + s.count, 0)} received, ` +
           `${subscribers.reduce((n, s) => n + s.repeated, 0)} of them again with QoS 1`,
       )
