@@ -308,7 +308,8 @@ export class DurableOutbox implements Outbox {
       this.#queueBytes -= entry.stored.length
       this.#send(connection, entry)
     }
-    if (this.#behind && this.#queue.length < MEMORY_ROWS / 4) this.#readMore()
+    if (this.#behind && this.#queue.length < MEMORY_ROWS / 4 && this.#queueBytes < MEMORY_BYTES / 4)
+      this.#readMore()
   }
 
   #inflightSent(): number {

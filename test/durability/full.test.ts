@@ -1,10 +1,10 @@
 import { expect } from 'chai'
-import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brokerArguments, BrokerProcess } from './broker-process.ts'
 import { Fixture } from './fixture.ts'
 import { ext4, type Mount, possible, tmpfs } from './mount.ts'
+import { residentKb } from './resident.ts'
 import { Publisher } from './publisher.ts'
 import { eventually, lifetime, within } from './seed.ts'
 import { Subscriber } from './subscriber.ts'
@@ -13,11 +13,6 @@ const MB = 1024 * 1024
 const FILTERS = ['load/+']
 /** Long enough for a commit that goes well; a store that cannot write is tried every 500 ms. */
 const QUIET_MS = 1500
-
-/** Kilobytes that a process has in memory. */
-function residentKb(pid: number): number {
-  return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)]).toString())
-}
 
 describe('a store that cannot write', function () {
   this.timeout(90_000)
