@@ -350,7 +350,8 @@ export class DurableOutbox implements Outbox {
         this.#settle(flight.entry)
       }
     }
-    if (flight.state === AWAIT_PUBACK) send()
+    // In order, also behind one that waits for the disk.
+    if (flight.state === AWAIT_PUBACK && this.#unsaved.length === 0) send()
     else this.#whenSaved(send)
   }
 
