@@ -242,6 +242,7 @@ function decided(connection: Connection, attempt: Attempt, result: Principal | D
 function openSession(connection: Connection, attempt: Attempt, space: Space, principal: Principal): void {
   const { broker } = connection
   const { packet, clientId } = attempt
+  const { staged } = broker.commit
   const old = space.sessions.get(clientId)
   if (old !== undefined) {
     if (old.deviceId !== null && old.deviceId !== principal.device?.id) {
@@ -301,7 +302,9 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   connection.space = space
   connection.session = session
   if (!session.durable && session.will === null) {
-    established(connection, attempt, session, resumed, wanted)
+    // [MQTT-3.1.2-4] an old session has gone from the disk before CONNACK says so: a crash must not bring it back.
+    const waits = broker.commit.staged !== staged && !broker.commit.failing
+    broker.disk.whenStaged(waits, () => established(connection, attempt, session, resumed, wanted))
     return
   }
   broker.sessionStore.save(session, 'connected', previousEpoch)
