@@ -76,6 +76,8 @@ export class DurableOutbox implements Outbox {
   #version = 0
   #saveRequested = false
   #unsaved: (() => void)[] = []
+  /** Messages that wait for the disk on their way to the client. */
+  #sending = 0
   #dirty = false
 
   /** `fresh`: a session that was never on disk. */
@@ -333,9 +335,7 @@ export class DurableOutbox implements Outbox {
       this.#land(id, flight)
       this.#settle(entry)
     }
-    // QoS 2: which identifier carries which row is saved before the client can know it.
-    if (out.qos === 2) this.#whenSaved(send)
-    else send()
+    this.#inOrder(flight, send)
   }
 
   #sendAgain(connection: Connection, id: number): void {
@@ -350,9 +350,20 @@ export class DurableOutbox implements Outbox {
         this.#settle(flight.entry)
       }
     }
-    // In order, also behind one that waits for the disk.
-    if (flight.state === AWAIT_PUBACK && this.#unsaved.length === 0) send()
-    else this.#whenSaved(send)
+    this.#inOrder(flight, send)
+  }
+
+  /** Sends behind what waits for the disk; QoS 2 itself waits: its flight is saved before the client can know of it. */
+  #inOrder(flight: Flight, send: () => void): void {
+    if (flight.state === AWAIT_PUBACK && this.#sending === 0) {
+      send()
+      return
+    }
+    this.#sending++
+    this.#whenSaved(() => {
+      this.#sending--
+      send()
+    })
   }
 
   #land(packetId: number, flight: Flight): void {
