@@ -72,6 +72,8 @@ export class DurableOutbox implements Outbox {
   #reading = false
   #appended = 0
   #lastTicket = 0
+  /** Batches that are not durable yet, with the stamp of this session's first row in each. */
+  readonly #staged: { ticket: number; hlc: number }[] = []
   #loaded: Promise<void> | true | null
   #version = 0
   #saveRequested = false
@@ -133,6 +135,7 @@ export class DurableOutbox implements Outbox {
       return
     }
     const stored = encodeStored(out, share)
+    const hlc = this.#broker.hlc.next()
     const { day } = this.#broker
     this.#broker.commit.stage().put(inbox, {
       org: this.org,
@@ -141,11 +144,14 @@ export class DurableOutbox implements Outbox {
       writer,
       seq,
       message: stored,
-      hlc: this.#broker.hlc.next(),
+      hlc,
       kind: 0,
     })
     this.#appended++
-    this.#lastTicket = this.#broker.commit.ticket
+    const { ticket, through } = this.#broker.commit
+    while (this.#staged.length > 0 && this.#staged[0].ticket <= through) this.#staged.shift()
+    if (this.#staged.at(-1)?.ticket !== ticket) this.#staged.push({ ticket, hlc })
+    this.#lastTicket = ticket
     this.#waiting++
     if (
       this.#connection === null ||
@@ -289,7 +295,8 @@ export class DurableOutbox implements Outbox {
       this.#land(id, flight)
     }
     const { day } = this.#broker
-    return this.#reader.fetch(day, limit, false, (entry) => {
+    const all = { limit, before: Number.POSITIVE_INFINITY, durable: false }
+    return this.#reader.fetch(day, all, (entry) => {
       collectShared(entry.stored, taken)
       this.#settle(entry)
     })
@@ -451,10 +458,13 @@ export class DurableOutbox implements Outbox {
     const connection = this.#connection
     const appended = this.#appended
     const excess = this.#excess
+    const before = this.#staged.find(({ ticket }) => ticket > commit.through)?.hlc ?? this.#broker.hlc.next()
     const read =
       excess > 0
-        ? this.#reader.fetch(day, excess, durable, (entry) => this.#drop(entry))
-        : this.#reader.fetch(day, MEMORY_ROWS / 2, durable, (entry) => this.#enqueue(entry))
+        ? this.#reader.fetch(day, { limit: excess, before, durable }, (entry) => this.#drop(entry))
+        : this.#reader.fetch(day, { limit: MEMORY_ROWS / 2, before, durable }, (entry) =>
+            this.#enqueue(entry),
+          )
     read.then(
       (end) => {
         if (end && connection === this.#connection) {
@@ -488,11 +498,11 @@ export class DurableOutbox implements Outbox {
 
   async #load(): Promise<void> {
     const partition = { org: this.org, sid: this.session.sid }
-    const newest = await this.#broker.store.range(state, partition, { limit: STATES, reverse: true })
-    const rows = newest.toReversed()
-    this.#epochs = rows.map(({ epoch }) => epoch)
+    const found = await this.#broker.store.range(state, partition, { limit: STATES, reverse: true })
+    const states = found.toReversed()
+    this.#epochs = states.map(({ epoch }) => epoch)
     const merged = mergeStates(
-      rows.filter((r) => r.body !== undefined).map((r) => decodeState(r.body as Uint8Array)),
+      states.filter((r) => r.body !== undefined).map((r) => decodeState(r.body as Uint8Array)),
     )
     for (const w of merged.writers) this.#reader.adopt(new WriterProgress(w.writer, w.floor, w.above, w.day))
     for (const flight of merged.out) await this.#restore(flight)
@@ -500,7 +510,9 @@ export class DurableOutbox implements Outbox {
       this.inbound.set(id, { seq, epoch, checksum, done: false, routing: null })
     this.streamSeq = merged.streamSeq
     const { day, writer } = this.#broker
-    this.#waiting += (await this.#reader.count(day, writer)) + this.#flights.size - this.#released
+    const { rows, newest } = await this.#reader.count(day, writer)
+    this.#broker.hlc.see(newest)
+    this.#waiting += rows + this.#flights.size - this.#released
     this.#loaded = true
   }
 

@@ -76,15 +76,17 @@ export class InboxReader {
   /**
    * Takes up to `limit` rows into memory, or fewer large ones, and gives each to `taken` in the same step, so that
    * nothing is in between when the owner rewinds. True: there were no more that are durable now. `durable`: nothing
-   * of this session is on its way to the disk, so that an empty day before today stays empty.
+   * of this session is on its way to the disk, so that an empty day before today stays empty. `before`: a stamp older
+   * than all that has landed since this began, because what a publisher sent again has another writer than what it sent
+   * then, and must not be missed where this has been already while the other is found.
    */
   async fetch(
     today: number,
-    limit: number,
-    durable: boolean,
+    { limit, before, durable }: { limit: number; before: number; durable: boolean },
     taken: (entry: Entry) => void,
   ): Promise<boolean> {
     let left = limit
+    let late: WriterProgress | null = null
     let bytes = 0
     const generation = this.#generation
     for (let day = Math.max(this.#fromDay, today - DAYS); day <= today; day++) {
@@ -95,7 +97,11 @@ export class InboxReader {
         for (const row of rows) {
           const progress = this.progressOf(row.writer)
           // A live copy may have been taken in while this was read.
-          if (progress.knows(row.seq) || row.message === undefined) continue
+          if (progress === late || progress.knows(row.seq) || row.message === undefined) continue
+          if ((row.hlc ?? 0) >= before) {
+            late = progress
+            continue
+          }
           if (left === 0 || bytes > SLICE_BYTES) return false
           left--
           bytes += row.message.length
@@ -108,16 +114,23 @@ export class InboxReader {
     return true
   }
 
-  /** How many rows are neither settled nor in memory, beside those of `writer`, who has counted them. */
-  async count(today: number, writer: Uint8Array): Promise<number> {
+  /**
+   * How many rows are neither settled nor in memory, beside those of `writer`, who has counted them; and the newest
+   * stamp among them.
+   */
+  async count(today: number, writer: Uint8Array): Promise<{ rows: number; newest: number }> {
     const own = latin1(writer)
     let n = 0
+    let newest = 0
     for (let day = today - DAYS; day <= today; day++) {
       for await (const rows of this.#unread(day, own)) {
-        for (const row of rows) if (!this.progressOf(row.writer).knows(row.seq)) n++
+        for (const row of rows) {
+          if (!this.progressOf(row.writer).knows(row.seq)) n++
+          newest = Math.max(newest, row.hlc ?? 0)
+        }
       }
     }
-    return n
+    return { rows: n, newest }
   }
 
   /** The rows of a day beyond the cursors, writer by writer, in slices; not those of the writer `except`. */

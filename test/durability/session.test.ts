@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { inbox, session, state, subscription } from '#platform/store/tables.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
-import { TestBroker, type TestClient, TestClock, texts } from '../broker/harness.ts'
+import { TestBroker, type TestClient, TestClock, texts, until } from '../broker/harness.ts'
 import { CrashingStore } from './crashing-store.ts'
 
 const keep = (sessionExpiryInterval: number) =>
@@ -265,6 +265,53 @@ describe('a session on disk, over crashes', () => {
       await dying.vanish()
       expect(await everything(heir)).to.deep.equal(['a', 'b'])
     })
+  })
+
+  it('gets what a publisher sent again before what it sent then, also while it reads what waited', async () => {
+    const filters = { qos: 2 } as const
+    const client = await t.connect('client', FOREVER)
+    await client.subscribe('x', filters)
+    await client.vanish()
+    await publish('waited')
+    const first = await t.connect('p', FOREVER)
+    await t.settled()
+    // The identifier of the message is on disk, the message itself is not when the crash comes.
+    const { write } = store
+    let left = 1
+    store.write = (batch) => (left-- > 0 ? write.call(store, batch) : new Promise(() => {}))
+    first.publish('x', 'again', { qos: 2, packetId: 1 })
+    await until('it is being stored', () => left < 0)
+    await crash()
+    await publish('waited, too')
+    // The client reads, and just before it comes to the rows of the second publisher of this life it has to wait.
+    const reading = Promise.withResolvers<void>()
+    const { range } = store
+    let there = false
+    store.range = async (table, partition, bounds) => {
+      const rows = await range(table, partition, bounds)
+      const [row] = rows
+      const own =
+        row !== undefined &&
+        'writer' in row &&
+        row.writer instanceof Uint8Array &&
+        Buffer.compare(row.writer, t.broker.writer) === 0
+      if (own && bounds.limit > 1) {
+        there = true
+        await reading.promise
+      }
+      return rows
+    }
+    const back = t.dial()
+    back.connect('client', FOREVER)
+    await back.expect(2)
+    await until('it has come to the second writer', () => there)
+    const second = await t.connect('p', FOREVER)
+    second.publish('x', 'again', { qos: 2, packetId: 1, dup: true })
+    second.publish('x', 'then', { qos: 2, packetId: 2 })
+    expect((await second.expect(5)).value.packetId).to.equal(1)
+    expect((await second.expect(5)).value.packetId).to.equal(2)
+    reading.resolve()
+    expect(await everything(back)).to.deep.equal(['waited', 'waited, too', 'again', 'then'])
   })
 
   it('of a publisher that has lost its memory: an identifier it gives to another message is not taken for the old one', async () => {
