@@ -51,7 +51,7 @@ describe('a session on disk, over crashes', () => {
     await publisher.vanish()
   }
 
-  async function rows(): Promise<Record<string, number>> {
+  async function rowCounts(): Promise<Record<string, number>> {
     const count = async (table: Parameters<typeof store.scan>[0]): Promise<number> =>
       (await store.scan(table, null, 100_000)).rows.length
     await t.settled()
@@ -84,7 +84,7 @@ describe('a session on disk, over crashes', () => {
       await publish('a', 'b')
       await crash(61_000)
       await t.pass(2000)
-      expect(await rows()).to.deep.equal({ session: 0, subscription: 0, inbox: 0, state: 0 })
+      expect(await rowCounts()).to.deep.equal({ session: 0, subscription: 0, inbox: 0, state: 0 })
     })
 
     it('at once by DISCONNECT with interval 0, and is not there after a crash', async () => {
@@ -141,7 +141,7 @@ describe('a session on disk, over crashes', () => {
       const publisher = await t.connect('p')
       await publisher.publishAcknowledged('old', 'for nobody')
       expect(await everything(back)).to.deep.equal([])
-      expect(await rows()).to.include({ session: 1, subscription: 0, inbox: 0 })
+      expect(await rowCounts()).to.include({ session: 1, subscription: 0, inbox: 0 })
     })
   })
 
@@ -252,7 +252,7 @@ describe('a session on disk, over crashes', () => {
       const back = await t.connect('heir', FOREVER)
       // Some of it may have been given away before the crash, too.
       expect([...new Set(await everything(back))]).to.deep.equal(['a', 'b'])
-      expect((await rows())['session']).to.equal(2)
+      expect((await rowCounts())['session']).to.equal(2)
     })
 
     it('without a session on disk, vanished, leaves it to another member at once', async () => {
@@ -276,9 +276,9 @@ describe('a session on disk, over crashes', () => {
     const first = await t.connect('p', FOREVER)
     await t.settled()
     // The identifier of the message is on disk, the message itself is not when the crash comes.
-    const { write } = store
+    const write = store.write.bind(store)
     let left = 1
-    store.write = (batch) => (left-- > 0 ? write.call(store, batch) : new Promise(() => {}))
+    store.write = (batch) => (left-- > 0 ? write(batch) : new Promise(() => {}))
     first.publish('x', 'again', { qos: 2, packetId: 1 })
     await until('it is being stored', () => left < 0)
     await crash()
