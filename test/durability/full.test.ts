@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brokerArguments, BrokerProcess } from './broker-process.ts'
 import { Fixture } from './fixture.ts'
-import { ext4, type Mount, possible, tmpfs } from './mount.ts'
+import { type Mount, possible, tmpfs } from './mount.ts'
 import { residentKb } from './resident.ts'
 import { Publisher } from './publisher.ts'
 import { eventually, lifetime, within } from './seed.ts'
@@ -164,27 +164,5 @@ describe('a store that cannot write', function () {
       for (const p of publishers) void p.finish()
       absent.join()
       await allDelivered(publishers, [online, absent])
-    })
-
-  if (possible(() => ext4(16)))
-    it('acknowledges nothing on a disk that has become read-only; all that it did is there after the repair', async () => {
-      mount = ext4(64)
-      t = await Fixture.start({}, join(mount.path, 'data'))
-      const absent = subscriber('absent')
-      await absent.ready()
-      await absent.leave()
-      const publishers = [publisher('a', 1, 2000), publisher('b', 2, 2000)]
-      for (const p of publishers) p.join()
-      await eventually(
-        () => 'messages acknowledged',
-        () => acknowledged(publishers) > 200,
-      )
-      mount.makeReadOnly?.()
-      await untilFull(publishers)
-      await t.broker.kill()
-      mount.repair?.()
-      await t.broker.start()
-      absent.join()
-      await allDelivered(publishers, [absent])
     })
 })
