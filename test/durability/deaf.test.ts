@@ -5,8 +5,8 @@ import { Publisher } from './publisher.ts'
 import { eventually, within } from './seed.ts'
 import { Subscriber } from './subscriber.ts'
 
-const DEAF = 6
-const MESSAGES = 1000
+const DEAF = 4
+const MESSAGES = 2000
 const PADDING = 60_000
 
 describe('persistent subscribers that stop reading', function () {
