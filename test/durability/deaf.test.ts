@@ -44,8 +44,8 @@ describe('persistent subscribers that stop reading', function () {
           () => well.missing(publisher).join(),
           () => well.missing(publisher).length === 0,
         )
-        // Half of what waits for them.
-        const most = (DEAF * MESSAGES * PADDING) / 1024 / 2
+        // Less than what waits for them: some of it is in flight, some garbage.
+        const most = ((DEAF * MESSAGES * PADDING) / 1024) * 0.7
         expect(residentKb(t.broker.pid) - before).to.be.lessThan(most)
         for (const s of deaf) s.resume()
         const missing = (): string[] => deaf.flatMap((s) => s.missing(publisher))
