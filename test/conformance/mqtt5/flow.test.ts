@@ -69,7 +69,7 @@ class Receiver {
     const payload = packet.payload.toString()
     const again = this.#again.shift()
     if (again === undefined) {
-      expect(dup, `DUP of ${payload}`).to.equal(false)
+      // DUP may be 1: the broker may have set out to send it when the last connection ended.
       expect(this.deliveries.map((other) => other.id)).to.not.include(id)
       this.seen[qos]?.push(payload)
       this.deliveries.push({ id, payload, qos, received: false, released: false, here: true })
