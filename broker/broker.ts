@@ -7,6 +7,7 @@ import type { Metrics } from '#platform/metrics.ts'
 import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { Conventions } from '#platform/telemetry/conventions.ts'
+import { systemTimers, type Timer, type Timers } from '#platform/timers.ts'
 import { Admission } from './admission.ts'
 import type { BrokerConfig } from './config.ts'
 import { Connection, Phase } from './connection.ts'
@@ -44,6 +45,7 @@ export interface BrokerDeps {
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly timers?: Timers
 }
 
 /** An MQTT broker process: listeners, connections, sessions of all organisations, and their common clockwork. */
@@ -74,11 +76,12 @@ export class Broker {
   writer: Uint8Array = new Uint8Array(0)
   /** Days since 1970: the partition of inboxes written now. Never goes back, also when clocks do. */
   day = 0
+  readonly timers: Timers
   readonly #clock: Clock
   readonly #spaces = new Map<string, Space>()
   readonly #listeners: Listener[] = []
   #seq = 0
-  #timer: NodeJS.Timeout | null = null
+  #timer: Timer | null = null
   #draining = false
 
   constructor(deps: BrokerDeps) {
@@ -90,6 +93,7 @@ export class Broker {
     this.log = deps.log
     this.metrics = deps.metrics
     this.#clock = deps.clock
+    this.timers = deps.timers ?? systemTimers
     this.startedAt = deps.clock.now()
     this.hlc = new HybridClock(deps.clock)
     this.stats = new Stats(deps.metrics)
@@ -137,7 +141,7 @@ export class Broker {
     this.writer = incarnation
     this.day = Math.floor(bornAt / STAMPS_PER_DAY)
     this.sessionStore.removeEnded()
-    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    this.#timer = this.timers.every(TICK_MS, () => this.#tick())
     for (const url of this.config.listen) {
       const { tls, limits, mqtt } = this.config
       this.#listeners.push(
@@ -338,7 +342,7 @@ export class Broker {
     for (const connection of this.connections)
       connection.disconnect(ReasonCode.ServerShuttingDown, 'the server is shutting down')
     await this.#settled(deadline)
-    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer?.cancel()
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     this.log.info({ event: 'broker.drained' }, 'drained')
   }

@@ -1,4 +1,5 @@
 import type { Logger } from '../log.ts'
+import { systemTimers, type Timer, type Timers } from '../timers.ts'
 import { Batch, type Store, StoreError } from './store.ts'
 
 /**
@@ -29,7 +30,7 @@ export class GroupCommit {
   /** `close` was called: the next failure ends it. */
   #closing = false
   #closed = false
-  #retry: NodeJS.Timeout | null = null
+  #retry: Timer | null = null
   #failing = false
   readonly #listeners: ((through: number) => void)[] = []
   readonly #beforeLaunch: (() => void)[] = []
@@ -37,15 +38,17 @@ export class GroupCommit {
   readonly #store: Store
   readonly #log: Logger
   readonly #retryMs: number
+  readonly #timers: Timers
   readonly #startFlight = (): void => {
     this.#scheduled = false
     this.#launch()
   }
 
-  constructor(store: Store, log: Logger, options: { retryMs?: number } = {}) {
+  constructor(store: Store, log: Logger, options: { retryMs?: number; timers?: Timers } = {}) {
     this.#store = store
     this.#log = log
     this.#retryMs = options.retryMs ?? 500
+    this.#timers = options.timers ?? systemTimers
   }
 
   /**
@@ -55,7 +58,7 @@ export class GroupCommit {
   stage(): Batch {
     if (!this.#scheduled && this.#flying === null) {
       this.#scheduled = true
-      setImmediate(this.#startFlight)
+      this.#timers.soon(this.#startFlight)
     }
     return this.#open
   }
@@ -105,7 +108,7 @@ export class GroupCommit {
     if (this.#closing) return
     this.#closing = true
     if (this.#retry !== null && this.#flying !== null) {
-      clearTimeout(this.#retry)
+      this.#retry.cancel()
       this.#retry = null
       this.#fly(this.#flying)
     }
@@ -164,7 +167,7 @@ export class GroupCommit {
       for (const { failed } of this.#waiting.splice(0)) failed(gaveUp(error))
       return
     }
-    this.#retry = setTimeout(() => void this.#repeat(batch, error), this.#retryMs)
+    this.#retry = this.#timers.after(this.#retryMs, () => void this.#repeat(batch, error))
   }
 
   /** Repeats a batch. In a full store what is to be discarded goes first, because it makes room. */
