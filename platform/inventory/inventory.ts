@@ -1,0 +1,153 @@
+import { z } from 'zod'
+
+/** What a host runs. `db`: Cassandra; `app`: nats-server, brokers, API; `checker`: looks at the others from outside. */
+const role = z.enum(['db', 'app', 'checker'])
+/** Names end up in DNS, in file names and in those of NATS servers. */
+const name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be 1 to 32 of a-z, 0-9 and -, a letter first')
+
+const dc = z.strictObject({
+  name,
+  /** In the keys of rows and in clocks: never given to another DC, also not after it is gone. */
+  number: z.int().min(1).max(255),
+  place: z.string().min(1),
+  /** Degrees north and east, for the delay between places. */
+  location: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).optional(),
+  /** `live`: devices are sent there; `backup`: only while live ones are down. */
+  kind: z.enum(['live', 'backup']),
+  /** Copies of every row. */
+  replicas: z.int().min(1).max(5),
+})
+
+const host = z.strictObject({
+  name,
+  dc: z.string(),
+  roles: z.array(role).min(1),
+  address: z.union([z.ipv4(), z.ipv6()], 'must be an IPv4 or IPv6 address'),
+  /** Broker processes, on ports that follow each other. */
+  brokers: z.int().min(1).max(64).default(1),
+})
+
+const port = z.int().min(1).max(65_535)
+const ports = z.strictObject({
+  /** Of the first broker of a host. */
+  mqtt: port.default(1883),
+  http: port.default(8080),
+  cql: port.default(9042),
+  storage: port.default(7000),
+  nats: port.default(4222),
+  gateway: port.default(7222),
+  nats_http: port.default(8222),
+})
+
+const inventorySchema = z
+  .strictObject({
+    /** Name of the cell: these DCs as one. */
+    cell: name,
+    dcs: z.array(dc).min(1).max(32),
+    hosts: z.array(host).min(1).max(1000),
+    /** One-way delays in milliseconds that are known better than the distance tells. */
+    wan: z
+      .array(z.strictObject({ between: z.tuple([z.string(), z.string()]), ms: z.number().min(0).max(1000) }))
+      .default([]),
+    ports: ports.prefault({}),
+  })
+  .superRefine((inventory, context) => {
+    for (const [path, message] of contradictions(inventory)) {
+      context.addIssue({ code: 'custom', path: [...path], message })
+    }
+  })
+
+/** What a cell is made of: its DCs, and the hosts in them. */
+export type Inventory = z.output<typeof inventorySchema>
+export type Dc = Inventory['dcs'][number]
+export type Host = Inventory['hosts'][number]
+export type Role = z.output<typeof role>
+
+/** An inventory that can't be right: one line for each thing that is wrong, with its field and the remedy. */
+export class InventoryError extends Error {
+  constructor(lines: readonly string[], options?: ErrorOptions) {
+    super(lines.join('\n'), options)
+    this.name = 'InventoryError'
+  }
+}
+
+/** Checks what a file says, or fails with InventoryError; `origin` is named in it. */
+export function checkInventory(value: unknown, origin: string): Inventory {
+  const result = inventorySchema.safeParse(value)
+  if (result.success) return result.data
+  throw new InventoryError(
+    result.error.issues.map(({ path, message }) => `${origin}: ${fieldOf(path)}: ${message}`),
+  )
+}
+
+function fieldOf(path: readonly PropertyKey[]): string {
+  const field = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
+  return field.replace(/^\./, '') || 'the file'
+}
+
+type Contradiction = readonly [path: readonly (string | number)[], message: string]
+
+/** What the shape alone can't say. */
+function* contradictions({ dcs, hosts, wan, ports: all }: Inventory): Generator<Contradiction> {
+  const known = new Map(dcs.map((one) => [one.name, one]))
+  const names = dcs.map((one) => one.name).join(', ')
+  yield* repeated(dcs, 'dcs', 'name', (one) => one.name)
+  yield* repeated(dcs, 'dcs', 'number', (one) => one.number)
+  yield* repeated(hosts, 'hosts', 'name', (one) => one.name)
+  yield* repeated(hosts, 'hosts', 'address', (one) => one.address)
+  for (const [at, one] of hosts.entries()) {
+    if (known.has(one.dc)) continue
+    yield [['hosts', at, 'dc'], `there is no DC "${one.dc}"; the DCs are ${names}`]
+  }
+  for (const [at, one] of dcs.entries()) {
+    const of = (wanted: Role): number =>
+      hosts.filter((each) => each.dc === one.name && each.roles.includes(wanted)).length
+    if (of('db') < one.replicas) {
+      yield [
+        ['dcs', at, 'replicas'],
+        `${one.name} has ${of('db')} hosts with role db for ${one.replicas} replicas; add hosts or lower replicas`,
+      ]
+    }
+    if (of('app') === 0) {
+      yield [['dcs', at], `${one.name} has no host with role app; give it to one of its hosts`]
+    }
+  }
+  const pairs = new Set<string>()
+  for (const [at, { between }] of wan.entries()) {
+    for (const [end, dcName] of between.entries()) {
+      if (!known.has(dcName)) {
+        yield [['wan', at, 'between', end], `there is no DC "${dcName}"; the DCs are ${names}`]
+      }
+    }
+    const pair = between.toSorted().join(' ')
+    if (between[0] === between[1]) yield [['wan', at, 'between'], 'must name two DCs']
+    else if (pairs.has(pair)) yield [['wan', at, 'between'], 'these two are there already; remove one']
+    pairs.add(pair)
+  }
+  yield* repeated(Object.entries(all), 'ports', null, ([, number]) => number)
+  const most = Math.max(...hosts.map((one) => one.brokers))
+  for (const [key, number] of Object.entries(all)) {
+    if (key === 'mqtt' || number < all.mqtt || number >= all.mqtt + most) continue
+    yield [
+      ['ports', key],
+      `${number} is one of the brokers' ports, ${all.mqtt} to ${all.mqtt + most - 1}; choose another`,
+    ]
+  }
+}
+
+function* repeated<T>(
+  list: readonly T[],
+  section: string,
+  field: string | null,
+  valueOf: (one: T) => string | number,
+): Generator<Contradiction> {
+  const seen = new Set<string | number>()
+  for (const [at, one] of list.entries()) {
+    const value = valueOf(one)
+    if (seen.has(value)) {
+      const place = field === null ? [section] : [section, at, field]
+      yield [place, `${value} is there twice; each needs one of its own`]
+    }
+    seen.add(value)
+  }
+}
