@@ -1,0 +1,164 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { errorLine } from '#scripts/output.ts'
+import { chainOf, groupOf, type Net, type Pair, pairsOf, queueOf, rulesOf } from './rules.ts'
+
+export interface WanOptions extends Net {
+  /** One-way delay between two DCs, milliseconds. Absent: packets are not delayed, only cut. */
+  readonly delay?: ((a: number, b: number) => number) | undefined
+  /** Where the helper is compiled to. */
+  readonly directory: string
+  /** Says what is being installed or compiled. */
+  readonly say: (line: string) => void
+}
+
+/**
+ * The network between the DCs of a cell on one machine: delays packets between them, or lets none through. Made of
+ * packet filter rules for the groups that the DCs' processes run under, and of a helper that holds packets back.
+ */
+export class Wan {
+  readonly #options: WanOptions
+  readonly #helper: ChildProcess | null
+  readonly #cut = new Set<string>()
+
+  private constructor(options: WanOptions, helper: ChildProcess | null) {
+    this.#options = options
+    this.#helper = helper
+  }
+
+  /** Rejects with an Error of one line if this machine has no packet filter for us. */
+  static async open(options: WanOptions): Promise<Wan> {
+    if (process.platform !== 'linux') throw new Error('only Linux has the packet filter for it')
+    if (process.getuid?.() !== 0) throw new Error('it needs root')
+    if (!(await runs('iptables', ['--version']))) await install(['iptables'], options.say)
+    await removeRules(options.net)
+    const helper = options.delay === undefined ? null : await startHelper(options, options.delay)
+    const wan = new Wan(options, helper)
+    try {
+      await wan.#apply()
+      await run('iptables', ['-w', '-t', 'mangle', '-I', 'OUTPUT', '-o', 'lo', '-j', chainOf(options.net)])
+    } catch (error) {
+      await wan.close()
+      throw error
+    }
+    return wan
+  }
+
+  /** Packets between DCs wait. */
+  get delays(): boolean {
+    return this.#helper !== null
+  }
+
+  /** Group that the processes of a DC must run under. */
+  groupOf(dc: number): number {
+    return groupOf(this.#options.net, dc)
+  }
+
+  isCut(a: number, b: number): boolean {
+    return this.#cut.has(pairOf(a, b).join(' '))
+  }
+
+  /** Lets no packet through between two DCs, without telling them. */
+  async cut(pairs: readonly Pair[]): Promise<void> {
+    for (const [a, b] of pairs) this.#cut.add(pairOf(a, b).join(' '))
+    await this.#apply()
+  }
+
+  async heal(pairs: readonly Pair[]): Promise<void> {
+    for (const [a, b] of pairs) this.#cut.delete(pairOf(a, b).join(' '))
+    await this.#apply()
+  }
+
+  /** Takes rules and helper away. */
+  async close(): Promise<void> {
+    await removeRules(this.#options.net)
+    this.#helper?.kill('SIGKILL')
+  }
+
+  async #apply(): Promise<void> {
+    const cut = pairsOf(this.#options.dcs).filter((pair) => this.#cut.has(pair.join(' ')))
+    await run('iptables-restore', ['-w', '--noflush'], rulesOf(this.#options, cut, this.delays))
+  }
+}
+
+function pairOf(a: number, b: number): Pair {
+  return a < b ? [a, b] : [b, a]
+}
+
+/** Also what a launcher that crashed has left. */
+async function removeRules(net: number): Promise<void> {
+  const chain = chainOf(net)
+  const mangle = ['-w', '-t', 'mangle']
+  while (await runs('iptables', [...mangle, '-D', 'OUTPUT', '-o', 'lo', '-j', chain]));
+  for (const name of [chain, `${chain}-M`]) await runs('iptables', [...mangle, '-F', name])
+  for (const name of [chain, `${chain}-M`]) await runs('iptables', [...mangle, '-X', name])
+}
+
+async function startHelper(
+  options: WanOptions,
+  delay: (a: number, b: number) => number,
+): Promise<ChildProcess> {
+  const program = await compile(options)
+  const queues = pairsOf(options.dcs).map(
+    (pair) => `${queueOf(options, pair)}:${Math.max(0, delay(...pair))}`,
+  )
+  const helper = spawn(program, queues, { stdio: ['pipe', 'pipe', 'pipe'] })
+  const said: string[] = []
+  createInterface({ input: helper.stderr }).on('line', (line) => said.push(line))
+  const ready = once(createInterface({ input: helper.stdout }), 'line')
+  const ended = once(helper, 'exit').then(() => {
+    throw new Error(`the delay helper ended: ${said.join('; ')}`)
+  })
+  await Promise.race([ready, ended])
+  ended.catch(() => undefined)
+  helper.unref()
+  return helper
+}
+
+/** Compiles the helper, anew if its source is newer. */
+async function compile({ directory, say }: WanOptions): Promise<string> {
+  const source = fileURLToPath(new URL('delayq.c', import.meta.url))
+  const program = join(directory, 'delayq')
+  if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program
+  const missing = [
+    ...((await runs('cc', ['--version'])) ? [] : ['gcc', 'libc6-dev']),
+    ...(existsSync('/usr/include/libnetfilter_queue/libnetfilter_queue.h') ? [] : ['libnetfilter-queue-dev']),
+  ]
+  if (missing.length > 0) await install(missing, say)
+  mkdirSync(directory, { recursive: true })
+  await run('cc', ['-O2', '-o', `${program}.new`, source, '-lnetfilter_queue'])
+  renameSync(`${program}.new`, program)
+  return program
+}
+
+async function install(packages: readonly string[], say: (line: string) => void): Promise<void> {
+  if (!(await runs('apt-get', ['--version']))) throw new Error(`${packages.join(' and ')} must be installed`)
+  say(`installing ${packages.join(', ')} (apt, once)`)
+  const apt = (...args: string[]): Promise<void> =>
+    run('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=600', ...args])
+  await apt('update')
+  await apt('install', '-y', '--no-install-recommends', ...packages)
+}
+
+async function runs(command: string, args: readonly string[]): Promise<boolean> {
+  return run(command, args).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Rejects with an Error that says what the command said. */
+function run(command: string, args: readonly string[], input = ''): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(command, [...args], { timeout: 600_000 }, (error, _stdout, stderr) => {
+      if (error === null) resolve()
+      else reject(new Error(`${command}: ${stderr.trim().split('\n').at(-1) || errorLine(error)}`))
+    })
+    child.stdin?.on('error', () => undefined)
+    child.stdin?.end(input)
+  })
+}
