@@ -29,15 +29,24 @@ const host = z.strictObject({
 
 const port = z.int().min(1).max(65_535)
 const ports = z.strictObject({
-  /** Of the first broker of a host. */
+  /** Of the first broker of a host; the next has the next one. */
   mqtt: port.default(1883),
+  /** Of the API, and of MQTT over WebSocket. */
   http: port.default(8080),
-  cql: port.default(9042),
-  storage: port.default(7000),
   nats: port.default(4222),
   gateway: port.default(7222),
+  /** What nats-server says of itself, without a password: for the host itself. */
   nats_http: port.default(8222),
+  /** Prometheus page of the first broker of a host; the next has the next one. */
+  metrics: port.default(9180),
 })
+/** Those that a host has one of for each broker. */
+const portPerBroker = new Set(['mqtt', 'metrics'])
+/** Cassandra's are not to be chosen: its nodes must agree, and its tools expect these. */
+const cassandraPorts = [
+  ['cql', 9042],
+  ['storage', 7000],
+] as const
 
 const inventorySchema = z
   .strictObject({
@@ -124,29 +133,33 @@ function* contradictions({ dcs, hosts, wan, ports: all }: Inventory): Generator<
     else if (pairs.has(pair)) yield [['wan', at, 'between'], 'these two are there already; remove one']
     pairs.add(pair)
   }
-  yield* repeated(Object.entries(all), 'ports', null, ([, number]) => number)
-  const most = Math.max(...hosts.map((one) => one.brokers))
-  for (const [key, number] of Object.entries(all)) {
-    if (key === 'mqtt' || number < all.mqtt || number >= all.mqtt + most) continue
-    yield [
-      ['ports', key],
-      `${number} is one of the brokers' ports, ${all.mqtt} to ${all.mqtt + most - 1}; choose another`,
-    ]
+  const brokers = Math.max(...hosts.map((one) => one.brokers))
+  yield* sharedPorts(all, brokers)
+}
+
+function* sharedPorts(all: Inventory['ports'], brokers: number): Generator<Contradiction> {
+  const taken = new Map<number, string>(cassandraPorts.map(([key, number]) => [number, key]))
+  for (const [key, first] of Object.entries(all)) {
+    const count = portPerBroker.has(key) ? brokers : 1
+    for (let number = first; number < first + count; number++) {
+      const other = taken.get(number)
+      if (other !== undefined) yield [['ports', key], `${number} is also ${other}'s; choose another`]
+      taken.set(number, key)
+    }
   }
 }
 
 function* repeated<T>(
   list: readonly T[],
   section: string,
-  field: string | null,
+  field: string,
   valueOf: (one: T) => string | number,
 ): Generator<Contradiction> {
   const seen = new Set<string | number>()
   for (const [at, one] of list.entries()) {
     const value = valueOf(one)
     if (seen.has(value)) {
-      const place = field === null ? [section] : [section, at, field]
-      yield [place, `${value} is there twice; each needs one of its own`]
+      yield [[section, at, field], `${value} is there twice; each needs one of its own`]
     }
     seen.add(value)
   }

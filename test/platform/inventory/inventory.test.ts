@@ -56,14 +56,14 @@ describe('inventory', () => {
       (i) => i.wan.push({ between: ['dc01', 'dc7'], ms: 1 }),
       /wan\[0\]\.between\[1\]: .*"dc7"/,
     ],
-    ['one port for two things', (i) => (i.ports.http = 9042), /ports: 9042 is there twice/],
+    ['one port for two things', (i) => (i.ports.http = 9042), /ports\.http: 9042 is also cql's/],
     [
       'a port among those of the brokers',
       (i) => {
         i.hosts[0].brokers = 4
         i.ports.http = 1885
       },
-      /ports\.http: 1885 is one of the brokers' ports, 1883 to 1886/,
+      /ports\.http: 1885 is also mqtt's; choose/,
     ],
     ['a key that nobody reads', (i) => Object.assign(i.hosts[0], { adress: 'x' }), /hosts\[0\].*adress/],
   ]
