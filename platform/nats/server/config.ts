@@ -1,5 +1,5 @@
 import type { CertificateFiles } from '#platform/pki/certificates.ts'
-import { broadcastSubject, directSubject } from '../subjects.ts'
+import { broadcastSubject, directSubject, SUBJECT_PREFIX } from '../subjects.ts'
 
 /** Largest frame that a server passes on. */
 const MAX_PAYLOAD = 1 << 20
@@ -12,7 +12,6 @@ const NAME = /^[a-z0-9][a-z0-9.-]*$/
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/
 const PUBLIC_NKEY = /^U[A-Z2-7]{55}$/
 const PASSWORD = /^[A-Za-z0-9._~-]{12,}$/
-const PREFIX = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 
 export interface NatsTls extends CertificateFiles {
   readonly caFile: string
@@ -148,7 +147,7 @@ function checkConfig(config: NatsConfig): void {
       throw wrong('users', secret(nkey), 'must be the public nkey of a user: U and 55 letters')
   if (config.watcher !== undefined && !PUBLIC_NKEY.test(config.watcher))
     throw wrong('watcher', secret(config.watcher), 'must be the public nkey of a user: U and 55 letters')
-  if (config.subjectPrefix !== undefined && !PREFIX.test(config.subjectPrefix))
+  if (config.subjectPrefix !== undefined && !SUBJECT_PREFIX.test(config.subjectPrefix))
     throw wrong(
       'subjectPrefix',
       config.subjectPrefix,

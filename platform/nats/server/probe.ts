@@ -1,0 +1,28 @@
+import { createConnection } from 'node:net'
+
+/**
+ * Whether a nats-server takes clients: it greets, and is not about to go. A frozen one accepts the connection (the
+ * kernel does) but does not greet.
+ *
+ * @param server `host:port`
+ */
+export function takesClients(server: string, timeoutMs: number): Promise<boolean> {
+  const colon = server.lastIndexOf(':')
+  const host = server.slice(0, colon).replace(/^\[|\]$/g, '')
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port: Number(server.slice(colon + 1)) })
+    const done = (answer: boolean): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(answer)
+    }
+    const timer = setTimeout(done, timeoutMs, false)
+    let greeting = ''
+    socket.on('data', (chunk) => {
+      greeting += chunk.toString('latin1')
+      if (greeting.includes('\r\n')) done(greeting.startsWith('INFO ') && !/"ldm":\s*true/.test(greeting))
+    })
+    socket.on('error', () => done(false))
+    socket.on('close', () => done(false))
+  })
+}
