@@ -130,8 +130,11 @@ function nodePlan(options: ClusterOptions): NodeOptions[] {
   )
 }
 
-/** Waits until each node knows all as members that serve. */
-async function allNormal(options: ClusterOptions, nodes: readonly CassandraNode[]): Promise<void> {
+/** Waits until each node knows all as members that serve. EngineError after two minutes. */
+export async function allNormal(
+  options: Pick<ClusterOptions, 'log' | 'connection'>,
+  nodes: readonly CassandraNode[],
+): Promise<void> {
   const deadline = Date.now() + 120_000
   for (const node of nodes) {
     // oxlint-disable-next-line no-await-in-loop -- one connection at a time is enough
