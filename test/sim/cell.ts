@@ -1,0 +1,170 @@
+import { Checks } from './checks.ts'
+import { SimClient } from './client.ts'
+import type { Connected } from './history.ts'
+import { History } from './history.ts'
+import { type Fault, type Mode, plannedFaults, strike } from './faults.ts'
+import { Net } from './net.ts'
+import { plannedClients } from './plans.ts'
+import { SimProcess } from './process.ts'
+import type { Random } from './random.ts'
+import { SimNetwork } from './sim-bus.ts'
+import { SimDatabase } from './sim-store.ts'
+import { World } from './world.ts'
+
+/** Milliseconds in which things go wrong, and after which everything must have come right. */
+const TROUBLE_MS = 28_000
+const SETTLE_MS = 22_000
+
+export interface CellOptions {
+  readonly seed: number
+  readonly mode: Mode
+  readonly dcs: number
+  readonly processes: number
+  readonly trace: boolean
+  /** Breaks a process on purpose, when it is made. */
+  readonly variant: ((process: SimProcess) => void) | null
+  /** Instead of those that the seed plans. */
+  readonly faults: readonly Fault[] | null
+  /** Only these clients take part; null: all. */
+  readonly clients: readonly string[] | null
+}
+
+export interface Outcome {
+  readonly failures: readonly string[]
+  readonly hash: number
+  readonly events: number
+  readonly acknowledged: number
+  readonly deliveries: number
+  readonly faults: readonly Fault[]
+  readonly lines: readonly string[]
+}
+
+/** A whole cell with its clients, in one world. */
+export class Cell {
+  readonly options: CellOptions
+  readonly world: World
+  readonly net: Net
+  readonly network: SimNetwork
+  readonly database: SimDatabase
+  readonly processes: SimProcess[] = []
+  readonly clients: SimClient[] = []
+  readonly history = new History()
+  readonly checks: Checks
+  readonly failures: string[] = []
+  /** Who died or stood still, and when. */
+  readonly breaks: { process: SimProcess; at: number }[] = []
+  /** Somewhere the state of a session could not be had in time: what was in flight may come twice. */
+  inDoubt = false
+  readonly faults: readonly Fault[]
+  readonly #random: Random
+
+  constructor(options: CellOptions) {
+    this.options = options
+    this.world = new World(options.seed, { trace: options.trace })
+    const { world } = this
+    this.#random = world.random.fork()
+    const planning = world.random.fork()
+    const casting = world.random.fork()
+    const numbers = Array.from({ length: options.dcs }, (_, i) => i + 1)
+    this.net = new Net(
+      world,
+      numbers.map((n) => `dc0${n}`),
+    )
+    this.network = new SimNetwork(world, this.net)
+    this.database = new SimDatabase(world, this.net)
+    const harsh = this.#random.below(3)
+    this.database.faults = [
+      { late: 0, never: 0, failure: 0 },
+      { late: 0.05, never: 0.02, failure: 0.003 },
+      { late: 0.3, never: 0.2, failure: 0.02 },
+    ][harsh]
+    this.checks = new Checks(this)
+    this.database.landed = (dc, change) => this.checks.landed(dc, change)
+    for (const n of numbers)
+      for (let i = 1; i <= options.processes; i++)
+        this.processes.push(new SimProcess(this, `dc0${n}-n1-broker${i}`, n, {}))
+    this.faults = options.faults ?? plannedFaults(planning, options.mode, TROUBLE_MS - 3000)
+    for (const process of this.processes) world.after(this.#random.between(0, 200), () => process.start())
+    for (const plan of plannedClients(casting)) {
+      if (options.clients?.includes(plan.id) === false) continue
+      this.clients.push(new SimClient(this, plan))
+    }
+    for (const fault of this.faults) world.at(fault.at, () => strike(this, fault))
+    world.at(TROUBLE_MS, () => this.#calm())
+    this.#watch()
+  }
+
+  async run(): Promise<Outcome> {
+    await this.world.run(TROUBLE_MS + SETTLE_MS)
+    this.checks.finish()
+    return {
+      failures: this.failures,
+      hash: this.world.hash >>> 0,
+      events: this.world.events,
+      acknowledged: this.checks.acknowledgements,
+      deliveries: this.clients.reduce((sum, client) => sum + client.receipts.length, 0),
+      faults: this.faults,
+      lines: this.world.lines ?? [],
+    }
+  }
+
+  /** Somebody did not get what was promised. */
+  fail(what: string): void {
+    this.world.trace('FAIL', 0, () => what)
+    this.failures.push(`${(this.world.now / 1000).toFixed(3)} s: ${what}`)
+  }
+
+  /** A persistent session is gone. */
+  sessionLost(client: SimClient, connection: Connected): void {
+    // In a cut a DC may not know of it yet.
+    if (this.options.mode === 'crash') this.fail(`session lost: ${client.id} #${connection.n}`)
+    this.checks.sessionLost(client)
+  }
+
+  /** Whether a process goes on from now until a time, without a break. */
+  smooth(process: SimProcess): (until: number) => boolean {
+    const from = this.world.now
+    return (until) => !this.breaks.some((b) => b.process === process && b.at >= from && b.at <= until)
+  }
+
+  variant(process: SimProcess): void {
+    this.options.variant?.(process)
+  }
+
+  /** Milliseconds by which the clock of a new process is off. */
+  skewOf(_process: SimProcess): number {
+    return this.#random.between(-200, 200)
+  }
+
+  /** Whether the others of its DC can do without this process. */
+  spares(process: SimProcess): boolean {
+    if (process.life === null || process.life.frozen) return false
+    if (this.options.processes === 1) return true
+    return this.processes.some((p) => p !== process && p.dc === process.dc && p.ready && p.up)
+  }
+
+  /** The trouble is over. */
+  #calm(): void {
+    const { world, database, network } = this
+    world.trace('calm', 0, () => '')
+    network.faults = { loss: 0, late: 0 }
+    database.faults = { late: 0, never: 0, failure: 0 }
+    for (const weather of database.weather.values()) {
+      weather.slow = 1
+      weather.failure = 0
+    }
+    this.net.healAll()
+    for (const process of this.processes) {
+      process.thaw()
+      process.start()
+    }
+    for (const client of this.clients) client.active = false
+  }
+
+  #watch(): void {
+    this.world.after(250, () => {
+      this.checks.watch()
+      this.#watch()
+    })
+  }
+}

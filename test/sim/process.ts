@@ -1,0 +1,170 @@
+import { Broker } from '#broker/broker.ts'
+import { type BrokerConfig, brokerConfig } from '#broker/config.ts'
+import { Phase } from '#broker/connection.ts'
+import type { Space } from '#broker/space.ts'
+import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
+import { createLogger, type Logger } from '#platform/log.ts'
+import { Metrics } from '#platform/metrics.ts'
+import { GroupCommit } from '#platform/store/group-commit.ts'
+import { noConventions } from '#platform/telemetry/conventions.ts'
+import type { Cell } from './cell.ts'
+import { Life } from './life.ts'
+import type { Line } from './line.ts'
+import type { SimBus } from './sim-bus.ts'
+import { SimStore } from './sim-store.ts'
+
+/** A broker process: runs, freezes, dies and runs again, as another incarnation. */
+export class SimProcess {
+  readonly cell: Cell
+  readonly name: string
+  readonly dc: string
+  readonly dcNumber: number
+  life: Life | null = null
+  broker: Broker | null = null
+  commit: GroupCommit | null = null
+  bus: SimBus | null = null
+  /** It takes connections. */
+  ready = false
+  readonly lines = new Set<Line>()
+  /** When it last went on after it had stood still. */
+  thawedAt = Number.NEGATIVE_INFINITY
+  /** How often it was started. */
+  runs = 0
+  readonly #config: BrokerConfig
+  readonly #authenticator: ConfigAuthenticator
+
+  constructor(cell: Cell, name: string, dcNumber: number, settings: Record<string, unknown>) {
+    this.cell = cell
+    this.name = name
+    this.dc = `dc0${dcNumber}`
+    this.dcNumber = dcNumber
+    this.#config = brokerConfig.parse({
+      listen: [],
+      auth: { anonymous: true },
+      sys_interval: 0,
+      ...settings,
+    })
+    this.#authenticator = new ConfigAuthenticator({
+      ...this.#config.auth,
+      organisation: this.#config.organisation,
+    })
+  }
+
+  get up(): boolean {
+    return this.life !== null && !this.life.frozen
+  }
+
+  start(): void {
+    const { world } = this.cell
+    if (this.life !== null) return
+    this.runs++
+    const life = new Life(world, this.name, this.cell.skewOf(this))
+    this.life = life
+    const store = new SimStore(this.cell.database, life, this.dc)
+    const log = this.#logger(life)
+    const commit = new GroupCommit(store, log, { timers: life })
+    this.commit = commit
+    const broker = new Broker({
+      config: this.#config,
+      store,
+      commit,
+      authenticator: this.#authenticator,
+      conventions: noConventions,
+      log,
+      metrics: new Metrics(),
+      clock: life,
+      timers: life,
+    })
+    this.broker = broker
+    this.cell.variant(this)
+    world.trace('start', this.dcNumber, () => `${this.name} run ${this.runs}`)
+    broker.start().then(
+      () => {
+        if (!life.alive) return
+        this.ready = true
+        world.trace('ready', this.dcNumber, () => this.name)
+      },
+      (error: unknown) => {
+        if (!life.alive) return
+        // Its supervisor starts it again.
+        world.trace('failed', this.dcNumber, () => `${this.name} does not start: ${String(error)}`)
+        this.crash(false)
+        world.after(1000, () => this.start())
+      },
+    )
+  }
+
+  /** kill -9. `silent`: its host is lost with it, so that clients are not told. */
+  crash(silent: boolean): void {
+    const { life } = this
+    if (life === null) return
+    this.cell.world.trace('crash', this.dcNumber, () => this.name)
+    life.end()
+    if (this.bus !== null) void this.bus.close()
+    this.life = null
+    this.broker = null
+    this.commit = null
+    this.bus = null
+    this.ready = false
+    if (!silent) for (const line of this.lines) line.died()
+    this.lines.clear()
+  }
+
+  freeze(): void {
+    if (this.life === null || this.life.frozen) return
+    this.cell.world.trace('freeze', this.dcNumber, () => this.name)
+    this.life.freeze()
+  }
+
+  thaw(): void {
+    if (this.life?.frozen !== true) return
+    this.cell.world.trace('thaw', this.dcNumber, () => this.name)
+    this.thawedAt = this.cell.world.now
+    this.life.thaw()
+  }
+
+  /** It has an open connection of this client. */
+  holds(clientId: string): boolean {
+    const connection = this.#space?.sessions.get(clientId)?.connection
+    return connection !== undefined && connection !== null && connection.phase === Phase.OPEN
+  }
+
+  /** Its retained messages: topic and payload. */
+  retained(): Map<string, string> {
+    const messages = this.#space?.retained.match('#') ?? []
+    return new Map(messages.map(({ topic, payload }) => [topic, payload.toString()]))
+  }
+
+  /** What it holds of what all hold, as lines of text. */
+  tables(): string {
+    return [...this.retained()]
+      .map(([topic, payload]) => `retained ${topic} ${payload}`)
+      .toSorted()
+      .join('\n')
+  }
+
+  get #space(): Space | undefined {
+    return this.broker?.space(this.#config.organisation)
+  }
+
+  /** Lines of its log are part of the trace. */
+  #logger(life: Life): Logger {
+    const { world } = this.cell
+    if (world.lines === null) return createLogger({ level: 'silent' })
+    const write = (line: string): void => {
+      const {
+        level,
+        time: _time,
+        msg,
+        err,
+        ...rest
+      }: Record<string, unknown> & { err?: { message: string } } = JSON.parse(line)
+      if (err !== undefined) rest.error = err.message
+      if (life.alive)
+        world.lines?.push(
+          `${world.now.toFixed(2).padStart(10)} log ${this.name} ${String(level)} ${String(msg)} ${JSON.stringify(rest)}`,
+        )
+    }
+    return createLogger({ level: 'debug', destination: { write } })
+  }
+}
