@@ -21,7 +21,7 @@ export interface LinkListener {
   frame(frame: Buffer): void
   /** The server is about to go: it wants its clients elsewhere. */
   lameDuck(link: Link): void
-  /** A subject that the server does not let this process use. */
+  /** The server does not let this process publish to a subject: at the first frame that it drops. */
   refused(link: Link, error: LinkError): void
   /** The connection is over. Not called after `abandon`. */
   ended(link: Link, error: LinkError): void
@@ -55,6 +55,7 @@ export class Link {
   #silentTicks = 0
   #confirming = false
   #abandoned = false
+  #told = false
   #lastError: Error | undefined
   readonly #connection: NatsConnection
   readonly #listener: LinkListener
@@ -173,10 +174,16 @@ export class Link {
         if (!this.#abandoned) this.#listener.lameDuck(this)
       } else if (status.type === 'error') {
         if (!(status.error instanceof PermissionViolationError)) this.#lastError = status.error
-        else if (!this.#abandoned)
-          this.#listener.refused(this, linkError(status.error, this.server, this.#options))
+        else if (status.error.operation === 'publish') this.#publishRefused(status.error)
       }
     }
+  }
+
+  /** Said once, not for every frame. */
+  #publishRefused(error: PermissionViolationError): void {
+    if (this.#told || this.#abandoned) return
+    this.#told = true
+    this.#listener.refused(this, linkError(error, this.server, this.#options))
   }
 
   /** One question at a time, so that there is no promise per frame. */

@@ -1,8 +1,8 @@
 import { createConnection } from 'node:net'
 
 /**
- * Whether a nats-server takes clients: it greets, and is not about to go. A frozen one accepts the connection (the
- * kernel does) but does not greet.
+ * Whether a nats-server takes clients: it greets. A frozen one accepts the connection (the kernel does) but does not;
+ * one that is about to go (lame duck) listens no more.
  *
  * @param server `host:port`
  */
