@@ -166,20 +166,26 @@ export class Channels {
 
   /** Waits up to 2 s until all is taken, tells everybody that this incarnation is over, and stops. */
   goodbye(): Promise<void> {
-    this.#ending ??= this.#goodbye()
+    this.#ending ??= new Promise((resolve) => {
+      // Whoever is not met yet need not be: it could be the successor.
+      for (const peer of this.#peers.values()) if (peer.told === 'nothing') this.#remove(peer, 'goodbye')
+      for (const peer of this.#peers.values()) peer.flush()
+      let open = true
+      const end = (): void => {
+        if (!open) return
+        open = false
+        timer.cancel()
+        this.#end()
+        resolve()
+      }
+      const timer = this.#context.timers.after(GOODBYE_MS, end)
+      this.taken(end)
+    })
     return this.#ending
   }
 
-  async #goodbye(): Promise<void> {
+  #end(): void {
     if (this.#beatTimer !== null) {
-      for (const peer of this.#peers.values()) peer.flush()
-      await new Promise<void>((resolve) => {
-        const timer = this.#context.timers.after(GOODBYE_MS, resolve)
-        this.taken(() => {
-          timer.cancel()
-          resolve()
-        })
-      })
       for (const peer of this.#peers.values()) peer.sendGoodbye()
       this.#announce(KIND.goodbye)
       this.#beatTimer.cancel()
@@ -265,6 +271,7 @@ export class Channels {
 
   /** A process that was not known. */
   #meet(key: string, frame: Buffer): ChannelPeer | undefined {
+    if (this.#ending !== null) return undefined
     const info = decodeInfo(frame)
     if (info === null || info.incarnation !== incarnationHex(frame, 4)) {
       this.#skip('info')
