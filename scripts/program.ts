@@ -1,5 +1,7 @@
 import { Command } from 'commander'
+import { addApi } from './commands/api.ts'
 import { addBroker } from './commands/broker.ts'
+import { addDc } from './commands/dc.ts'
 import { addDev } from './commands/dev.ts'
 import { addDevices } from './commands/devices.ts'
 import { addSim } from './commands/sim.ts'
@@ -22,6 +24,6 @@ export function createProgram(): Command {
         ),
     })
     .showHelpAfterError('  cinque --help lists commands and options')
-  for (const add of [addDev, addBroker, addSim, addTail, addDevices, addToken]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addSim, addTail, addDevices, addToken]) add(program)
   return program
 }

@@ -1,6 +1,8 @@
 import { checkInventory, type Host, type Inventory } from './inventory.ts'
 
 export interface DevCell {
+  /** How many of the five, in their order: three live ones first. */
+  readonly dcs?: number | undefined
   /** Live DCs with three Cassandra nodes each; else one everywhere. */
   readonly full?: boolean | undefined
   /** Broker processes in each DC. */
@@ -12,7 +14,7 @@ export interface DevCell {
 /** Nothing else lives there, as far as is known. */
 export const devNet = 77
 
-const dcs = [
+const five = [
   { name: 'dc01', number: 1, place: 'Montreal', location: [45.5, -73.6], kind: 'live' },
   { name: 'dc02', number: 2, place: 'Miami', location: [25.8, -80.2], kind: 'live' },
   { name: 'dc03', number: 3, place: 'Nürnberg', location: [49.5, 11.1], kind: 'live' },
@@ -20,8 +22,14 @@ const dcs = [
   { name: 'dcb2', number: 5, place: 'Munich', location: [48.1, 11.6], kind: 'backup' },
 ] as const
 
-/** The five DCs of `cinque dev --dcs 5` on loopback addresses; the first host of each runs everything but spare nodes. */
-export function devInventory({ full = false, brokers = 1, net = devNet }: DevCell = {}): Inventory {
+/** The DCs of `cinque dev --dcs 5` on loopback addresses; the first host of each runs everything but spare nodes. */
+export function devInventory({
+  dcs: count = five.length,
+  full = false,
+  brokers = 1,
+  net = devNet,
+}: DevCell = {}): Inventory {
+  const dcs = five.slice(0, count)
   const replicas = (kind: 'live' | 'backup'): number => (full && kind === 'live' ? 3 : 1)
   const hosts = dcs.flatMap(({ name, number, kind }) =>
     Array.from(

@@ -60,6 +60,10 @@ export class Part {
   #state: PartState = 'stopped'
   #pid: number | null = null
   #ended: Promise<unknown> = Promise.resolve()
+  /** Settles when what is being launched is known to `#ended`. */
+  #launching: Promise<unknown> = Promise.resolve()
+  /** Never to be started again. */
+  #retired = false
   /** Somebody wants it to run. */
   #wanted = false
   /** `start` is waiting for it: a failure is its caller's. */
@@ -86,6 +90,7 @@ export class Part {
   /** Starts it and resolves when it is ready. Rejects with an Error of one line, and then it stays down. */
   async start(): Promise<void> {
     if (this.#wanted) return
+    if (this.#retired) throw new Error(`${this.options.name}: the cell is being stopped`)
     this.#wanted = true
     this.#first = true
     this.#backoffMs = firstBackoffMs
@@ -112,6 +117,12 @@ export class Part {
     const late = setTimeout(() => this.#signal('SIGKILL'), ms)
     await this.#end('SIGTERM', 'stopped')
     clearTimeout(late)
+  }
+
+  /** SIGKILL, for good. */
+  async retire(): Promise<void> {
+    this.#retired = true
+    await this.kill()
   }
 
   /** SIGKILL as if it had crashed by itself: it is started again. */
@@ -164,6 +175,7 @@ export class Part {
     this.#signal(signal)
     // A frozen process takes no other signal before it goes on.
     if (this.#state === 'frozen') this.#signal('SIGCONT')
+    await this.#launching
     await this.#ended
     this.#state = state
     this.#problem = null
@@ -181,18 +193,25 @@ export class Part {
   async #run(): Promise<void> {
     this.#state = 'starting'
     const startedAt = performance.now()
-    const { ready, ended, pid } = await this.options.launch()
-    ready.catch(() => undefined)
-    this.#ended = ended.then((how) => this.#gone(how, performance.now() - startedAt))
-    if (pid > 0) {
-      this.#pid = pid
-      mkdirSync(dirname(this.#pidFile), { recursive: true })
-      writeFileSync(this.#pidFile, `${pid}\n`)
-      // Asked to end while it was being launched.
-      if (!this.#wanted) this.#signal('SIGKILL')
-    }
+    const launching = this.#launch(startedAt)
+    this.#launching = launching.catch(() => undefined)
+    const { ready, pid } = await launching
     await ready
     if (this.#pid === pid && this.#wanted) this.#state = 'running'
+  }
+
+  async #launch(startedAt: number): Promise<Launched> {
+    const launched = await this.options.launch()
+    const { ready, ended, pid } = launched
+    ready.catch(() => undefined)
+    this.#ended = ended.then((how) => this.#gone(how, performance.now() - startedAt))
+    if (pid === 0) return launched
+    this.#pid = pid
+    mkdirSync(dirname(this.#pidFile), { recursive: true })
+    writeFileSync(this.#pidFile, `${pid}\n`)
+    // Asked to end while it was being launched.
+    if (!this.#wanted) this.#signal('SIGKILL')
+    return launched
   }
 
   #gone(how: string, upMs: number): void {

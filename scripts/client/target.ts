@@ -17,7 +17,9 @@ export interface TargetOptions {
   url?: string
   token?: string
   mqtt?: string
-  data: string
+  /** Datacenter of a `cinque dev --dcs`. */
+  dc?: string
+  data?: string
 }
 
 /** What `cinque dev` leaves in its data directory while it runs. */
@@ -26,16 +28,22 @@ const runningSchema = z.object({
   url: z.string(),
   mqtt: z.string(),
   token: z.string(),
+  /** With `--dcs`. */
+  dcs: z.array(z.object({ name: z.string(), url: z.string(), mqtt: z.string() })).optional(),
 })
 export type Running = z.output<typeof runningSchema>
 export const runningFile = 'running.json'
+const defaultData = './cinque-data'
+/** Where `cinque dev --dcs` keeps its data. */
+export const defaultCellData = './cinque-cell'
 
 /** Adds the options that say which platform a command speaks to. */
 export function withTarget(command: Command): Command {
   return command
     .option('--url <url>', 'REST address, as http://127.0.0.1:8080 (default: the running `cinque dev`)')
     .option('--token <token>', 'API token (default: that of the running `cinque dev`)')
-    .option('--data <dir>', 'data directory of the running `cinque dev`', './cinque-data')
+    .option('--data <dir>', `data directory of the running \`cinque dev\` (default: "${defaultData}")`)
+    .option('--dc <name>', `datacenter of \`cinque dev --dcs\` (its data: "${defaultCellData}")`)
     .option('--json', 'print JSON')
 }
 
@@ -58,20 +66,34 @@ export function findTarget(options: TargetOptions): Target {
       remedy: '`cinque token` prints that of a `cinque dev`',
     })
   }
-  const running = readRunning(options.data)
+  const running = readRunning(
+    options.data ?? (options.dc === undefined ? defaultData : defaultCellData),
+    options.dc,
+  )
   return { ...running, token: token ?? running.token, mqtt: options.mqtt ?? running.mqtt }
 }
 
-function readRunning(data: string): Target {
+function readRunning(data: string, dc: string | undefined): Target {
   const file = join(data, runningFile)
   if (!existsSync(file)) {
     throw new CliError(`no running \`cinque dev\` in ${resolve(data)}`, {
       remedy: 'Start one with `cinque dev`, or name another: --data DIR, or --url URL --token TOKEN.',
     })
   }
+  let running: Running
   try {
-    return runningSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+    running = runningSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
   } catch (error) {
     throw new CliError(`cannot read ${file}: ${errorLine(error)}`, { cause: error })
   }
+  if (dc === undefined) return running
+  const dcs = running.dcs ?? []
+  const found = dcs.find(({ name }) => name === dc)
+  if (found !== undefined) return { ...found, token: running.token }
+  throw new CliError(
+    dcs.length === 0
+      ? `--dc ${dc}: the one in ${resolve(data)} has no datacenters`
+      : `--dc ${dc}: there are ${dcs.map(({ name }) => name).join(', ')}`,
+    { exitCode: 2 },
+  )
 }

@@ -14,6 +14,8 @@ interface BrokerOptions {
   set?: readonly string[]
   metrics?: { host: string; port: number }
   trace?: readonly string[]
+  cell?: string
+  name?: string
   printConfig?: true
   json?: true
 }
@@ -38,6 +40,8 @@ export function addBroker(program: Command): void {
     .option('--set <path=value>', 'one configuration key, value in YAML (repeatable)', collect)
     .option('--metrics <host:port>', 'serve Prometheus metrics by HTTP at /metrics', hostAndPort)
     .option('--trace <client>', 'log every packet of the client with this id (repeatable)', collect)
+    .option('--cell <file>', 'be a member of the cell that this file tells of, instead of --data')
+    .option('--name <name>', 'name of this process in the inventory, as dc01-n1-broker1; with --cell')
     .option('--print-config', 'print every effective value with its origin, and exit')
     .option('--json', 'print JSON')
     .addHelpText('after', () => `\n${configHelp(brokerConfig)}`)
@@ -46,8 +50,17 @@ export function addBroker(program: Command): void {
       if (options.printConfig === true) return printConfig(loaded, options.json === true)
       const { runBroker } = await import('#scripts/run/broker.ts')
       const { trace = [], metrics, json = false } = options
-      await runBroker(loaded.config, { traced: trace, metricsAt: metrics, json })
+      await runBroker(loaded.config, { traced: trace, metricsAt: metrics, cell: cellOf(options), json })
     })
+}
+
+function cellOf({ cell, name, data }: BrokerOptions): { file: string; name: string } | undefined {
+  if ((cell === undefined) !== (name === undefined)) {
+    throw new CliError('--cell and --name go together', { exitCode: 2 })
+  }
+  if (cell === undefined || name === undefined) return undefined
+  if (data !== undefined) throw new CliError('--data and --cell exclude each other', { exitCode: 2 })
+  return { file: cell, name }
 }
 
 function sourcesOf(options: BrokerOptions): ConfigSources {

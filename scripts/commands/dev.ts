@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander'
 import { brokerConfig } from '#broker/config.ts'
 import { type ConfigSources, loadConfig } from '#scripts/config/load.ts'
-import { collect, port } from '#scripts/options.ts'
+import { defaultCellData } from '#scripts/client/target.ts'
+import { collect, port, wholeNumber } from '#scripts/options.ts'
 import { CliError } from '#scripts/output.ts'
 
 interface DevOptions {
@@ -13,6 +14,11 @@ interface DevOptions {
   config?: string
   set?: readonly string[]
   trace?: readonly string[]
+  dcs?: number
+  full?: true
+  brokers?: number
+  net?: number
+  wan: boolean
   json?: true
 }
 
@@ -49,12 +55,40 @@ export function addDev(program: Command): void {
       collect,
     )
     .option('--json', 'print JSON')
+    .optionsGroup('Datacenters as real processes (Cassandra, nats-server, brokers, APIs):')
+    .option('--dcs <count>', `start this many, up to 5; data in "${defaultCellData}"`, wholeNumber(1, 5))
+    .option('--full', 'three Cassandra nodes in each live datacenter instead of one')
+    .option('--brokers <count>', 'broker processes in each datacenter', wholeNumber(1, 16))
+    .option('--no-wan', 'do not delay packets between datacenters')
+    .option(
+      '--net <number>',
+      'addresses 127.NUMBER.x.x (default: the first free one from 77 on)',
+      wholeNumber(1, 254),
+    )
     .action(async (options: DevOptions) => {
+      if (options.dcs !== undefined) return runCell(options, options.dcs)
+      const { full, brokers, net, wan } = options
+      if (full !== undefined || brokers !== undefined || net !== undefined || !wan) {
+        throw new CliError('--full, --brokers, --no-wan and --net go with --dcs', { exitCode: 2 })
+      }
       const { config } = loadConfig(brokerConfig, sourcesOf(options))
       const { runDev } = await import('#scripts/run/dev.ts')
       const { httpPort, trace = [], json = false } = options
       await runDev({ config, httpPort, traced: trace, json })
     })
+}
+
+async function runCell(options: DevOptions, dcs: number): Promise<void> {
+  const one = (['memory', 'mqttPort', 'trace'] as const).find((name) => options[name] !== undefined)
+  if (one !== undefined || options.config !== undefined) {
+    throw new CliError('--dcs goes without --memory, --mqtt-port, --trace and --config', { exitCode: 2 })
+  }
+  const { data: directory = defaultCellData, full, brokers, net, wan, set, logLevel, json = false } = options
+  const sets = [`log_level=${logLevel ?? 'info'}`, ...(set ?? [])]
+  // What is wrong with them is said before anything is started.
+  loadConfig(brokerConfig, { sets })
+  const { runDevCell } = await import('#scripts/cell/run.ts')
+  await runDevCell({ directory, dcs, full, brokersPerDc: brokers, net, wan, sets, json })
 }
 
 /** The broker's defaults are those of a server; these are those of a workbench. */

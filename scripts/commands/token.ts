@@ -6,7 +6,7 @@ export function addToken(program: Command): void {
   program
     .command('token')
     .description('print the API token of the running `cinque dev`')
-    .option('--data <dir>', 'its data directory', './cinque-data')
+    .option('--data <dir>', 'its data directory (default: "./cinque-data")')
     .option('--json', 'print JSON')
     .action((options: TargetOptions & { json?: true }) => {
       const { token, url } = findTarget(options)

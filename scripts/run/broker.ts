@@ -1,6 +1,7 @@
 import { Broker } from '#broker/broker.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { systemClock } from '#platform/clock.ts'
+import type { Logger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { GroupCommit } from '#platform/store/group-commit.ts'
 import { noConventions } from '#platform/telemetry/conventions.ts'
@@ -16,6 +17,8 @@ export interface BrokerRun {
   traced: readonly string[]
   /** Where to serve metrics. */
   metricsAt: { host: string; port: number } | undefined
+  /** The cell that it is a member of: its file, and the process's name in it. */
+  cell: { file: string; name: string } | undefined
   json: boolean
 }
 
@@ -24,6 +27,33 @@ export async function runBroker(config: BrokerConfig, options: BrokerRun): Promi
   const stopped = untilStopped()
   const metrics = new Metrics()
   const log = stderrLogger(config.log_level, metrics)
+  const opened =
+    options.cell === undefined
+      ? await openAlone(config, log, metrics)
+      : await openInCell(config, log, metrics, options.cell)
+  const { broker } = opened
+  for (const client of options.traced) broker.traceClient(client, true)
+  const page = options.metricsAt === undefined ? null : await serveMetrics(metrics, options.metricsAt)
+  const urls = await broker.start()
+  process.on('SIGHUP', () => broker.reload())
+  if (options.json) printJson({ ready: urls, metrics: page?.url ?? null })
+  else {
+    if (page !== null) printLine(`metrics ${page.url}`)
+    printLine(`ready ${urls.join(' ')}`)
+  }
+  await stopped
+  await broker.drain()
+  page?.close()
+  await opened.close()
+}
+
+interface Opened {
+  readonly broker: Broker
+  /** After it is drained. */
+  close(): Promise<void>
+}
+
+async function openAlone(config: BrokerConfig, log: Logger, metrics: Metrics): Promise<Opened> {
   const authenticator = checkConfig(config)
   const store = await openStore(config.data, log, config.store_max_bytes)
   const commit = new GroupCommit(store, log)
@@ -37,18 +67,20 @@ export async function runBroker(config: BrokerConfig, options: BrokerRun): Promi
     metrics,
     clock: systemClock,
   })
-  for (const client of options.traced) broker.traceClient(client, true)
-  const page = options.metricsAt === undefined ? null : await serveMetrics(metrics, options.metricsAt)
-  const urls = await broker.start()
-  process.on('SIGHUP', () => broker.reload())
-  if (options.json) printJson({ ready: urls, metrics: page?.url ?? null })
-  else {
-    if (page !== null) printLine(`metrics ${page.url}`)
-    printLine(`ready ${urls.join(' ')}`)
+  const close = async (): Promise<void> => {
+    await commit.close()
+    await store.close()
   }
-  await stopped
-  await broker.drain()
-  page?.close()
-  await commit.close()
-  await store.close()
+  return { broker, close }
+}
+
+async function openInCell(
+  config: BrokerConfig,
+  log: Logger,
+  metrics: Metrics,
+  { file, name }: { file: string; name: string },
+): Promise<Opened> {
+  checkConfig(config)
+  const { openMember } = await import('./member.ts')
+  return openMember({ file, name, config, log, metrics })
 }

@@ -53,7 +53,7 @@ function targetFlags(data: string | undefined, url: string, token: string): stri
 }
 
 /** How the reader calls this command from where he stands. */
-function ownName(): string {
+export function ownName(): string {
   const scripts = dirname(dirname(fileURLToPath(import.meta.url)))
   if (scripts.includes(`${sep}node_modules${sep}`)) return 'npx cinque'
   const path = join(scripts, 'cinque')

@@ -1,0 +1,116 @@
+import { rmSync } from 'node:fs'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { join, relative } from 'node:path'
+import { createInterface } from 'node:readline'
+import { z } from 'zod'
+import { CliError, errorCode, errorLine } from '#scripts/output.ts'
+import type { Cell, CellStatus } from './cell.ts'
+import { partKinds } from './part.ts'
+
+/** What the launcher of a cell can be asked for: one JSON line each, one JSON line back. */
+const request = z.discriminatedUnion('do', [
+  z.strictObject({ do: z.literal('status') }),
+  z.strictObject({
+    do: z.literal('processes'),
+    action: z.enum(['kill', 'stop', 'start', 'freeze', 'thaw']),
+    dc: z.string(),
+    part: z.enum(partKinds).optional(),
+  }),
+  z.strictObject({
+    do: z.literal('packets'),
+    action: z.enum(['cut', 'heal']),
+    dc: z.string(),
+    /** Absent: all others. */
+    other: z.string().optional(),
+  }),
+])
+export type ControlRequest = z.output<typeof request>
+
+type Answer = { ok: CellStatus } | { error: { message: string; remedy?: string | undefined } }
+
+const socketFile = 'control.sock'
+/** Longest path of a Unix socket on Linux is 107 bytes, on macOS 103. */
+const maxPath = 100
+const maxLine = 65_536
+
+/** Answers `cinque dc` until closed. */
+export async function serveControl(cell: Cell): Promise<Server> {
+  const path = socketPath(cell.directory)
+  rmSync(path, { force: true })
+  const server = createServer((socket) => void converse(cell, socket))
+  await new Promise<void>((listening, failed) => {
+    server.once('error', failed)
+    server.listen(path, listening)
+  })
+  return server
+}
+
+async function converse(cell: Cell, socket: Socket): Promise<void> {
+  socket.on('error', () => socket.destroy())
+  for await (const line of createInterface({ input: socket })) {
+    const answer: Answer =
+      line.length > maxLine ? { error: { message: 'line too long' } } : await answerTo(cell, line)
+    socket.write(`${JSON.stringify(answer)}\n`)
+  }
+}
+
+async function answerTo(cell: Cell, line: string): Promise<Answer> {
+  try {
+    await carryOut(cell, request.parse(JSON.parse(line)))
+    return { ok: cell.status() }
+  } catch (error) {
+    return {
+      error: { message: errorLine(error), remedy: error instanceof CliError ? error.remedy : undefined },
+    }
+  }
+}
+
+async function carryOut(cell: Cell, asked: ControlRequest): Promise<void> {
+  if (asked.do === 'status') return
+  const dc = cell.dc(asked.dc)
+  if (asked.do === 'processes') await dc[asked.action](asked.part)
+  else await dc[asked.action](asked.other === undefined ? undefined : cell.dc(asked.other))
+}
+
+/** Asks the launcher of the cell in a directory. CliError: there is none, or it refuses. */
+export async function askLauncher(directory: string, asked: ControlRequest): Promise<CellStatus> {
+  const line = await exchange(directory, `${JSON.stringify(asked)}\n`)
+  const answer = JSON.parse(line) as Answer
+  if ('ok' in answer) return answer.ok
+  const { message, remedy } = answer.error
+  throw new CliError(message, remedy === undefined ? {} : { remedy })
+}
+
+function exchange(directory: string, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(socketPath(directory))
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.once('connect', () => socket.end(line))
+    socket.on('data', (part: string) => (text += part))
+    socket.once('end', () => {
+      if (text.endsWith('\n')) resolve(text)
+      else reject(new CliError('the cell was stopped before it answered'))
+    })
+    socket.once('error', (error) => {
+      const none = errorCode(error) === 'ENOENT' || errorCode(error) === 'ECONNREFUSED'
+      reject(
+        new CliError(none ? `no cell runs in ${directory}` : `${directory}: ${errorLine(error)}`, {
+          remedy: 'Start one with `cinque dev --dcs 5`, or name its directory: --data DIR.',
+          cause: error,
+        }),
+      )
+    })
+  })
+}
+
+/** The shorter of the absolute and the relative one: sockets have short paths. CliError if both are too long. */
+function socketPath(directory: string): string {
+  const absolute = join(directory, socketFile)
+  const below = relative(process.cwd(), absolute)
+  const path = below.length < absolute.length ? below : absolute
+  if (Buffer.byteLength(path) <= maxPath) return path
+  throw new CliError(`${directory}: the path is too long for a socket in it`, {
+    remedy: 'A directory with a shorter path: --data DIR.',
+  })
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { loadConfig } from '#scripts/config/load.ts'
+import { CliError, errorLine } from '#scripts/output.ts'
+
+const tls = z.strictObject({
+  ca: z.string().describe('PEM file of the authority that the servers are checked against'),
+  cert: z.string().optional().describe('PEM file of our own certificate, where the servers want one'),
+  key: z.string().optional().describe('PEM file of its private key'),
+})
+
+/** What makes a process a member of a cell: the same file for all processes of a host. */
+export const memberConfig = z.strictObject({
+  dc: z.string().min(1).describe('name of the datacenter, as Cassandra knows it'),
+  dc_number: z.number().int().min(1).max(255).describe('its number in the inventory'),
+  cassandra: z.strictObject({
+    contact_points: z.array(z.string()).min(1).describe('addresses of some nodes of the own DC'),
+    keyspace: z.string().min(1).default('cinque').describe('keyspace of the cell'),
+    username: z.string().optional().describe('user of Cassandra'),
+    password_file: z.string().optional().describe("file with that user's password"),
+    tls: tls.optional(),
+  }),
+  nats: z.strictObject({
+    servers: z.array(z.string()).min(1).describe('host:port of the own server, and of those to fall back to'),
+    seed_file: z.string().optional().describe('file with the nkey seed that the servers know us by'),
+    tls: tls.optional(),
+  }),
+  admin_token_file: z.string().optional().describe('file with the token that opens everything; for the API'),
+})
+
+export type MemberConfig = z.output<typeof memberConfig>
+
+/** Reads and checks the file. CliError with exit code 2. */
+export function loadMember(file: string): MemberConfig {
+  return loadConfig(memberConfig, { file }).config
+}
+
+/** A secret out of its file. CliError that names the key of the configuration. */
+export function readSecret(file: string, key: string): string {
+  try {
+    const secret = readFileSync(file, 'utf8').trim()
+    if (secret !== '') return secret
+  } catch (error) {
+    throw new CliError(`${key}: cannot read ${file}: ${errorLine(error)}`, { exitCode: 2, cause: error })
+  }
+  throw new CliError(`${key}: ${file} is empty`, { exitCode: 2 })
+}

@@ -1,0 +1,38 @@
+import { table } from '#scripts/output.ts'
+import type { CellStatus, DcStatus } from './cell.ts'
+import type { PartStatus } from './part.ts'
+
+/** A line for each process, one for each DC that is cut off, and what is wrong with those that crashed. */
+export function statusLines({ dcs, wan }: CellStatus): string[] {
+  const rows = dcs.flatMap((dc) => dc.parts.map((part) => row(dc, part)))
+  const cuts = dcs
+    .filter(({ cutFrom }) => cutFrom.length > 0)
+    .map(({ name, cutFrom }) => `${name}: no packets to and from ${cutFrom.join(', ')}`)
+  const problems = dcs
+    .flatMap(({ parts }) => parts)
+    .flatMap(({ name, problem, log }) => (problem === null ? [] : [`${name} ${problem} (log: ${log})`]))
+  const network = {
+    delays: 'packets between DCs are delayed as over the real distance',
+    cuts: 'packets between DCs are not delayed; they can be cut',
+    none: 'packets between DCs are not delayed, and cannot be cut',
+  }[wan]
+  return [
+    ...table(['DC', 'PLACE', 'PROCESS', 'STATE', 'ADDRESS', 'PID', 'MEMORY', 'CRASHES'], rows),
+    ...cuts,
+    ...problems,
+    network,
+  ]
+}
+
+function row(dc: DcStatus, part: PartStatus): string[] {
+  return [
+    dc.name,
+    dc.place,
+    part.name,
+    part.state,
+    part.at,
+    part.pid === null ? '-' : String(part.pid),
+    part.rss === null ? '-' : `${Math.round(part.rss / 1_048_576)} MB`,
+    String(part.crashes),
+  ]
+}

@@ -1,0 +1,70 @@
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import type { CellStatus } from '#scripts/cell/cell.ts'
+import { askLauncher, type ControlRequest } from '#scripts/cell/control.ts'
+import { partKinds } from '#scripts/cell/part.ts'
+import { statusLines } from '#scripts/cell/status.ts'
+import { defaultCellData } from '#scripts/client/target.ts'
+import { printJson, printLine } from '#scripts/output.ts'
+
+interface DcOptions {
+  data: string
+  part?: (typeof partKinds)[number]
+  json?: true
+}
+
+const actions = [
+  ['kill', 'kill -9 all processes of a datacenter'],
+  ['stop', 'stop a datacenter in good order'],
+  ['start', 'start what is down in a datacenter'],
+  ['freeze', 'make a datacenter stand still (SIGSTOP): connected, but silent'],
+  ['thaw', 'let it go on'],
+] as const
+
+/** What is done to single DCs of a running `cinque dev --dcs`. */
+export function addDc(program: Command): void {
+  const dc = program
+    .command('dc')
+    .summary('look at, kill, stop, start, cut datacenters of `cinque dev --dcs 5`')
+    .description('Looks at, kills, stops, starts and cuts off datacenters of a running `cinque dev --dcs 5`.')
+  withCell(dc.command('status').description('show all processes of all datacenters')).action(
+    async (options: DcOptions) => show(await ask(options, { do: 'status' }), options),
+  )
+  for (const [action, description] of actions) {
+    withCell(dc.command(action).argument('<dc>').description(description))
+      .addOption(new Option('--part <kind>', 'only its processes of this kind').choices([...partKinds]))
+      .action(async (name: string, options: DcOptions) => {
+        const { part } = options
+        const asked = { do: 'processes' as const, action, dc: name, ...(part === undefined ? {} : { part }) }
+        show(await ask(options, asked), options, name)
+      })
+  }
+  for (const action of ['cut', 'heal'] as const) {
+    const description =
+      action === 'cut'
+        ? 'let no packets through between a datacenter and all others, or one of them'
+        : 'let them through again'
+    withCell(dc.command(action).argument('<dc>').argument('[other]').description(description)).action(
+      async (name: string, other: string | undefined, options: DcOptions) => {
+        const asked = { do: 'packets' as const, action, dc: name, ...(other === undefined ? {} : { other }) }
+        show(await ask(options, asked), options, name)
+      },
+    )
+  }
+}
+
+function withCell(command: Command): Command {
+  return command
+    .option('--data <dir>', 'data directory of the running cell', defaultCellData)
+    .option('--json', 'print JSON')
+}
+
+function ask({ data }: DcOptions, asked: ControlRequest): Promise<CellStatus> {
+  return askLauncher(resolve(data), asked)
+}
+
+function show(status: CellStatus, { json }: DcOptions, only?: string): void {
+  const dcs = status.dcs.filter(({ name }) => only === undefined || name === only)
+  if (json === true) printJson({ ...status, dcs })
+  else for (const line of statusLines({ ...status, dcs })) printLine(line)
+}

@@ -1,0 +1,91 @@
+import { Broker } from '#broker/broker.ts'
+import type { BrokerConfig } from '#broker/config.ts'
+import { Message } from '#broker/message.ts'
+import type { OutgoingMessage } from '#api/deps.ts'
+import { type Clock, HybridClock, systemClock } from '#platform/clock.ts'
+import { newIncarnation } from '#platform/cluster/incarnation.ts'
+import type { Logger } from '#platform/log.ts'
+import type { Metrics } from '#platform/metrics.ts'
+import { openNatsBus } from '#platform/nats/nats-bus.ts'
+import { openPlatform, type Platform } from '#platform/platform.ts'
+import { MemoryStore } from '#platform/store/memory.ts'
+import type { Store } from '#platform/store/store.ts'
+import { loadMember, type MemberConfig, readSecret } from '#scripts/cell/member-config.ts'
+import { CliError, errorLine } from '#scripts/output.ts'
+
+/** How a process joins a cell. */
+export interface MemberOptions {
+  /** What `--cell` names. */
+  readonly file: string
+  /** In the inventory; one process at a time has it. */
+  readonly name: string
+  readonly config: BrokerConfig
+  readonly log: Logger
+  readonly metrics: Metrics
+}
+
+/** A process of a cell: the platform on the DC's store, and a broker that knows the others. */
+export interface CellMember {
+  readonly file: MemberConfig
+  readonly platform: Platform
+  /** Not started. */
+  readonly broker: Broker
+  readonly clock: Clock
+  /** Publishes at QoS 1; resolves when it is promised. */
+  readonly publish: (message: OutgoingMessage) => Promise<void>
+  /** After the broker is drained: leaves the cell. */
+  close(): Promise<void>
+}
+
+/** Connects to the DC's Cassandra and NATS. Rejects with CliError. */
+export async function openMember({ file, name, config, log, metrics }: MemberOptions): Promise<CellMember> {
+  if (config.data !== undefined) {
+    throw new CliError('data: a process of a cell keeps nothing itself; leave it out', { exitCode: 2 })
+  }
+  const clock = systemClock
+  const member = loadMember(file)
+  const { dc, dc_number: dcNumber, nats } = member
+  const nkeySeed = nats.seed_file === undefined ? undefined : readSecret(nats.seed_file, 'nats.seed_file')
+  const store = await openStore(member, log)
+  const { organisation, auth } = config
+  const devices = { certificateIdentity: config.tls?.identity }
+  const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })
+  const incarnation = newIncarnation(new HybridClock(clock).next(), dcNumber)
+  const bus = await openNatsBus({
+    servers: nats.servers,
+    address: incarnation.toString('hex'),
+    ...(nats.tls === undefined ? {} : { tls: { caFile: nats.tls.ca } }),
+    ...(nkeySeed === undefined ? {} : { nkeySeed }),
+    log,
+    metrics,
+  }).catch((error: unknown) => {
+    throw new CliError(`nats: ${errorLine(error)}`, { exitCode: 2, cause: error })
+  })
+  const deps = { ...platform, config, store, log, metrics, clock, cell: { bus, name, dc, dcNumber } }
+  const broker = new Broker(deps)
+  const { registry, commit } = platform
+  registry.onRevoked((device) => broker.kickDevice(device.org, device.id))
+  registry.onDeleted(async (device) => {
+    broker.forgetDevice(device.org, device.id)
+    await commit.durable()
+  })
+  return {
+    file: member,
+    platform,
+    broker,
+    clock,
+    publish: ({ org, topic, payload }) => {
+      broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
+      return commit.durable()
+    },
+    close: async () => {
+      await bus.close()
+      await platform.close()
+      await store.close()
+    },
+  }
+}
+
+async function openStore(_member: MemberConfig, _log: Logger): Promise<Store> {
+  return new MemoryStore()
+}
