@@ -32,7 +32,7 @@ const BINARY = process.platform === 'win32' ? 'nats-server.exe' : 'nats-server'
 type Version = readonly [number, number, number]
 
 /** Where the servers that a cell needs are kept: `$CINQUE_ENGINES`, or `cinque/engines` in the user's cache. */
-export function enginesDirectory(): string {
+function enginesDirectory(): string {
   const told = process.env.CINQUE_ENGINES
   if (told !== undefined && told !== '') return path.resolve(told)
   return path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'cinque', 'engines')
@@ -65,7 +65,7 @@ export async function ensureNatsServer(options: { log: Logger }): Promise<string
 }
 
 /** @throws Error if the binary does not run, or is too old */
-export async function checkVersion(binary: string): Promise<void> {
+async function checkVersion(binary: string): Promise<void> {
   let text: string
   try {
     text = (await run(binary, ['-v'])).stdout
@@ -112,6 +112,8 @@ async function buildWithGo(workshop: string, log: Logger): Promise<string> {
     GOTOOLCHAIN: go.fetched ? 'local' : 'auto',
     GOFLAGS: '-trimpath',
     CGO_ENABLED: '0',
+    // That of another Go would break a fetched one.
+    ...(go.fetched ? { GOROOT: '' } : {}),
   }
   await run(go.path, ['install', `${MODULE}@v${VERSION}`], { env, timeout: BUILD_TIMEOUT_MS, cwd: workshop })
   const binary = path.join(workshop, BINARY)
@@ -122,32 +124,29 @@ async function buildWithGo(workshop: string, log: Logger): Promise<string> {
 }
 
 async function findGo(workshop: string, log: Logger): Promise<{ path: string; fetched: boolean }> {
-  let text = ''
-  let found = ''
-  for (const candidate of ['go', '/usr/local/go/bin/go']) {
-    try {
-      text = (await run(candidate, ['version'], { env: { ...process.env, GOTOOLCHAIN: 'local' } })).stdout
-      found = candidate
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-  }
-  if (found === '') throw new Error('go is not there')
-  const version = parseVersion(text)
-  if (version === null) throw new Error(`${found}: unknown version "${text.trim()}"`)
-  if (!isOlder(version, SELF_UPDATING_GO)) return { path: found, fetched: false }
-  log.info({ event: 'nats.engine', go: version.join('.') }, `Go is old: fetching ${TOOLCHAIN} as a module`)
-  return { path: await fetchToolchain(found, workshop), fetched: true }
+  const version = await goVersion()
+  if (!isOlder(version, SELF_UPDATING_GO)) return { path: 'go', fetched: false }
+  log.info(
+    { event: 'nats.engine', go: version.join('.') },
+    `Go ${version.join('.')} is old: fetching ${TOOLCHAIN} as a module`,
+  )
+  return { path: await fetchToolchain(workshop), fetched: true }
+}
+
+async function goVersion(): Promise<Version> {
+  const { stdout } = await run('go', ['version'], { env: { ...process.env, GOTOOLCHAIN: 'local' } })
+  const version = parseVersion(stdout)
+  if (version === null) throw new Error(`unknown version "${stdout.trim()}"`)
+  return version
 }
 
 /** Toolchains are modules since Go 1.21, which older Go can download too; but only newer ones keep the mode bits. */
-async function fetchToolchain(go: string, workshop: string): Promise<string> {
+async function fetchToolchain(workshop: string): Promise<string> {
   const arch = process.arch === 'x64' ? 'amd64' : process.arch
   const module = `golang.org/toolchain@v0.0.1-${TOOLCHAIN}.${process.platform}-${arch}`
   await writeFile(path.join(workshop, 'go.mod'), 'module toolchain\n')
   const env = { ...process.env, GOMODCACHE: path.join(workshop, 'modules'), GOFLAGS: '-modcacherw' }
-  const { stdout } = await run(go, ['mod', 'download', '-json', module], {
+  const { stdout } = await run('go', ['mod', 'download', '-json', module], {
     env,
     timeout: BUILD_TIMEOUT_MS,
     cwd: workshop,
@@ -198,10 +197,19 @@ function isOlder(version: Version, than: Version): boolean {
   return false
 }
 
-/** The last line that a failed command wrote, or what the error says. */
+/** What a failed command says of it: the last line, which `go mod download -json` writes as JSON. */
 function reason(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message: string }
+  const { code, message, stdout, stderr, path: command } = error as NodeJS.ErrnoException & Output
+  if (code === 'ENOENT') return `${command ?? 'the command'} is not there`
+  const json = /"Error": "(.*)"/.exec(stdout ?? '')?.[1]
   const lines = (stderr ?? '').trim().split('\n')
-  const last = lines.at(-1) ?? ''
-  return last === '' ? message : last
+  return (
+    json ??
+    (lines.findLast((line) => line !== '' && !line.startsWith('For more information')) || message.trim())
+  )
+}
+
+interface Output {
+  readonly stdout?: string
+  readonly stderr?: string
 }
