@@ -14,10 +14,12 @@ export interface ConnectionOptions {
   readonly log: Logger
   /** Nothing but the contact points is asked: to look at one node. */
   readonly only?: boolean
+  /** How long one node is waited for; default: 2 s. */
+  readonly readTimeoutMs?: number
 }
 
 /** How long one node is waited for. A request is tried on two at most, so a silent DC costs twice that. */
-export const requestTimeoutMs = 2_000
+const requestTimeoutMs = 2_000
 /** A request that took so long is also sent to another node: one that hangs costs this, not the timeout. */
 const speculativeMs = 150
 /** A silent node is found out within this time plus the timeout. */
@@ -59,7 +61,10 @@ export async function connect(options: ConnectionOptions): Promise<cassandra.Cli
       prepare: true,
       isIdempotent: true,
     },
-    socketOptions: { readTimeout: requestTimeoutMs, connectTimeout: requestTimeoutMs },
+    socketOptions: {
+      readTimeout: options.readTimeoutMs ?? requestTimeoutMs,
+      connectTimeout: requestTimeoutMs,
+    },
     // A login costs the node 0.2 s of CPU: one connection a node carries all requests.
     pooling: { heartBeatInterval: heartBeatMs, coreConnectionsPerHost: { 0: 1, 1: 1, 2: 1 } },
     // Nothing here reads the schema through the driver.

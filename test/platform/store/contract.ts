@@ -7,11 +7,16 @@ import { writeContract } from './contract-write.ts'
 import { modelContract } from './model.ts'
 import { every, single } from './tables.ts'
 
-/** An engine under the contract. Engines with servers start them once and give every test a keyspace of its own. */
+/** An engine under the contract. Engines with servers start them once and give every test empty tables. */
 export interface Engine {
   readonly name: string
-  /** Whether calls take effect in the order in which they are made, also when the one before has not resolved yet. */
+  /**
+   * Whether calls take effect in the order in which they are made, also when the one before has not resolved yet.
+   * Where they do not, it is not the later of two rows with one stamp that wins, but one of them.
+   */
   readonly ordered: boolean
+  /** Whether rows grow old by the clock given to `open`; an engine with a clock of its own has tests of its own. */
+  readonly clocked: boolean
   /** An empty store on the given clock, and what removes it. */
   open(clock: Clock): Promise<{ store: Store; remove: () => Promise<void> }>
 }
@@ -29,6 +34,7 @@ export interface Subject {
   store: Store
   clock: TestClock
   readonly ordered: boolean
+  readonly clocked: boolean
 }
 
 export async function put<T extends AnyTable>(store: Store, table: T, ...rows: RowOf<T>[]): Promise<void> {
@@ -62,7 +68,8 @@ const key = { org: 'acme', log: Buffer.from([0, 1, 2, 255]), day: -3, writer: Bu
 /** The contract of `Store`: what every engine gives. Called inside no other describe. */
 export function storeContract(engine: Engine): void {
   describe(`store contract: ${engine.name}`, () => {
-    const subject: Subject = { store: undefined as never, clock: new TestClock(), ordered: engine.ordered }
+    const { ordered, clocked } = engine
+    const subject: Subject = { store: undefined as never, clock: new TestClock(), ordered, clocked }
     let remove: () => Promise<void>
 
     beforeEach(async () => {

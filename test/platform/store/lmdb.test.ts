@@ -12,6 +12,7 @@ const dayMs = 86_400_000
 storeContract({
   name: 'LMDB',
   ordered: true,
+  clocked: true,
   open: async (clock) => {
     const fixture = new LmdbFixture()
     return { store: await fixture.open(fixture.directory(), { clock }), remove: () => fixture.clean() }

@@ -7,6 +7,7 @@ import { fading, single } from './tables.ts'
 storeContract({
   name: 'memory',
   ordered: true,
+  clocked: true,
   open: async (clock) => ({ store: new MemoryStore({ clock }), remove: async () => undefined }),
 })
 
