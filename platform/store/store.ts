@@ -9,8 +9,8 @@ export type Mutation =
   | { kind: 'discard'; table: AnyTable; partition: Record<string, unknown>; through: Record<string, unknown> }
 
 /**
- * Changes that are written together. Rows of one partition are applied atomically; between partitions neither
- * atomicity nor order is promised (an engine may give more; callers must not need it). The order of changes of
+ * Changes that are written together. Rows of one partition are applied atomically (Cassandra: up to 50 rows and 64 KB);
+ * between partitions neither atomicity nor order is promised (an engine may give more; callers must not need it). The order of changes of
  * one row is kept.
  */
 export class Batch {

@@ -38,7 +38,7 @@ export interface TableSpec<P extends Columns, C extends Columns, V extends Colum
   readonly ttlDays?: number
   /**
    * Name of the `long` column by which the newest write of a whole row wins (Cassandra: USING TIMESTAMP).
-   * `Batch.put` on such a table is "put if newer"; an equal stamp overwrites.
+   * `Batch.put` on such a table is "put if newer"; an equal stamp overwrites (Cassandra: one of the two is left).
    */
   readonly stamp?: string
   /** Cassandra's compaction for it; an engine without compaction ignores it. */
