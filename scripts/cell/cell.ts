@@ -90,7 +90,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     checkMemory(inventory, heapMb)
     await checkPorts(portsOf(inventory))
     await startCassandra(nodes, log, say)
-    await timed(say, 'schema', () => migrateCell(inventory, directory.path, log))
+    await timed(say, 'schema', () => migrateCell(inventory, log))
     await startKinds(parts, ['nats'], say)
     await startKinds(parts, ['broker', 'api'], say)
     return new Cell(inventory, directory, opened)

@@ -37,7 +37,7 @@ const maxLine = 65_536
 export async function serveControl(cell: Cell): Promise<Server> {
   const path = socketPath(cell.directory)
   rmSync(path, { force: true })
-  const server = createServer((socket) => void converse(cell, socket))
+  const server = createServer({ allowHalfOpen: true }, (socket) => void converse(cell, socket))
   await new Promise<void>((listening, failed) => {
     server.once('error', failed)
     server.listen(path, listening)
@@ -52,6 +52,7 @@ async function converse(cell: Cell, socket: Socket): Promise<void> {
       line.length > maxLine ? { error: { message: 'line too long' } } : await answerTo(cell, line)
     socket.write(`${JSON.stringify(answer)}\n`)
   }
+  socket.end()
 }
 
 async function answerTo(cell: Cell, line: string): Promise<Answer> {

@@ -13,6 +13,14 @@ const tls = z.strictObject({
 export const memberConfig = z.strictObject({
   dc: z.string().min(1).describe('name of the datacenter, as Cassandra knows it'),
   dc_number: z.number().int().min(1).max(255).describe('its number in the inventory'),
+  dc_kind: z
+    .enum(['live', 'backup'])
+    .default('live')
+    .describe('backup: one replica here, so a write counts when another DC has it as well'),
+  dc_numbers: z
+    .array(z.number().int().min(1).max(255))
+    .min(1)
+    .describe('numbers of all datacenters of the cell, the own one included'),
   cassandra: z.strictObject({
     contact_points: z.array(z.string()).min(1).describe('addresses of some nodes of the own DC'),
     keyspace: z.string().min(1).default('cinque').describe('keyspace of the cell'),

@@ -31,7 +31,8 @@ export interface PartsOptions {
 }
 
 const cinque = fileURLToPath(new URL('../cinque.js', import.meta.url))
-const keyspace = 'cinque'
+/** Of every cell: a Cassandra cluster belongs to one. */
+export const keyspace = 'cinque'
 const readyMs = 120_000
 const natsReadyMs = 20_000
 /** Go gives memory back before it. */
@@ -224,6 +225,8 @@ function memberFile(
   return {
     dc: dc.name,
     dc_number: dc.number,
+    dc_kind: dc.kind,
+    dc_numbers: inventory.dcs.map(({ number }) => number),
     cassandra: { contact_points: hostsOf(inventory, dc, 'db').map(({ address }) => address), keyspace },
     nats: {
       servers: [`${host.address}:${inventory.ports.nats}`],

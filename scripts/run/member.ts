@@ -8,8 +8,12 @@ import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { openNatsBus } from '#platform/nats/nats-bus.ts'
 import { openPlatform, type Platform } from '#platform/platform.ts'
-import { MemoryStore } from '#platform/store/memory.ts'
-import type { Store } from '#platform/store/store.ts'
+import { openCassandraStore } from '#cassandra/store/store.ts'
+import * as registryTables from '#platform/registry/tables.ts'
+import { type Store, StoreError } from '#platform/store/store.ts'
+import type { AnyTable } from '#platform/store/table.ts'
+import * as brokerTables from '#platform/store/tables.ts'
+import * as telemetryTables from '#platform/telemetry/tables.ts'
 import { loadMember, type MemberConfig, readSecret } from '#scripts/cell/member-config.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 
@@ -44,9 +48,9 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   }
   const clock = systemClock
   const member = loadMember(file)
-  const { dc, dc_number: dcNumber, nats } = member
+  const { dc, dc_number: dcNumber, dc_numbers: dcs, nats } = member
   const nkeySeed = nats.seed_file === undefined ? undefined : readSecret(nats.seed_file, 'nats.seed_file')
-  const store = await openStore(member, log)
+  const store = await openStore(member, log, metrics)
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
   const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })
@@ -61,7 +65,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   }).catch((error: unknown) => {
     throw new CliError(`nats: ${errorLine(error)}`, { exitCode: 2, cause: error })
   })
-  const deps = { ...platform, config, store, log, metrics, clock, cell: { bus, name, dc, dcNumber } }
+  const deps = { ...platform, config, store, log, metrics, clock, cell: { bus, incarnation, name, dc, dcs } }
   const broker = new Broker(deps)
   const { registry, commit } = platform
   registry.onRevoked((device) => broker.kickDevice(device.org, device.id))
@@ -86,6 +90,48 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   }
 }
 
-async function openStore(_member: MemberConfig, _log: Logger): Promise<Store> {
-  return new MemoryStore()
+async function openStore(member: MemberConfig, log: Logger, metrics: Metrics): Promise<Store> {
+  const { dc, dc_kind: kind, cassandra } = member
+  const { contact_points: contactPoints, keyspace, username, password_file: passwordFile, tls } = cassandra
+  if ((username === undefined) !== (passwordFile === undefined)) {
+    throw new CliError('cassandra: username and password_file go together', { exitCode: 2 })
+  }
+  const pem = (file: string | undefined, key: string): string | undefined =>
+    file === undefined ? undefined : readSecret(file, `cassandra.tls.${key}`)
+  const cert = pem(tls?.cert, 'cert')
+  const key = pem(tls?.key, 'key')
+  try {
+    return await openCassandraStore({
+      contactPoints,
+      localDc: dc,
+      keyspace,
+      ...(username === undefined || passwordFile === undefined
+        ? {}
+        : { credentials: { username, password: readSecret(passwordFile, 'cassandra.password_file') } }),
+      ...(tls === undefined
+        ? {}
+        : {
+            tls: {
+              ca: readSecret(tls.ca, 'cassandra.tls.ca'),
+              ...(cert === undefined ? {} : { cert }),
+              ...(key === undefined ? {} : { key }),
+            },
+          }),
+      tables: everything.filter(isTable),
+      backup: kind === 'backup',
+      log,
+      metrics,
+    })
+  } catch (error) {
+    if (error instanceof StoreError) throw new CliError(error.message, { cause: error })
+    throw error
+  }
+}
+
+const everything: unknown[] = [brokerTables, registryTables, telemetryTables].flatMap((tables) =>
+  Object.values(tables),
+)
+
+function isTable(value: unknown): value is AnyTable {
+  return typeof value === 'object' && value !== null && 'partition' in value
 }
