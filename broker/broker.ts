@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import type { Authenticator } from '#platform/auth/principal.ts'
 import { type Clock, HybridClock } from '#platform/clock.ts'
@@ -8,10 +7,12 @@ import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { Conventions } from '#platform/telemetry/conventions.ts'
 import { systemTimers, type Timer, type Timers } from '#platform/timers.ts'
+import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { Admission } from './admission.ts'
+import { Cell, type CellOptions } from './cluster/cell.ts'
 import type { BrokerConfig } from './config.ts'
 import { Connection, Phase } from './connection.ts'
-import { deliverAll } from './deliver.ts'
+import { deliverAll, deliverHere } from './deliver.ts'
 import { Disk } from './disk.ts'
 import { openListener } from './listeners/index.ts'
 import type { ConnectionInfo, Listener } from './listeners/transport.ts'
@@ -33,6 +34,10 @@ import { TICK_MS, Wheel } from './wheel.ts'
 /** Connections beyond `max_connections` that may wait for their refusal. */
 const REFUSED_AT_ONCE = 1024
 const DAY_MS = 86_400_000
+/** Number of the DC of a process that is alone. */
+const OWN_DC = 1
+/** Without a tick for this long the process stood still: others may have gone on without it. */
+const STILL_MS = 1000
 /** Stamps of the hybrid clock in a day. */
 const STAMPS_PER_DAY = DAY_MS * 1024
 
@@ -46,6 +51,8 @@ export interface BrokerDeps {
   readonly metrics: Metrics
   readonly clock: Clock
   readonly timers?: Timers
+  /** Makes the broker one of several; absent: it is alone. */
+  readonly cell?: CellOptions | undefined
 }
 
 /** An MQTT broker process: listeners, connections, sessions of all organisations, and their common clockwork. */
@@ -69,6 +76,8 @@ export class Broker {
   readonly queueLimits: QueueLimits
   readonly outputLimits: OutputLimits
   readonly connections = new Set<Connection>()
+  /** What to do when another process of the cell has this one's name. */
+  onNameTaken: () => void = () => undefined
   readonly startedAt: number
   /** Most connections at a time. */
   mostConnections = 0
@@ -77,10 +86,16 @@ export class Broker {
   /** Days since 1970: the partition of inboxes written now. Never goes back, also when clocks do. */
   day = 0
   readonly timers: Timers
+  /** The other processes; null: there are none. */
+  readonly cell: Cell | null
   readonly #clock: Clock
   readonly #spaces = new Map<string, Space>()
   readonly #listeners: Listener[] = []
   #seq = 0
+  /** When the last tick was, milliseconds of the monotonic clock. */
+  #beat = 0
+  /** Connections whose bytes wait until it is known what happened while this process stood still; null: none have to. */
+  #standing: Set<Connection> | null = null
   #timer: Timer | null = null
   #draining = false
 
@@ -96,6 +111,7 @@ export class Broker {
     this.timers = deps.timers ?? systemTimers
     this.startedAt = deps.clock.now()
     this.hlc = new HybridClock(deps.clock)
+    if (deps.cell !== undefined) this.hlc.salt = Buffer.from(deps.cell.incarnation).readUInt16BE(14) % 1024
     this.stats = new Stats(deps.metrics)
     this.trace = new Trace(deps.log)
     this.logLimit = new LogLimit(deps.log, deps.clock)
@@ -113,6 +129,8 @@ export class Broker {
       policy: mqtt.queue_policy,
     }
     this.outputLimits = { high: limits.output_high, max: limits.output_max, slow: new Set() }
+    this.cell = deps.cell === undefined ? null : new Cell(this, deps.cell)
+    this.#beat = this.timers.monotonic()
     for (const clientId of deps.config.trace_clients) this.trace.watch(clientId)
     registerGauges(this)
   }
@@ -133,15 +151,20 @@ export class Broker {
 
   /** Reads what is on disk and opens the listeners; resolves with their URLs. */
   async start(): Promise<string[]> {
-    await this.sessionStore.load()
-    const incarnation = Buffer.alloc(16)
     const bornAt = this.hlc.next()
-    incarnation.writeBigUInt64BE(BigInt(bornAt), 0)
-    randomBytes(8).copy(incarnation, 8)
-    this.writer = incarnation
     this.day = Math.floor(bornAt / STAMPS_PER_DAY)
-    this.sessionStore.removeEnded()
+    if (this.cell !== null) {
+      this.writer = this.cell.incarnation
+      this.cell.start()
+    }
+    await this.sessionStore.load()
+    if (this.cell === null) {
+      this.writer = newIncarnation(this.hlc.next(), OWN_DC)
+      this.day = Math.floor(this.hlc.next() / STAMPS_PER_DAY)
+      this.sessionStore.removeEnded()
+    }
     this.#timer = this.timers.every(TICK_MS, () => this.#tick())
+    await this.cell?.join()
     for (const url of this.config.listen) {
       const { tls, limits, mqtt } = this.config
       this.#listeners.push(
@@ -194,6 +217,11 @@ export class Broker {
     return seconds === undefined ? 0 : this.now + seconds * 1000
   }
 
+  /** Rows of inboxes written so far. */
+  get appended(): number {
+    return this.#seq
+  }
+
   nextSeq(): number {
     return ++this.#seq
   }
@@ -201,6 +229,20 @@ export class Broker {
   nextEpoch(known: number): number {
     this.hlc.see(known)
     return this.hlc.next()
+  }
+
+  /** Calls `then` when what was staged just now is durable, and every other process in contact knows of it. */
+  whenPromised(staged: boolean, then: () => void): void {
+    if (this.cell === null) {
+      this.disk.whenStaged(staged, then)
+      return
+    }
+    let left = 2
+    const done = (): void => {
+      if (--left === 0) then()
+    }
+    this.disk.whenStaged(staged, done)
+    this.cell.whenKnown(done)
   }
 
   space(org: string): Space {
@@ -272,9 +314,54 @@ export class Broker {
     for (const connection of this.connections) if (connection.clientId === clientId) connection.traced = on
   }
 
+  // --- standing still ---------------------------------------------------------------------------------
+
+  /** Another process has this one's name: it must not go on. */
+  nameTaken(): void {
+    this.onNameTaken()
+  }
+
+  /**
+   * This process stood still. Clients of other processes may have subscribed without waiting for it, so nothing is taken from
+   * its own until the others have been heard (docs/cluster.md, section 8).
+   */
+  stoodStill(ms: number): void {
+    if (this.cell === null || this.#standing !== null) return
+    this.log.warn(
+      { event: 'broker.stood_still', ms: Math.round(ms) },
+      'stood still: clients wait for the cell',
+    )
+    const waiting = new Set<Connection>()
+    this.#standing = waiting
+    this.cell.whenKnown(() => {
+      this.#standing = null
+      for (const connection of waiting) connection.resume()
+    })
+  }
+
+  /** Whether what this connection has sent must wait; it will be resumed. */
+  mustWait(connection: Connection): boolean {
+    if (this.cell === null) return false
+    if (this.#standing === null) {
+      const still = this.timers.monotonic() - this.#beat
+      if (still < STILL_MS) return false
+      this.stoodStill(still)
+    }
+    const waiting = this.#standing as Set<Connection> | null
+    if (waiting === null) return false
+    if (!waiting.has(connection)) {
+      waiting.add(connection)
+      connection.holdSource()
+    }
+    return true
+  }
+
   // --- time -------------------------------------------------------------------------------------------
 
   #tick(): void {
+    const now = this.timers.monotonic()
+    if (now - this.#beat > STILL_MS) this.stoodStill(now - this.#beat)
+    this.#beat = now
     this.day = Math.max(this.day, Math.floor(this.now / DAY_MS))
     // After a pause of the process (stopped, debugged) the time that nobody was served does not count.
     this.wheel.advance(this.wheel.now + 1)
@@ -307,7 +394,7 @@ export class Broker {
     for (const [topic, payload] of sysMessages(sysStats(this))) {
       const message = new Message(topic, Buffer.from(payload), 0, true)
       space.retained.setVolatile(message)
-      deliverAll(space.router.route(topic), message, null)
+      deliverHere(space.router.route(topic), message)
     }
   }
 
@@ -344,6 +431,7 @@ export class Broker {
     await this.#settled(deadline)
     this.#timer?.cancel()
     await Promise.all(this.#listeners.map((listener) => listener.close()))
+    await this.cell?.leave()
     this.log.info({ event: 'broker.drained' }, 'drained')
   }
 

@@ -123,6 +123,11 @@ export class Connection extends PacketWriter implements Source {
   receive(chunk: Buffer): void {
     this.lastSeen = this.broker.wheel.now
     this.broker.stats.bytesReceived.value += chunk.length
+    if (this.broker.mustWait(this)) {
+      if (this.#partial === null) this.#partial = new PartialPacket(chunk, chunk.length)
+      else this.#partial.append(chunk)
+      return
+    }
     if (this.#partial === null) this.#parse(chunk)
     else if (this.#partial.append(chunk)) this.#parse(this.#takePartial(this.#partial))
   }

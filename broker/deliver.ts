@@ -1,14 +1,37 @@
 import type { Connection } from './connection.ts'
 import type { Message, Outgoing } from './message.ts'
+import { peersOf, sharedPeer } from './cluster/peer-receiver.ts'
 import { MemoryOutbox, type SharedOutgoing } from './outbox/memory-outbox.ts'
 import type { Route, Target } from './router/route.ts'
 import { memberTarget } from './router/router.ts'
-import type { SharedGroup } from './router/subscription.ts'
+import { encodeStored } from './stored-message.ts'
+import type { SharedGroup } from './router/shared-group.ts'
 
 /** Gives a message to everybody on a route: each session once, each shared group one member (4.8.2). */
 export function deliverAll(route: Route, message: Message, from: Connection | null): void {
   for (const target of route.targets) deliver(target, message, from)
   for (const group of route.groups) deliverShared(group, message, from)
+  if (route.peers.length > 0 || route.away.length > 0) deliverToPeers(route, message, from)
+}
+
+/** Gives a message that another process has taken to those held here to whom nothing was promised by a row. */
+export function deliverHere(route: Route, message: Message): void {
+  for (const target of route.targets) {
+    if (target.session.kind !== 'here') continue
+    if (target.session.durable && message.qos > 0 && target.qos > 0) continue
+    deliver(target, message, null)
+  }
+}
+
+/** One copy to each process that wants the topic, or holds a persistent session to which nothing is promised. */
+export function deliverToPeers(route: Route, message: Message, from: Connection | null): void {
+  const peers = peersOf(route, message.qos)
+  if (peers.length === 0) return
+  const bytes = encodeStored(
+    { message, qos: message.qos, retain: message.retain, identifiers: null, topic: null },
+    null,
+  )
+  for (const peer of peers) peer.message(bytes, from)
 }
 
 /** Gives a message to one session. What is promised to a session on disk is staged before this returns. */
@@ -20,8 +43,13 @@ export function deliver(target: Target, message: Message, from: Connection | nul
 
 /** Gives a message to one member of a shared group. */
 export function deliverShared(group: SharedGroup, message: Message, from: Connection | null): void {
-  const member = group.pick()
+  const member = group.pick(message.qos > 0)
   if (member === null) return
+  const peer = sharedPeer(member, message)
+  if (peer !== null) {
+    peer.shared(group, message, from)
+    return
+  }
   const target = memberTarget(member, message.topic)
   const out: SharedOutgoing = { ...outgoing(target, message), group }
   send(target, out, from)
@@ -51,6 +79,7 @@ function send(target: Target, out: Outgoing, from: Connection | null): void {
       connection.holdWhilePressing(from)
     return
   }
+  if (session.kind !== 'here') return // one copy goes to its holder for all
   if (connection === null) {
     session.space.broker.stats.dropped.offline.value++
     return

@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts'
-import { deliver } from './deliver.ts'
+import { peersOf } from './cluster/peer-receiver.ts'
+import { deliver, deliverToPeers } from './deliver.ts'
 import { Message, type Qos } from './message.ts'
 import { MemoryOutbox } from './outbox/memory-outbox.ts'
 import { AWAIT_PUBACK, AWAIT_PUBREC } from './outbox/outbox.ts'
@@ -34,7 +35,7 @@ export function forwardRun(
   stats.received.value += n
   // Looking up the topic that ended the run may have made room by forgetting this one's route.
   if (!entry.route.valid) entry.route = (from.space as Space).router.route(entry.topic)
-  const { targets } = entry.route
+  const { targets, peers, away } = entry.route
   const length = end - start
   const view =
     qos === 0 && length >= VIEW && length * 4 >= d.buffer.byteLength ? d.subarray(start, end) : null
@@ -42,6 +43,7 @@ export function forwardRun(
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i]
     const to = target.session.connection
+    if (target.session.kind === 'away') continue
     if (to === null) {
       stats.dropped.offline.value += n
       continue
@@ -75,6 +77,15 @@ export function forwardRun(
     messages ??= parseRun(d, start, entry, qos, n, from.version)
     for (const message of messages) deliver(target, message, from)
   }
+  if (peers.length === 0 && away.length === 0) return
+  const processes = peersOf(entry.route, qos)
+  if (processes.length === 0) return
+  if (qos === 0) {
+    for (const peer of processes) peer.run(d, start, end, from.version, from)
+    return
+  }
+  messages ??= parseRun(d, start, entry, qos, n, from.version)
+  for (const message of messages) deliverToPeers(entry.route, message, from)
 }
 
 function copyRun(

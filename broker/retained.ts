@@ -1,10 +1,15 @@
 import { hash128 } from '#platform/hash.ts'
 import { retained as table } from '#platform/store/tables.ts'
+import type { RowOf } from '#platform/store/table.ts'
 import type { Broker } from './broker.ts'
+import { Marks } from './cluster/marks.ts'
+import { bucketOf } from './cluster/sums.ts'
 import type { Message } from './message.ts'
 import { propertiesSize } from './packets/properties.ts'
 import { topicLevels } from './packets/topic.ts'
 import { decodeStored, encodeStored } from './stored-message.ts'
+
+type RetainedRow = RowOf<typeof table>
 
 /** Levels of the topics of an organisation, some 300 bytes each; what topics have in common counts once. */
 const LEVELS = 4_194_304
@@ -12,6 +17,8 @@ const LEVELS = 4_194_304
 interface Level {
   children: Map<string, Level> | null
   message: Message | null
+  /** Stamp of its row. */
+  stamp: number
 }
 
 /**
@@ -26,7 +33,8 @@ export class RetainedMessages {
   readonly #broker: Broker
   readonly #org: string
   #sweptAt = 0
-  readonly #root: Level = { children: null, message: null }
+  readonly #root: Level = { children: null, message: null, stamp: 0 }
+  readonly #gone = new Marks()
 
   constructor(broker: Broker, org: string, maxLevels = LEVELS) {
     this.#broker = broker
@@ -55,9 +63,10 @@ export class RetainedMessages {
     const empty = message.payload.length === 0
     if (empty && this.get(message.topic) === null) return
     const kept = empty ? null : message.kept()
-    this.#put(message.topic, kept)
     const topicHash = hash128(message.topic)
-    this.#broker.commit.stage().put(table, {
+    const stamp = this.#broker.hlc.next()
+    this.#put(message.topic, kept, stamp)
+    const row = {
       org: this.#org,
       bucket: topicHash[0],
       topic_hash: topicHash,
@@ -70,8 +79,47 @@ export class RetainedMessages {
               null,
             ),
       expires_at: kept === null || kept.expiresAt === 0 ? undefined : kept.expiresAt,
-      stamp: this.#broker.hlc.next(),
-    })
+      stamp,
+    }
+    this.#broker.commit.stage().put(table, row)
+    this.#broker.cell?.retainedRow(row)
+  }
+
+  /** A row from the store or another process; false: what is known is as new. */
+  take(row: RetainedRow): boolean {
+    const { topic, message, stamp = 0 } = row
+    if (topic === undefined) return false
+    const level = this.#find(topic)
+    if (stamp <= Math.max(level?.stamp ?? 0, this.#gone.get(topic))) return false
+    const kept = message === undefined ? null : decodeStored(message).message
+    const alive = kept !== null && (kept.expiresAt === 0 || kept.expiresAt > this.#broker.now)
+    this.#put(topic, alive ? kept : null, stamp)
+    return true
+  }
+
+  /** Rows of these buckets, deleted ones included. */
+  *rows(buckets: ReadonlySet<number>): Iterable<RetainedRow> {
+    for (const { message, stamp } of levels(this.#root)) {
+      if (message === null || stamp === 0 || !buckets.has(bucketOf(this.#key(message.topic)))) continue
+      const topic_hash = hash128(message.topic)
+      yield {
+        org: this.#org,
+        bucket: topic_hash[0],
+        topic_hash,
+        topic: message.topic,
+        message: encodeStored(
+          { message, qos: message.qos, retain: true, identifiers: null, topic: null },
+          null,
+        ),
+        expires_at: message.expiresAt === 0 ? undefined : message.expiresAt,
+        stamp,
+      }
+    }
+    for (const [topic, stamp] of this.#gone.entries()) {
+      if (!buckets.has(bucketOf(this.#key(topic)))) continue
+      const topic_hash = hash128(topic)
+      yield { org: this.#org, bucket: topic_hash[0], topic_hash, topic, stamp }
+    }
   }
 
   /** A message that is never on disk ($SYS). */
@@ -88,12 +136,20 @@ export class RetainedMessages {
   }
 
   get(topic: string): Message | null {
+    return this.#find(topic)?.message ?? null
+  }
+
+  #find(topic: string): Level | undefined {
     let level: Level | undefined = this.#root
     for (const name of topic.split('/')) {
       level = level.children?.get(name)
-      if (level === undefined) return null
+      if (level === undefined) return undefined
     }
-    return level.message
+    return level
+  }
+
+  #key(topic: string): string {
+    return `${this.#org}\0${topic}`
   }
 
   /** All messages whose topic matches the filter, not expired (3.3.1.3). */
@@ -114,14 +170,16 @@ export class RetainedMessages {
     return expired.length > 0
   }
 
-  #put(topic: string, message: Message | null): void {
+  /** `stamp`: of its row; 0: it has none. */
+  #put(topic: string, message: Message | null, stamp = 0): void {
+    const { cell } = this.#broker
     const path = [this.#root]
     const names = topic.split('/')
     for (const name of names) {
       const children = (path[path.length - 1].children ??= new Map<string, Level>())
       let next = children.get(name)
       if (next === undefined) {
-        children.set(name, (next = { children: null, message: null }))
+        children.set(name, (next = { children: null, message: null, stamp: 0 }))
         this.#levels++
       }
       path.push(next)
@@ -131,7 +189,11 @@ export class RetainedMessages {
       this.count--
       this.bytes -= size(leaf.message)
     }
+    if (cell !== null && leaf.stamp > 0) cell.retainedSums.toggle(this.#key(topic), leaf.stamp)
     leaf.message = message
+    leaf.stamp = message === null ? 0 : stamp
+    if (cell !== null && leaf.stamp > 0) cell.retainedSums.toggle(this.#key(topic), stamp)
+    if (cell !== null && message === null && stamp > 0) this.#gone.set(topic, stamp)
     if (message !== null) {
       this.count++
       this.bytes += size(message)
@@ -144,6 +206,11 @@ export class RetainedMessages {
       if (parent.children?.size === 0) parent.children = null
     }
   }
+}
+
+function* levels(level: Level): Iterable<Level> {
+  yield level
+  if (level.children !== null) for (const child of level.children.values()) yield* levels(child)
 }
 
 function size(message: Message): number {

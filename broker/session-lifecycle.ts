@@ -2,7 +2,9 @@ import type { Broker } from './broker.ts'
 import type { Connection } from './connection.ts'
 import { deliverShared } from './deliver.ts'
 import { Message } from './message.ts'
+import type { RemoteSession } from './cluster/remote-session.ts'
 import { DurableOutbox, type SharedStored } from './outbox/durable-outbox.ts'
+import { ReasonCode } from './packets/reason-code.ts'
 import { MemoryOutbox } from './outbox/memory-outbox.ts'
 import { NEVER, type Session } from './session.ts'
 import { parseFilter } from './topics.ts'
@@ -40,8 +42,14 @@ export class SessionLifecycle {
     } else if (session.connection === connection) {
       session.connection = null
       session.outbox.detach()
+      if (session.outbox instanceof DurableOutbox) this.#broker.cell?.detached(session.outbox)
     } else return
     if (session.ended) return
+    if (session.released) {
+      // [MQTT-3.1.4-3], 3.1.2.5: without a delay the end of the connection publishes it, a takeover included.
+      if (session.will?.delay === 0 && !connection.willDiscarded) this.#publishWill(session)
+      return
+    }
     // [MQTT-3.1.2-8], [MQTT-3.1.2-10]
     if (connection.willDiscarded) session.will = null
     if (this.#broker.draining) {
@@ -82,6 +90,34 @@ export class SessionLifecycle {
       { event: 'session.expired', org: space.org, client: session.clientId },
       'session expired',
     )
+  }
+
+  /**
+   * Another process has the session's client now. What the holder knew goes there by its answer to the gather; nothing of it is
+   * saved here any more.
+   */
+  release(session: Session): void {
+    if (session.released) return
+    session.released = true
+    this.cancelTimers(session)
+    this.#broker.stats.takeovers.value++
+    session.claimant?.disconnect(ReasonCode.SessionTakenOver, 'another connection took the session over')
+    session.connection?.disconnect(ReasonCode.SessionTakenOver, 'another connection took the session over')
+  }
+
+  /** A session that was held here has ended by another process's decision: its will is published now [MQTT-3.1.3-9]. */
+  overElsewhere(session: Session): void {
+    this.cancelTimers(session)
+    if (session.will !== null) this.#publishWill(session)
+    session.ended = true
+  }
+
+  /** A session that nobody holds, or that another process holds whose end this one has decided on: it ends. */
+  endAway(away: RemoteSession): void {
+    const { broker, space } = { broker: this.#broker, space: away.space }
+    space.away.delete(away.clientId)
+    for (const s of away.subscriptions()) space.router.remove(s)
+    broker.sessionStore.removeAway(away)
   }
 
   /** Removes all that an ended session had; what it has not acknowledged of shared subscriptions goes to others (4.8.2). */
@@ -152,7 +188,7 @@ export class SessionLifecycle {
       session.space,
       new Message(message.topic, message.payload, message.qos, message.retain, message.properties, expiresAt),
     )
-    if (session.durable && !session.ended)
+    if (session.durable && !session.ended && !session.released)
       this.#broker.sessionStore.save(session, session.connection === null ? 'ended' : 'connected')
   }
 }

@@ -6,6 +6,8 @@ import {
   subscription as subscriptionTable,
 } from '#platform/store/tables.ts'
 import type { Broker } from './broker.ts'
+import type { Cell } from './cluster/cell.ts'
+import type { RemoteSession } from './cluster/remote-session.ts'
 import { Message } from './message.ts'
 import { DurableOutbox } from './outbox/durable-outbox.ts'
 import { Subscription } from './router/subscription.ts'
@@ -35,7 +37,9 @@ export class SessionStore {
   save(session: Session, now: 'connected' | 'drained' | 'ended', previousEpoch = 0): void {
     const batch = this.#broker.commit.stage()
     const key = { org: session.space.org, client: hash128(session.clientId) }
-    batch.put(sessionTable, {
+    session.endedAt = now === 'connected' ? 0 : this.#broker.now
+    const stamp = this.#broker.hlc.next()
+    const row = {
       ...key,
       epoch: session.epoch,
       client_id: session.clientId,
@@ -43,11 +47,19 @@ export class SessionStore {
       expiry: session.expiry,
       username: session.username,
       device_id: session.deviceId ?? undefined,
-      holder: now === 'ended' ? undefined : this.#broker.writer,
-      ended_at: now === 'connected' ? undefined : this.#broker.now,
+      // In a cell the DC of the last holder is where its state is.
+      holder: now === 'ended' && this.#broker.cell === null ? undefined : this.#broker.writer,
+      ended_at: now === 'connected' ? undefined : session.endedAt,
       will: session.will === null ? undefined : encodeWill(session.will.message, session.will.delay),
-      stamp: this.#broker.hlc.next(),
-    })
+      stamp,
+    }
+    batch.put(sessionTable, row)
+    const { cell } = this.#broker
+    if (cell !== null) {
+      cell.directory.holds(session, stamp)
+      // The will is for whoever reads the store when this process is gone.
+      cell.sessionRow({ ...row, will: undefined })
+    }
     if (previousEpoch !== 0 && previousEpoch !== session.epoch)
       batch.delete(sessionTable, { ...key, epoch: previousEpoch })
   }
@@ -56,33 +68,72 @@ export class SessionStore {
   remove(session: Session): void {
     const batch = this.#broker.commit.stage()
     const org = session.space.org
-    batch.delete(sessionTable, { org, client: hash128(session.clientId), epoch: session.epoch })
+    const { cell } = this.#broker
+    const key = { org, client: hash128(session.clientId), epoch: session.epoch }
+    if (cell === null) batch.delete(sessionTable, key)
+    else {
+      // A row without sid: the end of the session, so that no older row of it counts any more.
+      const row = { ...key, client_id: session.clientId, stamp: this.#broker.hlc.next() }
+      batch.put(sessionTable, row)
+      cell.directory.ended(session, row.stamp)
+      cell.sessionRow(row)
+    }
     if (!session.durable) return
     batch.deletePartition(subscriptionTable, { org, sid: session.sid })
     ;(session.outbox as DurableOutbox).stageDelete()
   }
 
+  /** A session that is not held here, and all it had. */
+  removeAway(away: RemoteSession): void {
+    const batch = this.#broker.commit.stage()
+    const { cell } = this.#broker
+    const { org } = away.space
+    const row = {
+      org,
+      client: hash128(away.clientId),
+      epoch: away.epoch,
+      client_id: away.clientId,
+      stamp: this.#broker.hlc.next(),
+    }
+    batch.put(sessionTable, row)
+    cell?.directory.ended(away, row.stamp)
+    cell?.sessionRow(row)
+    batch.deletePartition(subscriptionTable, { org, sid: away.sid })
+  }
+
   saveSubscription(s: Subscription, options: number): void {
-    this.#broker.commit.stage().put(subscriptionTable, {
+    const stamp = this.#broker.hlc.next()
+    const row = {
       org: s.session.space.org,
       sid: s.session.sid,
       filter_hash: hash128(s.filter),
       filter: s.filter,
       options,
       identifier: s.identifier,
-      stamp: this.#broker.hlc.next(),
-    })
+      stamp,
+    }
+    this.#broker.commit.stage().put(subscriptionTable, row)
+    const { cell } = this.#broker
+    if (cell === null) return
+    cell.directory.subscribed(s, stamp)
+    cell.subscriptionRow(row)
   }
 
   removeSubscription(s: Subscription): void {
-    this.#broker.commit.stage().put(subscriptionTable, {
+    const stamp = this.#broker.hlc.next()
+    const row = {
       org: s.session.space.org,
       sid: s.session.sid,
       filter_hash: hash128(s.filter),
       filter: s.filter,
       gone: true,
-      stamp: this.#broker.hlc.next(),
-    })
+      stamp,
+    }
+    this.#broker.commit.stage().put(subscriptionTable, row)
+    const { cell } = this.#broker
+    if (cell === null) return
+    cell.directory.unsubscribed(s, stamp)
+    cell.subscriptionRow(row)
   }
 
   /**
@@ -90,6 +141,8 @@ export class SessionStore {
    * cleared away: no other process writes here whose older rows they would have to outdo.
    */
   async load(): Promise<void> {
+    const { cell } = this.#broker
+    if (cell !== null) return this.#loadCell(cell)
     const bySid = new Map<string, Session>()
     const newest = new Map<string, RowOf<typeof sessionTable>>()
     const older: RowOf<typeof sessionTable>[] = []
@@ -137,6 +190,13 @@ export class SessionStore {
         this.#broker.space(org).retained.restore(topic, message)
       if (!alive) this.#broker.commit.stage().delete(retained, { org, bucket, topic_hash })
     }
+  }
+
+  /** In a cell: rows of all sessions, held by whom it may be. Nothing is cleared away: others may know better. */
+  async #loadCell({ directory }: Cell): Promise<void> {
+    for await (const row of this.#scan(sessionTable)) directory.takeSession(row)
+    for await (const row of this.#scan(subscriptionTable)) directory.takeSubscription(row)
+    for await (const row of this.#scan(retained)) this.#broker.space(row.org).retained.take(row)
   }
 
   #restore(row: RowOf<typeof sessionTable>, bySid: Map<string, Session>): void {

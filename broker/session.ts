@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { hash128 } from '#platform/hash.ts'
 import type { Connection } from './connection.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { PacketIds } from './packet-ids.ts'
-import { Subscription } from './router/subscription.ts'
+import type { Receiver } from './receiver.ts'
 import type { Space } from './space.ts'
+import { Subscriber } from './subscriber.ts'
 import type { Timed } from './wheel.ts'
 import type { Will } from './wills.ts'
 
@@ -17,8 +19,16 @@ export function newSid(durable: boolean): Uint8Array {
   return durable ? randomBytes(16) : NO_SID
 }
 
+/**
+ * The identity of a session in a cell: two DCs that cannot see each other make the same one for the same client after the same
+ * past. `since`: stamp at which the last session of the client ended, or the epoch of a clean start.
+ */
+export function sidSince(org: string, clientId: string, since: number): Uint8Array {
+  return hash128(`session\0${org}\0${clientId}\0${since}`)
+}
+
 /** What the broker keeps for a client id in an organisation (4.1), across connections if `durable`. */
-export class Session {
+export class Session extends Subscriber implements Receiver {
   readonly space: Space
   readonly clientId: string
   /** Identity on disk; a clean start makes a new one. */
@@ -48,8 +58,12 @@ export class Session {
   ended = false
   /** It has been on disk since a CONNACK or before. */
   onDisk = false
-  /** Most devices have one subscription: a map for it alone would be a tenth of what a connection costs. */
-  #subscriptions: Subscription | Map<string, Subscription> | null = null
+  /** Stamp of its row; the newest wins. */
+  stamp = 0
+  /** When its connection ended, milliseconds since 1970; 0: it has one. */
+  endedAt = 0
+  /** Another process holds it now: what is left of it here is not saved. */
+  released = false
 
   constructor(init: {
     space: Space
@@ -62,6 +76,7 @@ export class Session {
     username: string
     deviceId: string | null
   }) {
+    super()
     this.space = init.space
     this.clientId = init.clientId
     this.sid = init.sid
@@ -73,38 +88,8 @@ export class Session {
     this.deviceId = init.deviceId
   }
 
-  get subscriptionCount(): number {
-    const held = this.#subscriptions
-    return held === null ? 0 : held instanceof Subscription ? 1 : held.size
-  }
-
-  subscription(filter: string): Subscription | undefined {
-    const held = this.#subscriptions
-    if (held instanceof Subscription) return held.filter === filter ? held : undefined
-    return held?.get(filter)
-  }
-
-  *subscriptions(): Iterable<Subscription> {
-    const held = this.#subscriptions
-    if (held instanceof Subscription) yield held
-    else if (held !== null) yield* held.values()
-  }
-
-  addSubscription(added: Subscription): void {
-    const held = this.#subscriptions
-    if (held === null) this.#subscriptions = added
-    else if (held instanceof Subscription) {
-      this.#subscriptions = new Map([
-        [held.filter, held],
-        [added.filter, added],
-      ])
-    } else held.set(added.filter, added)
-  }
-
-  removeSubscription(removed: Subscription): void {
-    const held = this.#subscriptions
-    if (held === removed) this.#subscriptions = null
-    else if (held instanceof Map) held.delete(removed.filter)
+  get kind(): 'here' {
+    return 'here'
   }
 
   /** The wheel: the session expiry interval has passed without a connection [MQTT-3.1.2-23]. */

@@ -6,6 +6,7 @@ export class Stats {
   readonly bytesReceived: Counter
   readonly packetsIn: Counter
   readonly received: Counter
+  readonly remote: Counter
   readonly sent: Counter
   readonly connects: Counter
   readonly malformed: Counter
@@ -37,6 +38,7 @@ export class Stats {
       metrics.counter(`cinque_mqtt_${name}_total`, help, labels)
     this.bytesReceived = counter('received_bytes', 'Bytes received from MQTT clients')
     this.packetsIn = counter('received_packets', 'Packets received')
+    this.remote = counter('remote_messages', 'Messages that other processes have taken, for clients here')
     this.received = counter('received_messages', 'PUBLISH packets received')
     this.sent = counter('sent_messages', 'PUBLISH packets sent')
     this.connects = counter('connects', 'Clients connected')

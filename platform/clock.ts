@@ -14,6 +14,8 @@ export const systemClock: Clock = { now: () => Date.now() }
 export class HybridClock {
   #last = 0
   readonly #clock: Clock
+  /** Where this process begins in each millisecond, so that two seldom give the same stamp; 0 to 1023. */
+  salt = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -21,7 +23,7 @@ export class HybridClock {
 
   /** A stamp greater than every one given or seen before. */
   next(): number {
-    this.#last = Math.max(this.#last + 1, this.#clock.now() * 1024)
+    this.#last = Math.max(this.#last + 1, this.#clock.now() * 1024 + this.salt)
     return this.#last
   }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Credentials, Denial, Principal } from '#platform/auth/principal.ts'
+import type { RemoteSession } from '../cluster/remote-session.ts'
 import { type Connection, Phase } from '../connection.ts'
 import { SCRAM_SHA_256, ScramExchange } from '../enhanced-auth.ts'
 import { Message } from '../message.ts'
@@ -11,7 +12,7 @@ import { noProperties, type Properties } from '../packets/properties.ts'
 import { ReasonCode } from '../packets/reason-code.ts'
 import { topicLevels } from '../packets/topic.ts'
 import { RateLimiter } from '../rate-limiter.ts'
-import { newSid, Session } from '../session.ts'
+import { NEVER, newSid, Session, sidSince } from '../session.ts'
 import type { Space } from '../space.ts'
 import { fits, routedTopic } from '../topics.ts'
 
@@ -243,6 +244,18 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   const { broker } = connection
   const { packet, clientId } = attempt
   const { staged } = broker.commit
+  const { cell } = broker
+  const away = space.away.get(clientId)
+  if (away !== undefined) {
+    if (away.deviceId !== null && away.deviceId !== principal.device?.id) {
+      connection.refuse(ReasonCode.NotAuthorized, 'this client id belongs to another device')
+      return
+    }
+    const own = away.deviceId !== null || (principal.device === null && away.username === principal.username)
+    const over =
+      away.endedAt !== 0 && away.expiry !== NEVER && broker.now >= away.endedAt + away.expiry * 1000
+    if (packet.cleanStart || over || !own) broker.lifecycle.endAway(away)
+  }
   const old = space.sessions.get(clientId)
   if (old !== undefined) {
     if (old.deviceId !== null && old.deviceId !== principal.device?.id) {
@@ -268,7 +281,8 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
         ? 0
         : broker.config.mqtt.session_expiry_maximum
   const expiry = Math.min(wanted, broker.config.mqtt.session_expiry_maximum)
-  const resumed = old !== undefined && !old.ended
+  const moved = space.away.get(clientId)
+  const resumed = moved !== undefined || (old !== undefined && !old.ended)
   if (!resumed && space.sessions.size >= broker.config.limits.max_sessions) {
     connection.refuse(
       ReasonCode.QuotaExceeded,
@@ -276,7 +290,14 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
     )
     return
   }
-  const session = resumed ? old : newSession(connection, space, attempt, expiry, principal)
+  const epoch = broker.nextEpoch(Math.max(away?.epoch ?? 0, old?.epoch ?? 0))
+  const session =
+    moved !== undefined
+      ? movedSession(space, moved)
+      : old !== undefined && !old.ended
+        ? old
+        : newSession(connection, space, attempt, { epoch, expiry }, principal)
+  const lastDc = moved?.lastDc ?? 0
   const previousEpoch = resumed ? session.epoch : 0
   broker.lifecycle.cancelTimers(session)
   // A full store gets room when sessions read what waits for them; what CONNACK promises of such a one is there already.
@@ -287,7 +308,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
     session.username = principal.username
     dropDenied(session, principal)
   }
-  session.epoch = broker.nextEpoch(session.epoch)
+  session.epoch = epoch
   session.expiry = expiry
   const { will } = packet
   if (will !== undefined) {
@@ -301,6 +322,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   session.claimant = connection
   connection.space = space
   connection.session = session
+  if (!session.durable) cell?.claim(session)
   if (!session.durable && session.will === null) {
     // [MQTT-3.1.2-4] an old session has gone from the disk before CONNACK says so: a crash must not bring it back.
     const waits = broker.commit.staged !== staged && !broker.commit.failing
@@ -309,7 +331,12 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   }
   broker.sessionStore.save(session, 'connected', previousEpoch)
   const ticket = nothingNew && broker.commit.failing ? 0 : broker.commit.ticket
-  const loaded = session.outbox instanceof DurableOutbox ? session.outbox.load() : Promise.resolve()
+  const { outbox } = session
+  const loaded = !(outbox instanceof DurableOutbox)
+    ? Promise.resolve()
+    : cell === null
+      ? outbox.load()
+      : cell.gathering.attach(session, outbox, lastDc)
   loaded.then(
     () => broker.disk.whenDurable(ticket, () => established(connection, attempt, session, resumed, wanted)),
     (error: unknown) => unavailable(connection, error),
@@ -338,20 +365,26 @@ function newSession(
   connection: Connection,
   space: Space,
   attempt: Attempt,
-  expiry: number,
+  { epoch, expiry }: { epoch: number; expiry: number },
   principal: Principal,
 ): Session {
   const { broker } = connection
   const { clientId, packet } = attempt
   const { mqtt } = broker.config
   const durable = expiry > 0
+  const { cell } = broker
+  const since = packet.cleanStart ? epoch : (cell?.directory.endOf(space.org, clientId) ?? 0)
+  const sid =
+    cell !== null && durable
+      ? sidSince(space.org, clientId, since)
+      : newSid(durable || packet.will !== undefined)
   const outbox = durable
     ? new DurableOutbox(broker, true)
     : new MemoryOutbox(mqtt.max_inflight, broker.queueLimits)
   const session = new Session({
     space,
     clientId,
-    sid: newSid(durable || packet.will !== undefined),
+    sid,
     durable,
     outbox,
     epoch: 0,
@@ -361,6 +394,28 @@ function newSession(
   })
   if (outbox instanceof DurableOutbox) outbox.session = session
   space.sessions.set(clientId, session)
+  return session
+}
+
+/** A session that this process has not held until now: what an earlier holder knew of it comes by the gather. */
+function movedSession(space: Space, moved: RemoteSession): Session {
+  const { broker } = space
+  const outbox = new DurableOutbox(broker, false)
+  const session = new Session({
+    space,
+    clientId: moved.clientId,
+    sid: moved.sid,
+    durable: true,
+    outbox,
+    epoch: moved.epoch,
+    expiry: moved.expiry,
+    username: moved.username,
+    deviceId: moved.deviceId,
+  })
+  outbox.session = session
+  session.onDisk = true
+  space.sessions.set(moved.clientId, session)
+  broker.cell?.directory.takeOver(moved, session)
   return session
 }
 
@@ -398,6 +453,7 @@ function established(
   connection.send(encodeConnack({ sessionPresent: present, reason: ReasonCode.Success, properties }, version))
   connection.watchKeepAlive(keepAlive)
   broker.connected(connection, session, present)
+  if (session.outbox instanceof DurableOutbox) broker.cell?.attached(session.outbox)
   session.outbox.attach(connection)
   if (attempt.held) connection.resume()
 }

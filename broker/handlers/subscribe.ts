@@ -38,7 +38,7 @@ export function handleSubscribe(connection: Connection, d: Buffer, from: number,
     return qos
   })
   const answer = encodeSuback(packet.packetId, reasons, noProperties, version)
-  broker.disk.whenStaged(session.durable && granted.length > 0, () => {
+  broker.whenPromised(session.durable && granted.length > 0, () => {
     if (connection.session !== session || session.connection !== connection) return
     connection.send(answer)
     for (const { subscription, replay } of granted)

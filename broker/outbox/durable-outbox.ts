@@ -1,16 +1,28 @@
+import type { RowOf } from '#platform/store/table.ts'
 import { inbox, state } from '#platform/store/tables.ts'
 import type { PendingAck } from '../ack-queue.ts'
 import type { Broker } from '../broker.ts'
+import { Knowledge } from '../cluster/knowledge.ts'
+import type { Member } from '../cluster/member.ts'
 import type { Connection } from '../connection.ts'
 import type { Outgoing } from '../message.ts'
 import type { Session } from '../session.ts'
-import { decodeStored, encodeStored } from '../stored-message.ts'
-import { InboxReader } from './inbox-reader.ts'
-import type { SharedOutgoing } from './memory-outbox.ts'
+import { decodeStored } from '../stored-message.ts'
+import { InboxReader, type Mode, type Sources } from './inbox-reader.ts'
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, FLIGHT_BYTES, type Outbox } from './outbox.ts'
 import { type Entry, WriterProgress } from './progress.ts'
-import { decodeState, encodeState, mergeStates, type SavedState } from './state.ts'
-import { sharedWriter } from './stream-writer.ts'
+import { WriterMap } from './writer-map.ts'
+import {
+  decodeState,
+  encodeState,
+  mergeStates,
+  readStates,
+  type SavedState,
+  sortStates,
+  type StoredState,
+} from './state.ts'
+import { inboxRow, writerOf } from './inbox-row.ts'
+import { isStream } from './stream-writer.ts'
 
 /** Rows of an inbox held in memory beyond those in flight. */
 const MEMORY_ROWS = 512
@@ -21,9 +33,10 @@ interface Flight {
   state: number
 }
 
-/** State rows of a session read at most: each holder leaves one and deletes the others. */
-const STATES = 1000
 const NOTHING = new Uint8Array(0)
+
+/** A row of a stream this old is in every store that can be reached, or will never come. */
+const STREAM_AGE_MS = 10_000
 
 /** What a full inbox may hold too much until its client comes: a part of its limit, so that it is not read for each message. */
 const SLACK = 1 / 64
@@ -45,13 +58,15 @@ export interface InboundFlight {
  * copy sent at once to a connected client is a shortcut. What waits beyond a bounded part in memory is read back from
  * the inbox. What is settled is remembered as a floor per writer in the session's state row.
  */
-export class DurableOutbox implements Outbox {
+export class DurableOutbox implements Outbox, Sources {
   window = 0
   /** QoS 2 messages received and not released, by packet identifier. */
   readonly inbound = new Map<number, InboundFlight>()
   /** The newest number of this session's own stream (as a publisher of QoS 2). */
   streamSeq = 0
   session!: Session
+  /** What is known of rows that other processes write; null: there are none. */
+  readonly knowledge: Knowledge | null
   readonly #broker: Broker
   readonly #reader: InboxReader
   #connection: Connection | null = null
@@ -72,6 +87,12 @@ export class DurableOutbox implements Outbox {
   #reading = false
   #appended = 0
   #lastTicket = 0
+  /** Rows copied for other processes that are not durable yet. */
+  readonly #copies = new WriterMap<{ ticket: number; seq: number }[]>()
+  /** Something of it is being asked for again. */
+  scrubbing = false
+  /** The gathers of its connections, one after the other. */
+  attaching: Promise<void> = Promise.resolve()
   /** Batches that are not durable yet, with the stamp of this session's first row in each. */
   readonly #staged: { ticket: number; hlc: number }[] = []
   #loaded: Promise<void> | true | null
@@ -85,7 +106,8 @@ export class DurableOutbox implements Outbox {
   /** `fresh`: a session that was never on disk. */
   constructor(broker: Broker, fresh: boolean) {
     this.#broker = broker
-    this.#reader = new InboxReader(broker.store, this)
+    this.knowledge = broker.cell === null ? null : new Knowledge(broker.cell)
+    this.#reader = new InboxReader(broker.store, this, this.knowledge === null ? null : this)
     this.#loaded = fresh ? true : null
     if (fresh) this.#behind = false
   }
@@ -110,6 +132,19 @@ export class DurableOutbox implements Outbox {
     return this.session.space.org
   }
 
+  get own(): Uint8Array {
+    return this.#broker.writer
+  }
+
+  modeOf(progress: WriterProgress): Mode {
+    return this.knowledge?.modeOf(progress.writer) ?? 'ordered'
+  }
+
+  /** What is saved of the session is known: rows are taken, and its state may be saved. */
+  get loaded(): boolean {
+    return this.#loaded === true
+  }
+
   /** Reads what an earlier holder has saved, once; attach only after it. Rejects with StoreError. */
   load(): Promise<void> {
     if (this.#loaded === true) return Promise.resolve()
@@ -122,10 +157,8 @@ export class DurableOutbox implements Outbox {
 
   deliver(out: Outgoing): void {
     const { max_queue_messages, queue_policy } = this.#broker.config.mqtt
-    const share = 'group' in out ? shareName(out as SharedOutgoing) : null
     const { stream } = out.message
-    let writer = stream?.writer ?? this.#broker.writer
-    if (stream !== null && share !== null) writer = sharedWriter(writer, share)
+    const writer = writerOf(this.#broker, out)
     const progress = this.#reader.progressOf(writer)
     const seq = stream?.seq ?? this.#broker.nextSeq()
     // The same message of a stream again: its publisher repeated it after a crash.
@@ -134,25 +167,13 @@ export class DurableOutbox implements Outbox {
       this.#broker.stats.dropped.queueFull.value++
       return
     }
-    const stored = encodeStored(out, share)
-    const hlc = this.#broker.hlc.next()
-    const { day } = this.#broker
-    this.#broker.commit.stage().put(inbox, {
-      org: this.org,
-      log: this.session.sid,
-      day,
-      writer,
-      seq,
-      message: stored,
-      hlc,
-      kind: 0,
-    })
-    this.#appended++
-    const { ticket, through } = this.#broker.commit
-    while (this.#staged.length > 0 && this.#staged[0].ticket <= through) this.#staged.shift()
-    if (this.#staged.at(-1)?.ticket !== ticket) this.#staged.push({ ticket, hlc })
-    this.#lastTicket = ticket
-    this.#waiting++
+    const row = inboxRow(this.#broker, this.org, this.session.sid, out, seq, writer)
+    const { day, message: stored } = row
+    this.#stage(row, row.hlc)
+    this.#broker.cell?.ring.add(row)
+    const loose = this.knowledge !== null && isStream(writer)
+    // What is written here can be read when it is durable.
+    if (loose) progress.limit = Math.max(progress.limit, seq)
     if (
       this.#connection === null ||
       this.#behind ||
@@ -163,12 +184,118 @@ export class DurableOutbox implements Outbox {
       this.#limit()
       return
     }
-    const entry = progress.take(seq, day, stored)
+    const entry = loose ? progress.takeLoose(seq, day, stored) : progress.take(seq, day, stored)
     entry.out = out
     this.#enqueue(entry)
     this.#pump()
     entry.out = null
     this.#limit()
+  }
+
+  /**
+   * A row that another process has written and sent here, because this one holds the session. It goes to the client at
+   * once if all before it have been seen; else it waits in the own store, where the reader finds it in its place.
+   */
+  takeLive(row: RowOf<typeof inbox>, from: Member): void {
+    const progress = this.#reader.progressOf(row.writer)
+    if (row.message === undefined || progress.knows(row.seq)) return
+    this.#broker.hlc.see(row.hlc ?? 0)
+    const complete = this.knowledge?.isComplete(from) === true
+    if (
+      this.#loaded !== true ||
+      !complete ||
+      this.#connection === null ||
+      this.#behind ||
+      (progress.loose && !isStream(row.writer)) ||
+      this.#queue.length >= MEMORY_ROWS ||
+      this.#queueBytes > MEMORY_BYTES
+    ) {
+      this.takeCopy(row)
+      if (this.#loaded === true) this.#pump()
+      return
+    }
+    this.#waiting++
+    this.#raise(row.writer, row.seq)
+    const { seq, day, message } = row
+    this.#enqueue(
+      isStream(row.writer) ? progress.takeLoose(seq, day, message) : progress.take(seq, day, message),
+    )
+    this.#pump()
+    this.#limit()
+  }
+
+  /** Writes another process's row into the own store, if it is new; it may be read when that is durable and all before it are there. */
+  takeCopy(row: RowOf<typeof inbox>): void {
+    const progress = this.#reader.progressOf(row.writer)
+    if (row.message === undefined || progress.knows(row.seq)) return
+    this.#broker.hlc.see(row.hlc ?? 0)
+    this.#reader.touch(row.day)
+    this.#stage(row, this.#broker.hlc.next())
+    const copies = this.#copies.get(row.writer)
+    const { ticket } = this.#broker.commit
+    if (copies === undefined) this.#copies.set(row.writer, [{ ticket, seq: row.seq }])
+    else copies.push({ ticket, seq: row.seq })
+    this.#behind = true
+  }
+
+  /** Rows of this writer up to `seq` are in the own store, and none is missing: they may be read. */
+  allow(writer: Uint8Array, seq: number): void {
+    this.#raise(writer, seq)
+    this.#behind = true
+  }
+
+  #raise(writer: Uint8Array, seq: number): void {
+    const progress = this.#reader.progressOf(writer)
+    if (seq <= progress.limit) return
+    progress.limit = seq
+    progress.raisedAt = this.#broker.now
+  }
+
+  /** A gather has ended: what was copied meanwhile may be in order now. */
+  concluded(): void {
+    this.#allowCopies()
+  }
+
+  /** Streams of which nothing more can come need not be remembered row by row. */
+  #foldStreams(): void {
+    if (this.knowledge?.complete !== true) return
+    const settled = this.#broker.now - STREAM_AGE_MS
+    for (const progress of this.#reader.writers()) {
+      if (isStream(progress.writer) && progress.raisedAt < settled) progress.seenThrough(progress.limit)
+    }
+  }
+
+  /** Something has changed in what may be read. */
+  readAgain(): void {
+    this.#behind = true
+    this.#reader.exhausted = -1
+    if (this.#loaded === true) this.#pump()
+  }
+
+  #stage(row: RowOf<typeof inbox>, hlc: number): void {
+    this.#broker.commit.stage().put(inbox, row)
+    this.#appended++
+    const { ticket, through } = this.#broker.commit
+    while (this.#staged.length > 0 && this.#staged[0].ticket <= through) this.#staged.shift()
+    if (this.#staged.at(-1)?.ticket !== ticket) this.#staged.push({ ticket, hlc })
+    this.#lastTicket = ticket
+    this.#waiting++
+  }
+
+  /** Rows that were copied here in order, and are durable now, may be read. */
+  #allowCopies(): void {
+    const { through } = this.#broker.commit
+    for (const [writer, copies] of this.#copies) {
+      let n = 0
+      while (n < copies.length && copies[n].ticket <= through) n++
+      if (n === 0) continue
+      if (this.modeOf(this.#reader.progressOf(writer)) === 'ordered') {
+        for (let i = 0; i < n; i++) this.#raise(writer, copies[i].seq)
+        copies.splice(0, n)
+        if (copies.length === 0) this.#copies.delete(writer)
+      } else if (n > 1)
+        copies.splice(0, n, { ticket: through, seq: Math.max(...copies.slice(0, n).map(({ seq }) => seq)) })
+    }
   }
 
   attach(connection: Connection): void {
@@ -240,29 +367,14 @@ export class DurableOutbox implements Outbox {
     this.#dirty = false
     if (this.session.ended || this.#loaded !== true) return
     const batch = this.#broker.commit.stage()
+    this.#foldStreams()
     const { epoch } = this.session
     batch.put(state, {
       org: this.org,
       sid: this.session.sid,
       epoch,
       version: ++this.#version,
-      body: encodeState({
-        writers: this.#reader.writers(),
-        out: Array.from(this.#flights, ([id, { entry, state: s }]) => ({
-          id,
-          writer: entry.writer.writer,
-          seq: entry.seq,
-          day: entry.day,
-          state: s,
-        })),
-        in: Array.from(this.inbound, ([id, flight]) => ({
-          id,
-          seq: flight.seq,
-          epoch: flight.epoch,
-          checksum: flight.checksum,
-        })),
-        streamSeq: this.streamSeq,
-      }),
+      body: this.#encode(),
     })
     // What the rows of earlier epochs said is in this one.
     for (const old of this.#epochs)
@@ -273,6 +385,26 @@ export class DurableOutbox implements Outbox {
     this.#unsaved = []
     if (waiters.length > 0)
       this.#broker.disk.whenDurable(this.#broker.commit.ticket, () => waiters.forEach((f) => f()))
+  }
+
+  #encode(): Buffer {
+    return encodeState({
+      writers: this.#reader.writers(),
+      out: Array.from(this.#flights, ([id, { entry, state: s }]) => ({
+        id,
+        writer: entry.writer.writer,
+        seq: entry.seq,
+        day: entry.day,
+        state: s,
+      })),
+      in: Array.from(this.inbound, ([id, flight]) => ({
+        id,
+        seq: flight.seq,
+        epoch: flight.epoch,
+        checksum: flight.checksum,
+      })),
+      streamSeq: this.streamSeq,
+    })
   }
 
   /** Deletes all of it from the store; stages only. */
@@ -449,6 +581,7 @@ export class DurableOutbox implements Outbox {
     if (this.#reading) return
     this.#reading = true
     const { commit, disk, day } = this.#broker
+    this.#allowCopies()
     const durable = this.#lastTicket <= commit.through
     if (!durable && this.#reader.exhausted === this.#appended) {
       // Everything readable has been read; the rest is on its way to the disk.
@@ -497,23 +630,62 @@ export class DurableOutbox implements Outbox {
   }
 
   async #load(): Promise<void> {
-    const partition = { org: this.org, sid: this.session.sid }
-    const found = await this.#broker.store.range(state, partition, { limit: STATES, reverse: true })
-    const states = found.toReversed()
-    this.#epochs = states.map(({ epoch }) => epoch)
-    const merged = mergeStates(
-      states.filter((r) => r.body !== undefined).map((r) => decodeState(r.body as Uint8Array)),
-    )
-    for (const w of merged.writers) this.#reader.adopt(new WriterProgress(w.writer, w.floor, w.above, w.day))
-    for (const flight of merged.out) await this.#restore(flight)
-    for (const { id, seq, epoch, checksum } of merged.in)
-      this.inbound.set(id, { seq, epoch, checksum, done: false, routing: null })
-    this.streamSeq = merged.streamSeq
+    await this.adopt(await this.ownStates(), true)
+  }
+
+  /** What the own DC's store has of earlier holders' states. Rejects with StoreError. */
+  async ownStates(): Promise<StoredState[]> {
+    const found = await readStates(this.#broker.store, this.org, this.session.sid)
+    this.#epochs = found.map(({ epoch }) => epoch)
+    return found
+  }
+
+  /**
+   * Begins where earlier holders have stopped. `certain`: no state of the last one can be missing; if one may be, a message in
+   * flight comes twice rather than never: packet identifiers received are forgotten, those given out start anywhere.
+   */
+  async adopt(states: readonly StoredState[], certain: boolean): Promise<void> {
+    const merged = mergeStates(sortStates(states).map(({ body }) => decodeState(body)))
+    for (const w of merged.writers) this.#adoptWriter(w)
+    if (certain) {
+      for (const flight of merged.out) await this.#restore(flight)
+      for (const { id, seq, epoch, checksum } of merged.in)
+        this.inbound.set(id, { seq, epoch, checksum, done: false, routing: null })
+    } else this.#lastId = 1 + Math.floor(Math.random() * 60_000)
+    this.streamSeq = Math.max(this.streamSeq, merged.streamSeq)
     const { day, writer } = this.#broker
     const { rows, newest } = await this.#reader.count(day, writer)
     this.#broker.hlc.see(newest)
     this.#waiting += rows + this.#flights.size - this.#released
     this.#loaded = true
+    if (this.knowledge !== null) this.requestSave()
+  }
+
+  /** What an earlier holder has settled, learned when this one had begun without it. */
+  learn(states: readonly StoredState[]): void {
+    const merged = mergeStates(sortStates(states).map(({ body }) => decodeState(body)))
+    for (const w of merged.writers) this.#reader.progressOf(w.writer).learn(w.floor, w.above)
+    this.#markDirty()
+  }
+
+  /** The state as it is now, for the next holder; null: it was never complete. */
+  snapshot(): StoredState | null {
+    if (this.#loaded !== true) return null
+    return { epoch: this.session.epoch, version: ++this.#version, body: this.#encode() }
+  }
+
+  /** How far each writer's rows are settled. */
+  floors(): Iterable<WriterProgress> {
+    return this.#reader.writers()
+  }
+
+  /** Rows of the own store above the floors, by writer and day. */
+  get reader(): InboxReader {
+    return this.#reader
+  }
+
+  #adoptWriter({ writer, floor, above, day }: SavedState['writers'][number]): void {
+    this.#reader.adopt(new WriterProgress(writer, floor, above, day))
   }
 
   /** A message that an earlier holder has sent and that was not acknowledged. */
@@ -529,7 +701,8 @@ export class DurableOutbox implements Outbox {
         seq,
       })
       stored = row?.message
-      if (stored === undefined && s === AWAIT_PUBACK) return
+      // In a cell it may still come, from a DC that is out of contact: then it is sent anew.
+      if (stored === undefined && (s === AWAIT_PUBACK || this.knowledge !== null)) return
     }
     // A QoS 2 message that has expired is released: the client may know its identifier.
     const flight: Flight =
@@ -546,7 +719,13 @@ export class DurableOutbox implements Outbox {
             },
             state: AWAIT_PUBCOMP,
           }
-        : { entry: progress.take(seq, day, stored), state: s }
+        : {
+            entry:
+              this.knowledge === null
+                ? progress.take(seq, day, stored)
+                : progress.takeLoose(seq, day, stored),
+            state: s,
+          }
     if (stored === undefined) this.#released++
     this.#flights.set(id, flight)
     this.#flightBytes += flight.entry.stored.length
@@ -563,8 +742,4 @@ export interface SharedStored {
 function collectShared(stored: Uint8Array, taken: (item: SharedStored) => void): void {
   const out = decodeStored(stored)
   if (out.share !== null) taken({ share: out.share, out })
-}
-
-function shareName(out: SharedOutgoing): string {
-  return `$share/${out.group.name}/${out.group.match}`
 }

@@ -3,6 +3,7 @@ import type { Batch, Store } from '#platform/store/store.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import { inbox } from '#platform/store/tables.ts'
 import { type Entry, WriterProgress } from './progress.ts'
+import { isStream } from './stream-writer.ts'
 
 /** Days a row lives, and one more for clocks. */
 const DAYS = 8
@@ -29,12 +30,26 @@ interface Owner {
   readonly session: { readonly sid: Uint8Array }
 }
 
+/**
+ * How rows of a writer may be taken. `ordered`: in order of seq, up to the writer's limit. `loose`: as they are found, because
+ * it cannot be known whether all before have been. `wait`: not yet.
+ */
+export type Mode = 'ordered' | 'loose' | 'wait'
+
+/** Where rows come from, when several processes write them. */
+export interface Sources {
+  /** The writer whose rows are in the store in order of seq, because this process is it. */
+  readonly own: Uint8Array
+  modeOf(progress: WriterProgress): Mode
+}
+
 /** Reads the rows of one inbox that are neither settled nor in memory, writer by writer, in order of each writer. */
 export class InboxReader {
   /** Appends known when the last read came to the end; the owner's mark. */
   exhausted = -1
   readonly #store: Store
   readonly #owner: Owner
+  readonly #sources: Sources | null
   readonly #writers = new Map<string, WriterProgress>()
   readonly #discarded = new Map<WriterProgress, { floor: number; day: number; at: number }>()
   #fromDay = 0
@@ -42,9 +57,11 @@ export class InboxReader {
   #last: WriterProgress | null = null
   #generation = 0
 
-  constructor(store: Store, owner: Owner) {
+  /** `sources`: absent where one process writes all rows. */
+  constructor(store: Store, owner: Owner, sources: Sources | null = null) {
     this.#store = store
     this.#owner = owner
+    this.#sources = sources
   }
 
   progressOf(writer: Uint8Array): WriterProgress {
@@ -52,18 +69,25 @@ export class InboxReader {
     if (this.#last?.writer === writer) return this.#last
     const name = latin1(writer)
     let progress = this.#writers.get(name)
-    if (progress === undefined) this.#writers.set(name, (progress = new WriterProgress(writer)))
+    if (progress === undefined) this.adopt((progress = new WriterProgress(writer)))
     this.#last = progress
     return progress
   }
 
   adopt(progress: WriterProgress): void {
     this.#last = null
-    this.#writers.set(latin1(progress.writer), progress)
+    const name = latin1(progress.writer)
+    if (this.#sources !== null && latin1(this.#sources.own) !== name) progress.limit = 0
+    this.#writers.set(name, progress)
   }
 
   writers(): Iterable<WriterProgress> {
     return this.#writers.values()
+  }
+
+  /** A row of this day was written after the day was found empty. */
+  touch(day: number): void {
+    if (day < this.#fromDay) this.#fromDay = day
   }
 
   /** Forgets the rows that wait; a fetch under way takes no more. */
@@ -91,25 +115,33 @@ export class InboxReader {
     const generation = this.#generation
     for (let day = Math.max(this.#fromDay, today - DAYS); day <= today; day++) {
       let empty = true
-      for await (const rows of this.#unread(day)) {
+      for await (const rows of this.unread(day)) {
         empty = false
         if (generation !== this.#generation) return false
         for (const row of rows) {
           const progress = this.progressOf(row.writer)
+          const mode = this.#sources?.modeOf(progress) ?? 'ordered'
+          if (mode === 'wait' || (mode === 'ordered' && row.seq > progress.limit)) continue
+          if (mode === 'ordered' && progress.loose && !isStream(row.writer)) progress.admit(row.seq)
           // A live copy may have been taken in while this was read.
           if (progress === late || progress.knows(row.seq) || row.message === undefined) continue
-          if ((row.hlc ?? 0) >= before) {
+          if ((row.hlc ?? 0) >= before && this.#isHere(progress)) {
             late = progress
             continue
           }
           if (left === 0 || bytes > SLICE_BYTES) return false
           left--
           bytes += row.message.length
-          taken(progress.take(row.seq, day, row.message))
+          const ordered = mode === 'ordered' && !(this.#sources !== null && isStream(row.writer))
+          taken(
+            ordered
+              ? progress.take(row.seq, day, row.message)
+              : progress.takeLoose(row.seq, day, row.message),
+          )
         }
       }
       if (generation !== this.#generation) return false
-      if (empty && durable && day < today && left === limit) this.#fromDay = day + 1
+      if (empty && durable && day < today && left === limit && this.#sources === null) this.#fromDay = day + 1
     }
     return true
   }
@@ -123,7 +155,7 @@ export class InboxReader {
     let n = 0
     let newest = 0
     for (let day = today - DAYS; day <= today; day++) {
-      for await (const rows of this.#unread(day, own)) {
+      for await (const rows of this.unread(day, own)) {
         for (const row of rows) {
           if (!this.progressOf(row.writer).knows(row.seq)) n++
           newest = Math.max(newest, row.hlc ?? 0)
@@ -133,8 +165,13 @@ export class InboxReader {
     return { rows: n, newest }
   }
 
+  /** Whether rows of this writer may be on their way to the store from this process. */
+  #isHere(progress: WriterProgress): boolean {
+    return this.#sources === null || progress.limit === Number.POSITIVE_INFINITY || isStream(progress.writer)
+  }
+
   /** The rows of a day beyond the cursors, writer by writer, in slices; not those of the writer `except`. */
-  async *#unread(day: number, except = ''): AsyncGenerator<RowOf<typeof inbox>[]> {
+  async *unread(day: number, except = ''): AsyncGenerator<RowOf<typeof inbox>[]> {
     const { org, session } = this.#owner
     const partition = { org, log: session.sid, day }
     let after: { writer: Uint8Array } | undefined

@@ -1,6 +1,6 @@
 import type { Connection } from '../connection.ts'
 import type { Outgoing } from '../message.ts'
-import type { SharedGroup } from '../router/subscription.ts'
+import type { SharedGroup } from '../router/shared-group.ts'
 import { whenWritten } from '../output.ts'
 import { PacketIds } from '../packet-ids.ts'
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, FLIGHT_BYTES, type Outbox } from './outbox.ts'

@@ -30,6 +30,10 @@ export class WriterProgress {
   cursor: number
   /** Newest day of a settled row: what the inbox may forget, and when this record may go. */
   day: number
+  /** Rows above this one are not read from the store yet: one between them may still be on its way there. */
+  limit = Number.POSITIVE_INFINITY
+  /** When that was raised, milliseconds since 1970. */
+  raisedAt = 0
   /** Rows beyond the cursor that an earlier holder has settled. */
   #ahead: readonly Span[]
   /** Rows in memory, in order of seq; settled ones are cleared out now and then. */
@@ -38,6 +42,8 @@ export class WriterProgress {
   #settled = 0
   /** Rows after the last one in memory were settled. */
   #settledLast = false
+  /** Rows in memory that were taken without knowing those before them. */
+  #loose: Map<number, Entry> | null = null
 
   constructor(writer: Uint8Array, floor = 0, above: readonly Span[] = [], day = 0) {
     this.writer = writer
@@ -49,32 +55,83 @@ export class WriterProgress {
 
   /** No row is in memory. */
   get idle(): boolean {
-    return this.#pending.length === 0 && this.#ahead.length === 0
+    return this.#pending.length === 0 && this.#ahead.length === 0 && this.#loose === null
   }
 
   /** Whether this row was settled or is in memory already. */
   knows(seq: number): boolean {
-    return seq <= this.cursor || includes(this.#ahead, seq)
+    return seq <= this.cursor || includes(this.#ahead, seq) || this.#loose?.has(seq) === true
   }
 
   /** Takes a row into memory; rows come in order of seq. */
   take(seq: number, day: number, stored: Uint8Array): Entry {
+    const entry: Entry = { writer: this, seq, day, stored, out: null, settled: false, settledBefore: false }
+    this.#append(entry)
+    return entry
+  }
+
+  /** Rows are in memory that were taken by `takeLoose`. */
+  get loose(): boolean {
+    return this.#loose !== null
+  }
+
+  /** A row taken by `takeLoose` has its place in the order now: all before it have been taken. */
+  admit(seq: number): void {
+    const entry = this.#loose?.get(seq)
+    if (entry === undefined) return
+    this.#loose?.delete(seq)
+    if (this.#loose?.size === 0) this.#loose = null
+    this.#append(entry)
+  }
+
+  #append(entry: Entry): void {
+    const { seq } = entry
     const passed = this.#ahead.length > 0 && this.#ahead[0][0] < seq
-    const settledBefore = this.#settledLast || passed
-    const entry: Entry = { writer: this, seq, day, stored, out: null, settled: false, settledBefore }
+    entry.settledBefore = this.#settledLast || passed
     this.#pending.push(entry)
     this.#settledLast = false
     this.cursor = seq
     if (passed) this.#ahead = this.#ahead.filter(([, to]) => to > seq)
+  }
+
+  /**
+   * Takes a row into memory of which is not known whether all before it have been seen: it is remembered by itself,
+   * and the floor stays.
+   */
+  takeLoose(seq: number, day: number, stored: Uint8Array): Entry {
+    const entry: Entry = { writer: this, seq, day, stored, out: null, settled: false, settledBefore: false }
+    ;(this.#loose ??= new Map()).set(seq, entry)
     return entry
+  }
+
+  /** What an earlier holder has settled, learned late: rows up to `floor` and those in `above`. */
+  learn(floor: number, above: readonly Span[]): void {
+    const spans: Span[] = floor > this.cursor ? [[this.cursor + 1, floor], ...above] : [...above]
+    this.#ahead = union(this.#ahead, spans, this.cursor)
+  }
+
+  /** All rows up to `seq` have been seen: those settled need not be remembered one by one any more. */
+  seenThrough(seq: number): void {
+    if (seq <= this.cursor || this.#pending.length > 0) return
+    let first = seq + 1
+    for (const waiting of this.#loose?.keys() ?? []) if (waiting < first) first = waiting
+    if (first - 1 <= this.cursor) return
+    this.cursor = first - 1
+    this.floor = this.cursor
+    this.#ahead = union(this.#ahead, [], this.cursor)
   }
 
   /** Marks a row as done: acknowledged, or dropped by a limit. */
   settle(entry: Entry): void {
     if (entry.settled) return
     entry.settled = true
-    this.#settled++
     if (entry.day > this.day) this.day = entry.day
+    if (this.#loose?.delete(entry.seq) === true) {
+      if (this.#loose.size === 0) this.#loose = null
+      this.#ahead = union(this.#ahead, [[entry.seq, entry.seq]], this.floor)
+      return
+    }
+    this.#settled++
     while (this.#head < this.#pending.length && this.#pending[this.#head].settled) {
       this.#head++
       this.#settled--
@@ -105,6 +162,8 @@ export class WriterProgress {
 
   /** Forgets the rows that wait, not those in flight (`kept`): they will be read again. */
   rewind(kept: ReadonlySet<Entry>): void {
+    for (const entry of this.#loose?.values() ?? []) if (!kept.has(entry)) this.#loose?.delete(entry.seq)
+    if (this.#loose?.size === 0) this.#loose = null
     let end = this.#pending.length
     while (end > this.#head && !kept.has(this.#pending[end - 1])) end--
     const next = this.#pending.findIndex((entry, i) => i >= end && !entry.settled)

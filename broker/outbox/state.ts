@@ -1,4 +1,29 @@
+import type { Store } from '#platform/store/store.ts'
+import { state } from '#platform/store/tables.ts'
 import { type Span, union } from './spans.ts'
+
+/** State rows of a session read at most: each holder leaves one and deletes the others. */
+const STATES = 1000
+
+/** The state of one epoch as it is stored. */
+export interface StoredState {
+  readonly epoch: number
+  readonly version: number
+  readonly body: Uint8Array
+}
+
+/** The states of a session that a store has. Rejects with StoreError. */
+export async function readStates(store: Store, org: string, sid: Uint8Array): Promise<StoredState[]> {
+  const rows = await store.range(state, { org, sid }, { limit: STATES, reverse: true })
+  return rows.flatMap(({ epoch, version = 0, body }) =>
+    body === undefined ? [] : [{ epoch, version, body }],
+  )
+}
+
+/** In the order in which they were saved. */
+export function sortStates(states: readonly StoredState[]): StoredState[] {
+  return states.toSorted((a, b) => a.epoch - b.epoch || a.version - b.version)
+}
 
 /**
  * What a holder saves of a session, one row per epoch. Rows of several epochs are merged: floors by maximum, settled

@@ -15,9 +15,15 @@ export function sharedWriter(stream: Uint8Array, share: string): Uint8Array {
   return writer(Number(bytes.readBigUInt64BE()), `${bytes.toString('hex')}\0${share}`)
 }
 
+/** Whether rows of this writer are a stream's, not a process's. */
+export function isStream(writer: Uint8Array): boolean {
+  return writer[8] === 0
+}
+
 function writer(birth: number, name: string): Uint8Array {
   const bytes = Buffer.alloc(16)
   bytes.writeBigUInt64BE(BigInt(birth))
-  bytes.set(hash128(name).subarray(0, 8), 8)
+  // The byte of the DC stays 0: a stream belongs to none.
+  bytes.set(hash128(name).subarray(0, 7), 9)
   return bytes
 }

@@ -1,9 +1,11 @@
-import type { Session } from '../session.ts'
-import type { SharedGroup, Subscription } from './subscription.ts'
+import { PeerReceiver } from '../cluster/peer-receiver.ts'
+import type { Receiver } from '../receiver.ts'
+import type { Subscription } from './subscription.ts'
+import type { SharedGroup } from './shared-group.ts'
 
 /** One session that gets a topic's messages, all its matching subscriptions taken together (3.3.4). */
 export interface Target {
-  readonly session: Session
+  readonly session: Receiver
   /** The highest QoS of the matching subscriptions [MQTT-3.3.4-2]. */
   readonly qos: 0 | 1 | 2
   readonly retainAsPublished: boolean
@@ -22,26 +24,39 @@ const NONE: readonly never[] = []
 /** Who gets the messages of one topic. Replaced, never changed: whoever holds one checks `valid` before each use. */
 export class Route {
   valid = true
+  /** Sessions: those held here, and persistent ones elsewhere. */
   targets: readonly Target[]
   groups: readonly SharedGroup[]
+  /** Processes that want every message of the topic. */
+  peers: readonly PeerReceiver[]
+  /** Of the targets, those held elsewhere: what is not promised to them goes to their holders. */
+  away: readonly Target[]
   /** A session on disk is among the receivers: acknowledgements wait. */
   readonly durable: boolean
 
-  constructor(targets: readonly Target[], groups: readonly SharedGroup[]) {
+  constructor(
+    targets: readonly Target[],
+    groups: readonly SharedGroup[],
+    peers: readonly PeerReceiver[] = NONE,
+  ) {
     this.targets = targets
     this.groups = groups
+    this.peers = peers
+    this.away = targets.some((t) => t.session.kind === 'away')
+      ? targets.filter((t) => t.session.kind === 'away')
+      : NONE
     this.durable = targets.some((t) => t.session.durable && t.qos > 0)
   }
 
   /** Somebody may hold it for long, so it lets go of the receivers. */
   invalidate(): void {
     this.valid = false
-    this.targets = this.groups = NONE
+    this.targets = this.groups = this.peers = this.away = NONE
   }
 
   /** No receiver at all [MQTT5 0x10, No matching subscribers]. */
   get empty(): boolean {
-    return this.targets.length === 0 && this.groups.length === 0
+    return this.targets.length === 0 && this.groups.length === 0 && this.peers.length === 0
   }
 }
 
@@ -51,9 +66,15 @@ export function buildRoute(
   groups: readonly SharedGroup[],
   deviceTopic: (s: Subscription) => string | null,
 ): Route {
-  if (subscriptions.length === 1) return new Route([target(subscriptions, deviceTopic)], groups)
-  const bySession = new Map<Session, Subscription[]>()
+  if (subscriptions.length === 1 && subscriptions[0].session.kind !== 'peer')
+    return new Route([target(subscriptions, deviceTopic)], groups)
+  const bySession = new Map<Receiver, Subscription[]>()
+  const peers = new Set<PeerReceiver>()
   for (const s of subscriptions) {
+    if (s.session instanceof PeerReceiver) {
+      peers.add(s.session)
+      continue
+    }
     const own = bySession.get(s.session)
     if (own === undefined) bySession.set(s.session, [s])
     else own.push(s)
@@ -61,6 +82,7 @@ export function buildRoute(
   return new Route(
     Array.from(bySession.values(), (own) => target(own, deviceTopic)),
     groups,
+    Array.from(peers),
   )
 }
 

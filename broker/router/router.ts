@@ -1,5 +1,6 @@
 import { buildRoute, type Route, type Target, target } from './route.ts'
-import { SharedGroup, type Subscription } from './subscription.ts'
+import type { Subscription } from './subscription.ts'
+import { SharedGroup } from './shared-group.ts'
 import { toldTopic } from '../topics.ts'
 import { topicLevels } from '../packets/topic.ts'
 import { isExact, Trie } from './trie.ts'
@@ -21,6 +22,8 @@ export class Router {
   readonly #routes = new Map<string, Route>()
   #characters = 0
   readonly #maxLevels: number
+  /** Is told of subscriptions that come and go. */
+  observer: ((subscription: Subscription, added: boolean) => void) | null = null
 
   constructor(maxLevels = LEVELS) {
     this.#maxLevels = maxLevels
@@ -39,6 +42,7 @@ export class Router {
       this.shared++
     }
     this.changed(subscription.match)
+    this.observer?.(subscription, true)
   }
 
   remove(subscription: Subscription): void {
@@ -54,6 +58,7 @@ export class Router {
       }
     }
     this.changed(subscription.match)
+    this.observer?.(subscription, false)
   }
 
   /** The shared group of that name and filter, while it has members. */

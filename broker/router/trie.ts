@@ -1,4 +1,5 @@
-import { SharedGroup, Subscription } from './subscription.ts'
+import { Subscription } from './subscription.ts'
+import { SharedGroup } from './shared-group.ts'
 
 type Entry = Subscription | SharedGroup
 type Slot = null | Entry | Set<Entry>

@@ -1,0 +1,150 @@
+import { inbox } from '#platform/store/tables.ts'
+import { InboxReader } from '../outbox/inbox-reader.ts'
+import { WriterProgress } from '../outbox/progress.ts'
+import { decodeState, mergeStates, readStates, sortStates, type StoredState } from '../outbox/state.ts'
+import type { Cell } from './cell.ts'
+import { Entry, readJson, sendJson } from './entries.ts'
+import type { Member } from './member.ts'
+import { sidKey } from './ring.ts'
+import { encodeRow } from './rows.ts'
+import { type Group, summarize, type Summary } from './summary.ts'
+
+/** States of sessions that were taken over, kept for the new holder's question. */
+const RELEASED_MS = 10_000
+
+/** A question: what do you have for this session? */
+export interface GatherEntry {
+  readonly id: number
+  readonly org: string
+  readonly sid: string
+  /** The asker's DC reads its own store; of each other DC one process is asked to. */
+  readonly read: boolean
+  /** Writer in hex and floor. */
+  readonly floors: readonly (readonly [string, number])[]
+}
+
+export interface StateEntry {
+  readonly epoch: number
+  readonly version: number
+  /** Base64. */
+  readonly body: string
+}
+
+/** The end of an answer; the rows came before it. */
+export interface GatheredEntry {
+  readonly id: number
+  /** What the store was to be asked and could not be. */
+  readonly failed?: true
+  /** State of the holder that has just let go of the session. */
+  readonly live?: StateEntry
+  readonly states: readonly StateEntry[]
+  readonly groups: readonly Group[]
+  /** All rows of the groups came with the answer. */
+  readonly whole: boolean
+}
+
+export interface FetchEntry {
+  readonly id: number
+  readonly org: string
+  readonly sid: string
+  /** Writer in hex, day, and the seq after which rows are wanted. */
+  readonly groups: readonly (readonly [string, number, number])[]
+}
+
+/** Answers what the holders of sessions ask (docs/cluster.md, section 5). */
+export class Answers {
+  readonly #cell: Cell
+  readonly #released = new Map<string, { state: StoredState; at: number }>()
+
+  constructor(cell: Cell) {
+    this.#cell = cell
+  }
+
+  /** A session was let go of; the new holder will ask for its state. */
+  released(sid: Uint8Array, state: StoredState): void {
+    this.#released.set(sidKey(sid), { state, at: this.#cell.timers.monotonic() })
+  }
+
+  sweep(): void {
+    const oldest = this.#cell.timers.monotonic() - RELEASED_MS
+    for (const [key, { at }] of this.#released) if (at < oldest) this.#released.delete(key)
+  }
+
+  /** GATHER. */
+  gather(member: Member, body: Buffer): void {
+    const question = readJson<GatherEntry>(body)
+    const sid = Buffer.from(question.sid, 'hex')
+    const key = sidKey(sid)
+    const live = this.#released.get(key)?.state
+    const end = { id: question.id, ...(live === undefined ? {} : { live: stateEntry(live) }) }
+    for (const row of this.#cell.ring.rowsOf(key)) this.#copy(member, question.id, row)
+    if (!question.read) {
+      sendJson(member.peer, Entry.GATHERED, { ...end, states: [], groups: [], whole: true })
+      return
+    }
+    this.readStore(question.org, sid, question.floors).then(
+      ({ states, summary }) => {
+        for (const row of summary.rows ?? []) this.#copy(member, question.id, row)
+        const groups = Array.from(summary.groups.values())
+        const whole = summary.rows !== null
+        sendJson(member.peer, Entry.GATHERED, { ...end, states: states.map(stateEntry), groups, whole })
+      },
+      (error: unknown) => {
+        this.#cell.unreadable(error)
+        sendJson(member.peer, Entry.GATHERED, { ...end, failed: true, states: [], groups: [], whole: true })
+      },
+    )
+  }
+
+  /** What this DC's store has of a session. Rejects with StoreError. */
+  async readStore(
+    org: string,
+    sid: Uint8Array,
+    floors: readonly (readonly [string, number])[],
+  ): Promise<{ states: StoredState[]; summary: Summary }> {
+    const { store, day } = this.#cell.broker
+    const states = await readStates(store, org, sid)
+    const known = new Map(floors)
+    for (const { writer, floor } of mergeStates(sortStates(states).map(({ body }) => decodeState(body)))
+      .writers) {
+      const name = Buffer.from(writer).toString('hex')
+      known.set(name, Math.max(known.get(name) ?? 0, floor))
+    }
+    const above = Array.from(known, ([writer, floor]) => ({ writer: Buffer.from(writer, 'hex'), floor }))
+    return { states, summary: await summarize(store, org, sid, above, day) }
+  }
+
+  /** FETCH. */
+  fetch(member: Member, body: Buffer): void {
+    const question = readJson<FetchEntry>(body)
+    this.#sendRows(member, question).then(
+      () => sendJson(member.peer, Entry.FETCHED, { id: question.id }),
+      (error: unknown) => {
+        this.#cell.unreadable(error)
+        sendJson(member.peer, Entry.FETCHED, { id: question.id, failed: true })
+      },
+    )
+  }
+
+  async #sendRows(member: Member, { id, org, sid, groups }: FetchEntry): Promise<void> {
+    for (const [name, day, after] of groups) {
+      const writer = Buffer.from(name, 'hex')
+      const log = Buffer.from(sid, 'hex')
+      const reader = new InboxReader(this.#cell.broker.store, { org, session: { sid: log } })
+      reader.adopt(new WriterProgress(writer, after))
+      for await (const rows of reader.unread(day)) {
+        for (const row of rows) if (Buffer.compare(row.writer, writer) === 0) this.#copy(member, id, row)
+      }
+    }
+  }
+
+  #copy(member: Member, id: number, row: Parameters<typeof encodeRow<typeof inbox>>[1]): void {
+    const bytes = encodeRow(inbox, row, 4)
+    bytes.writeUInt32BE(id, 0)
+    member.peer.send(Entry.COPY, bytes)
+  }
+}
+
+function stateEntry({ epoch, version, body }: StoredState): StateEntry {
+  return { epoch, version, body: Buffer.from(body).toString('base64') }
+}

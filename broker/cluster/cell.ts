@@ -1,0 +1,537 @@
+import { Channels } from '#platform/cluster/channels.ts'
+import type { Bus } from '#platform/cluster/bus.ts'
+import { dcOf, incarnationHex } from '#platform/cluster/incarnation.ts'
+import type { ChannelListener, Peer } from '#platform/cluster/peer.ts'
+import type { RowOf } from '#platform/store/table.ts'
+import {
+  inbox,
+  retained as retainedTable,
+  session as sessionTable,
+  subscription as subscriptionTable,
+} from '#platform/store/tables.ts'
+import type { Timer, Timers } from '#platform/timers.ts'
+import { VERSION } from '#platform/version.ts'
+import type { Broker } from '../broker.ts'
+import type { Outgoing } from '../message.ts'
+import { inboxRow } from '../outbox/inbox-row.ts'
+import type { DurableOutbox } from '../outbox/durable-outbox.ts'
+import type { Session } from '../session.ts'
+import { Answers } from './answers.ts'
+import { Directory } from './directory.ts'
+import { Entry, PROTOCOL, readJson, sendJson } from './entries.ts'
+import { Gathering } from './gathering.ts'
+import { Inbound } from './inbound.ts'
+import { Interest } from './interest.ts'
+import { Member } from './member.ts'
+import type { RemoteSession } from './remote-session.ts'
+import { Ring } from './ring.ts'
+import { decodeRow, encodeRow } from './rows.ts'
+import { Sums } from './sums.ts'
+import { Sync } from './sync.ts'
+
+/** Stamps further ahead of the own clock than this are refused: one wrong clock must not win for ever. */
+const AHEAD_MS = 5000
+/** Without having heard anybody a process begins after this long: it may be the first. */
+const ALONE_MS = 3000
+/** Seconds between comparisons of the tables. */
+const SYNC_SECONDS = 60
+/** Seconds between looks for rows of DCs that are out of contact. */
+const RESCAN_SECONDS = 10
+/** Questions for sessions of which something is not known, at a time. */
+const SCRUBS = 32
+/** A DC whose store could not be read counts as out of contact for rows this long. */
+const UNREADABLE_MS = 5000
+
+/** What makes a broker a member of a cell. */
+export interface CellOptions {
+  readonly bus: Bus
+  /** 16 bytes: who this process is; its bus has the same address. */
+  readonly incarnation: Uint8Array
+  /** Name of the process, unique in the cell. */
+  readonly name: string
+  readonly dc: string
+  /** Numbers of all DCs of the cell, the own one included. */
+  readonly dcs: readonly number[]
+}
+
+export interface ControlEntry {
+  readonly verb: string
+  readonly [key: string]: unknown
+}
+
+/** This process as a member of a cell of several: what it knows of the others, and all that goes to and fro (docs/cluster.md). */
+export class Cell implements ChannelListener {
+  readonly broker: Broker
+  readonly incarnation: Uint8Array
+  /** The incarnation in hex. */
+  readonly id: string
+  /** Number of the own DC. */
+  readonly dc: number
+  readonly dcs: readonly number[]
+  readonly timers: Timers
+  readonly channels: Channels
+  readonly ring: Ring
+  readonly directory: Directory
+  readonly retainedSums = new Sums()
+  readonly sync: Sync
+  readonly gathering: Gathering
+  readonly answers: Answers
+  readonly interest: Interest
+  readonly inbound: Inbound
+  /** Outboxes of connected sessions. */
+  readonly held = new Set<DurableOutbox>()
+  /** Of these, those of which not everything is known. */
+  readonly incomplete = new Set<DurableOutbox>()
+  /** Told of what other processes say, beside what the broker itself does. */
+  onControl: (entry: ControlEntry) => void = () => undefined
+  readonly #members = new Map<string, Member>()
+  readonly #deaths = new Map<number, number>()
+  readonly #unreadable = new Map<number, number>()
+  readonly #counters
+  #scrubs = 0
+  #seconds = 0
+  #timer: Timer | null = null
+  #ready = false
+  #started = 0
+  #becameReady: () => void = () => undefined
+
+  constructor(broker: Broker, options: CellOptions) {
+    const { incarnation, bus, name, dc, dcs } = options
+    const { timers, log, metrics, commit } = broker
+    this.broker = broker
+    this.incarnation = incarnation
+    this.id = incarnationHex(Buffer.from(incarnation))
+    this.dc = dcOf(incarnation)
+    this.dcs = dcs
+    this.timers = timers
+    this.ring = new Ring(commit, timers)
+    this.directory = new Directory(this, broker)
+    this.sync = new Sync(this)
+    this.gathering = new Gathering(this)
+    this.answers = new Answers(this)
+    this.interest = new Interest(this)
+    this.inbound = new Inbound(this)
+    const info = { incarnation: this.id, name, dc, version: VERSION, protocol: PROTOCOL }
+    this.channels = new Channels({
+      bus,
+      info,
+      clock: { now: () => broker.now },
+      timers,
+      log,
+      metrics,
+      listener: this,
+      onNameConflict: (other) => {
+        log.fatal(
+          { event: 'cell.name_conflict', name, other: other.incarnation },
+          `another process of this cell is called ${name}; give each its own name`,
+        )
+        broker.nameTaken()
+      },
+    })
+    const dropped = 'Entries from other processes that were not taken'
+    this.#counters = {
+      unknown: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'unknown' }),
+      malformed: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'malformed' }),
+      ahead: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'clock_ahead' }),
+      notHeld: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'not_held' }),
+      toLost: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'peer_lost' }),
+    }
+    metrics.gauge(
+      'cinque_cell_members',
+      'Other processes of the cell in contact',
+      () => this.channels.inContact,
+    )
+    metrics.gauge('cinque_cell_sessions', 'Persistent sessions known', () => this.directory.size)
+    metrics.gauge(
+      'cinque_cell_incomplete_sessions',
+      'Sessions held of which not everything is known',
+      () => this.incomplete.size,
+    )
+  }
+
+  /** All tables of those in contact have been taken in. */
+  get ready(): boolean {
+    return this.#ready && this.channels.clockTrouble === null
+  }
+
+  /** Messages that could not go to a process that is out of contact. */
+  get lostMessages(): { value: number } {
+    return this.#counters.toLost
+  }
+
+  member(id: string): Member | undefined {
+    return this.#members.get(id)
+  }
+
+  members(): Iterable<Member> {
+    return this.#members.values()
+  }
+
+  /** Whether what is in that DC can be had now. */
+  reachable(dc: number): boolean {
+    if (dc === this.dc) return true
+    const until = this.#unreadable.get(dc)
+    if (until !== undefined && this.timers.monotonic() < until) return false
+    for (const { peer } of this.#members.values()) if (peer.dcNumber === dc && peer.inContact) return true
+    return false
+  }
+
+  /** How many processes of that DC have ended without goodbye. */
+  deathsIn(dc: number): number {
+    return this.#deaths.get(dc) ?? 0
+  }
+
+  /** The store of this DC could not be read when another process asked. */
+  unreadable(error: unknown): void {
+    this.broker.log.warn(
+      { event: 'cell.store_unreadable', err: error },
+      'cannot read the store for another process',
+    )
+  }
+
+  /** That DC said that its store cannot be read. */
+  storeAway(dc: number): void {
+    this.#unreadable.set(dc, this.timers.monotonic() + UNREADABLE_MS)
+  }
+
+  // --- start and end ----------------------------------------------------------------------------------
+
+  /** Makes itself known to the others. The own tables have not been read yet. */
+  start(): void {
+    this.#started = this.timers.monotonic()
+    this.channels.start()
+    this.#timer = this.timers.every(1000, () => this.#second())
+  }
+
+  /** The own tables have been read; resolves when those of all others in contact have been taken in, too. */
+  async join(): Promise<void> {
+    this.sync.loaded()
+    await new Promise<void>((resolve) => {
+      this.#becameReady = resolve
+      const wait = Math.max(0, ALONE_MS - (this.timers.monotonic() - this.#started))
+      this.timers.after(wait, () => this.#checkReady())
+      this.#checkReady()
+    })
+  }
+
+  async leave(): Promise<void> {
+    this.#timer?.cancel()
+    await this.channels.goodbye()
+  }
+
+  #checkReady(): void {
+    if (this.#ready) return
+    let heard = false
+    for (const member of this.#members.values()) {
+      if (!member.peer.inContact) continue
+      heard = true
+      if (!member.synced) return
+    }
+    if (!heard && this.timers.monotonic() - this.#started < ALONE_MS) return
+    this.#ready = true
+    this.#becameReady()
+  }
+
+  // --- what happens here ------------------------------------------------------------------------------
+
+  /** A row of one of the three tables was staged: all hear of it. */
+  tell(type: number, bytes: Buffer): void {
+    this.channels.broadcast(type, bytes)
+  }
+
+  sessionRow(row: RowOf<typeof sessionTable>): void {
+    this.tell(Entry.SESSION, encodeRow(sessionTable, row))
+  }
+
+  subscriptionRow(row: RowOf<typeof subscriptionTable>): void {
+    this.tell(Entry.SUBSCRIPTION, encodeRow(subscriptionTable, row))
+  }
+
+  retainedRow(row: RowOf<typeof retainedTable>): void {
+    this.tell(Entry.RETAINED, encodeRow(retainedTable, row))
+  }
+
+  /** A client has connected here: nobody else may hold it. */
+  claim(session: Session): void {
+    const { space, clientId, epoch } = session
+    this.tell(Entry.CLAIM, Buffer.from(JSON.stringify({ org: space.org, client: clientId, epoch })))
+  }
+
+  /** Says something to all processes, this one included. */
+  control(entry: ControlEntry): void {
+    this.tell(Entry.CONTROL, Buffer.from(JSON.stringify(entry)))
+    this.onControl(entry)
+  }
+
+  /** Calls `then` when what was told so far has been taken in everywhere in contact, and what they told before, here. */
+  whenKnown(then: () => void): void {
+    this.channels.echo(then)
+  }
+
+  /** Stages a row for a session that is not held here, and sends it to its holder. */
+  append(session: RemoteSession, out: Outgoing): void {
+    const { mqtt } = this.broker.config
+    const { holder } = session
+    if (holder === '' && session.appended >= mqtt.max_queue_messages && mqtt.queue_policy === 'drop_newest') {
+      this.broker.stats.dropped.queueFull.value++
+      return
+    }
+    const row = inboxRow(this.broker, session.space.org, session.sid, out)
+    this.broker.commit.stage().put(inbox, row)
+    this.ring.add(row)
+    if (holder === '') session.appended++
+    else this.#members.get(holder)?.peer.send(Entry.LIVE_ROW, encodeRow(inbox, row))
+  }
+
+  /** A session that is held here is taken over by another process, or its client is. */
+  release(session: Session): void {
+    const { outbox } = session
+    this.broker.lifecycle.release(session)
+    if ('snapshot' in outbox) {
+      const durable = outbox as DurableOutbox
+      const state = durable.snapshot()
+      if (state !== null) this.answers.released(session.sid, state)
+      this.detached(durable)
+    }
+  }
+
+  attached(outbox: DurableOutbox): void {
+    this.held.add(outbox)
+    if (outbox.knowledge?.complete === false) this.incomplete.add(outbox)
+  }
+
+  detached(outbox: DurableOutbox): void {
+    this.held.delete(outbox)
+    this.incomplete.delete(outbox)
+  }
+
+  // --- ChannelListener --------------------------------------------------------------------------------
+
+  opened(peer: Peer): void {
+    const { incarnation } = peer.info
+    let member = this.#members.get(incarnation)
+    if (member === undefined) {
+      member = new Member(peer, peer.dcNumber === this.dc)
+      this.#members.set(incarnation, member)
+    } else this.gathering.lost(member)
+    member.opens++
+    member.synced = false
+    sendJson(peer, Entry.HELLO, { appended: this.broker.appended })
+    this.interest.tellAll(peer)
+    this.#claimAll(peer)
+    this.sync.ask(member)
+    this.broker.log.info({ event: 'cell.opened', peer: peer.info.name, dc: peer.info.dc }, 'stream opened')
+  }
+
+  lost(peer: Peer): void {
+    const member = this.#members.get(peer.info.incarnation)
+    if (member === undefined) return
+    member.release()
+    this.gathering.lost(member)
+    this.#checkReady()
+    this.broker.log.warn({ event: 'cell.lost', peer: peer.info.name }, 'nothing heard for 3 s')
+  }
+
+  back(peer: Peer): void {
+    this.broker.log.info({ event: 'cell.back', peer: peer.info.name }, 'heard again')
+  }
+
+  gone(peer: Peer, how: 'goodbye' | 'replaced' | 'silent'): void {
+    const member = this.#members.get(peer.info.incarnation)
+    if (member === undefined) return
+    this.#members.delete(peer.info.incarnation)
+    member.release()
+    this.interest.forget(member)
+    this.sync.forget(member)
+    this.gathering.lost(member)
+    if (how !== 'goodbye') this.#deaths.set(peer.dcNumber, this.deathsIn(peer.dcNumber) + 1)
+    for (const outbox of this.held) {
+      outbox.knowledge?.waiting.delete(member)
+      if (how === 'goodbye') continue
+      outbox.knowledge?.reread.add(peer.dcNumber)
+      this.incomplete.add(outbox)
+    }
+    this.#checkReady()
+    this.broker.log.info({ event: 'cell.gone', peer: peer.info.name, how }, 'process gone')
+  }
+
+  relieved(peer: Peer): void {
+    this.#members.get(peer.info.incarnation)?.release()
+  }
+
+  stoodStill(ms: number): void {
+    this.broker.stoodStill(ms)
+  }
+
+  entry(peer: Peer, type: number, body: Buffer): void {
+    const member = this.#members.get(peer.info.incarnation)
+    if (member === undefined) return
+    try {
+      this.#take(member, type, body)
+    } catch (error) {
+      this.#counters.malformed.value++
+      this.broker.logLimit.warn(
+        'cell entry',
+        { event: 'cell.malformed', peer: peer.info.name, type, err: error },
+        'an entry from another process was not understood',
+      )
+    }
+  }
+
+  #take(member: Member, type: number, body: Buffer): void {
+    switch (type) {
+      case Entry.RUN:
+        return this.inbound.run(body)
+      case Entry.MESSAGE:
+        return this.inbound.message(body)
+      case Entry.LIVE_ROW:
+        return this.#liveRow(member, body)
+      case Entry.SHARED:
+        return this.inbound.shared(body)
+      case Entry.SESSION: {
+        const row = decodeRow(sessionTable, body)
+        if (this.#seen(Math.max(row.epoch, row.stamp ?? 0))) this.directory.takeSession(row)
+        return
+      }
+      case Entry.SUBSCRIPTION: {
+        const row = decodeRow(subscriptionTable, body)
+        if (this.#seen(row.stamp ?? 0)) this.directory.takeSubscription(row)
+        return
+      }
+      case Entry.RETAINED: {
+        const row = decodeRow(retainedTable, body)
+        if (this.#seen(row.stamp ?? 0)) this.broker.space(row.org).retained.take(row)
+        return
+      }
+      case Entry.CLAIM:
+        return this.#claimed(readJson(body))
+      case Entry.GATHER:
+        return this.answers.gather(member, body)
+      case Entry.GATHERED:
+        return this.#gathered(member, body)
+      case Entry.COPY:
+        return this.gathering.copy(body.readUInt32BE(0), decodeRow(inbox, body.subarray(4)))
+      case Entry.FETCH:
+        return this.answers.fetch(member, body)
+      case Entry.FETCHED:
+        return this.gathering.fetched(member, readJson(body))
+      case Entry.INTEREST:
+        return this.interest.told(member, body)
+      case Entry.SUMS:
+        return this.sync.asked(member, body)
+      case Entry.SYNCED:
+        member.synced = true
+        return this.#checkReady()
+      case Entry.HELLO:
+        return this.#hello(member, readJson(body))
+      case Entry.CONTROL:
+        return this.onControl(readJson(body))
+      default:
+        this.#counters.unknown.value++
+    }
+  }
+
+  /** A new stream: what the other has written before it was not sent here. */
+  #hello(member: Member, { appended }: { appended: number }): void {
+    if (appended === 0) return
+    for (const outbox of this.held) {
+      outbox.knowledge?.waiting.add(member)
+      outbox.knowledge?.unread.add(member.peer.dcNumber)
+      this.incomplete.add(outbox)
+    }
+  }
+
+  #liveRow(member: Member, body: Buffer): void {
+    const row = decodeRow(inbox, body)
+    const session = this.directory.bySid(row.log)
+    if (session?.kind !== 'here' || session.ended || !session.durable) {
+      this.#counters.notHeld.value++
+      return
+    }
+    ;(session.outbox as DurableOutbox).takeLive(row, member)
+  }
+
+  #gathered(member: Member, body: Buffer): void {
+    const end = readJson<Parameters<Gathering['gathered']>[1]>(body)
+    if (end.failed === true) this.storeAway(member.peer.dcNumber)
+    this.gathering.gathered(member, end)
+  }
+
+  #claimed({ org, client, epoch }: { org: string; client: string; epoch: number }): void {
+    if (!this.#seen(epoch)) return
+    const session = this.broker.space(org).sessions.get(client)
+    if (session === undefined || session.durable || session.epoch >= epoch) return
+    this.broker.stats.takeovers.value++
+    this.broker.lifecycle.release(session)
+    this.broker.lifecycle.end(session, 'taken over')
+  }
+
+  /** Who came out of contact may not have heard of the clients that connected here. */
+  #claimAll(peer: Peer): void {
+    for (const space of this.broker.spaces()) {
+      for (const { durable, clientId, epoch, connection } of space.sessions.values()) {
+        if (!durable && connection !== null)
+          sendJson(peer, Entry.CLAIM, { org: space.org, client: clientId, epoch })
+      }
+    }
+  }
+
+  /** Takes a stamp into the own clock; false: it is too far ahead. */
+  #seen(stamp: number): boolean {
+    if (stamp > (this.broker.now + AHEAD_MS) * 1024) {
+      this.#counters.ahead.value++
+      return false
+    }
+    this.broker.hlc.see(stamp)
+    return true
+  }
+
+  // --- time -------------------------------------------------------------------------------------------
+
+  #second(): void {
+    this.ring.sweep()
+    this.answers.sweep()
+    this.#seconds++
+    this.#scrub()
+    if (this.#seconds % RESCAN_SECONDS === 0) this.#rescan()
+    if (this.#seconds % SYNC_SECONDS !== 0) return
+    this.directory.sweep(this.broker.now)
+    for (const member of this.#members.values()) if (member.peer.inContact) this.sync.ask(member)
+  }
+
+  /** Asks again for what is not known. */
+  #scrub(): void {
+    for (const outbox of this.incomplete) {
+      const { knowledge, session } = outbox
+      if (knowledge === null || knowledge.complete) {
+        this.incomplete.delete(outbox)
+        continue
+      }
+      if (this.#scrubs >= SCRUBS) return
+      if (!outbox.loaded || outbox.scrubbing || !this.#askable(outbox)) continue
+      this.#scrubs++
+      outbox.scrubbing = true
+      this.gathering
+        .scrub(session, outbox)
+        .catch((error: unknown) => this.unreadable(error))
+        .finally(() => {
+          this.#scrubs--
+          outbox.scrubbing = false
+        })
+    }
+  }
+
+  #askable({ knowledge }: DurableOutbox): boolean {
+    for (const { peer } of knowledge?.waiting ?? []) if (peer.inContact) return true
+    for (const dc of knowledge?.unread ?? []) if (this.reachable(dc)) return true
+    for (const dc of knowledge?.reread ?? []) if (this.reachable(dc)) return true
+    return false
+  }
+
+  /** Rows of DCs out of contact come by the own store, if at all. */
+  #rescan(): void {
+    let away = this.dcs.some((dc) => !this.reachable(dc))
+    for (const { peer } of this.#members.values()) away ||= !peer.inContact
+    if (away) for (const outbox of this.held) outbox.readAgain()
+  }
+}

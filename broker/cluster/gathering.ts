@@ -1,0 +1,300 @@
+import { type inbox } from '#platform/store/tables.ts'
+import type { RowOf } from '#platform/store/table.ts'
+import type { Timer } from '#platform/timers.ts'
+import type { DurableOutbox } from '../outbox/durable-outbox.ts'
+import type { StoredState } from '../outbox/state.ts'
+import type { Session } from '../session.ts'
+import type { FetchEntry, GatheredEntry, GatherEntry, StateEntry } from './answers.ts'
+import type { Cell } from './cell.ts'
+import { Entry, sendJson } from './entries.ts'
+import type { Member } from './member.ts'
+import { equalGroups, type Group, type Summary } from './summary.ts'
+
+type Row = RowOf<typeof inbox>
+
+/** A process in contact that has not answered by then does not count; longer than two round trips round the world. */
+const ANSWER_MS = 2000
+/** Rows wanted by one question: fetching many takes longer. */
+const FETCH_MS = 10_000
+
+/** What one process answered. */
+interface Asked {
+  readonly member: Member
+  /** Its stream and its DC's dead when it was asked: an answer counts only if nothing has ended since. */
+  readonly opens: number
+  readonly read: boolean
+  end: GatheredEntry | null
+}
+
+/** One question under way: of the holder of a session to the processes of some DCs. */
+class Question {
+  readonly id: number
+  readonly rows: Row[] = []
+  readonly asked = new Map<Member, Asked>()
+  timer: Timer | null = null
+  fetching: Set<Member> | null = null
+  /** Fetches that failed. */
+  readonly failed = new Set<Member>()
+  done: () => void = () => undefined
+
+  constructor(id: number) {
+    this.id = id
+  }
+
+  get open(): boolean {
+    if (this.fetching !== null) return this.fetching.size > 0
+    for (const { end } of this.asked.values()) if (end === null) return true
+    return false
+  }
+}
+
+/** Asks all processes what they have for a session, and brings the own DC's store up to that (docs/cluster.md, section 5). */
+export class Gathering {
+  readonly #cell: Cell
+  readonly #questions = new Map<number, Question>()
+  #id = 0
+
+  constructor(cell: Cell) {
+    this.#cell = cell
+  }
+
+  /** Questions under way. */
+  get size(): number {
+    return this.#questions.size
+  }
+
+  /**
+   * A session has got a connection here: what all DCs in contact have of it is in the own store, and its state is loaded,
+   * when this resolves. Rejects with StoreError when the own store cannot be read.
+   */
+  attach(session: Session, outbox: DurableOutbox, lastDc: number): Promise<void> {
+    const { epoch } = session
+    const attached = outbox.attaching.then(() =>
+      session.epoch === epoch && !session.ended ? this.#attach(session, outbox, lastDc) : undefined,
+    )
+    outbox.attaching = attached.catch(() => undefined)
+    return attached
+  }
+
+  async #attach(session: Session, outbox: DurableOutbox, lastDc: number): Promise<void> {
+    const { knowledge } = outbox
+    if (knowledge === null) return
+    knowledge.forget()
+    const { epoch } = session
+    const states = outbox.loaded ? [] : await outbox.ownStates()
+    const answers = await this.#gather(session, outbox, this.#cell.dcs)
+    if (session.epoch !== epoch || session.ended) return
+    if (!outbox.loaded) {
+      const certain = lastDc === 0 || lastDc === this.#cell.dc || answers.readDcs.has(lastDc) || answers.live
+      await outbox.adopt([...states, ...answers.states], certain)
+    } else outbox.learn(answers.states)
+    this.#conclude(outbox, answers)
+  }
+
+  /** What is not known of some DCs' rows is asked for again. */
+  async scrub(session: Session, outbox: DurableOutbox): Promise<void> {
+    const { knowledge } = outbox
+    if (knowledge === null || !outbox.loaded) return
+    const dcs = new Set<number>([...knowledge.unread, ...knowledge.reread])
+    for (const { peer } of knowledge.waiting) dcs.add(peer.dcNumber)
+    const { epoch } = session
+    const answers = await this.#gather(session, outbox, dcs)
+    if (session.epoch !== epoch || session.ended || !outbox.loaded) return
+    outbox.learn(answers.states)
+    this.#conclude(outbox, answers)
+  }
+
+  /** COPY. */
+  copy(id: number, row: Row): void {
+    this.#questions.get(id)?.rows.push(row)
+  }
+
+  /** GATHERED. */
+  gathered(member: Member, end: GatheredEntry): void {
+    const question = this.#questions.get(end.id)
+    const asked = question?.asked.get(member)
+    if (question === undefined || asked === undefined) return
+    asked.end = end
+    if (!question.open) question.done()
+  }
+
+  /** FETCHED. */
+  fetched(member: Member, end: { id: number; failed?: true }): void {
+    const question = this.#questions.get(end.id)
+    if (question?.fetching?.delete(member) !== true) return
+    if (end.failed === true) question.failed.add(member)
+    if (!question.open) question.done()
+  }
+
+  /** A process will not answer any more. */
+  lost(member: Member): void {
+    for (const question of this.#questions.values()) {
+      if (question.fetching?.delete(member) === true) question.failed.add(member)
+      const asked = question.asked.get(member)
+      if (asked?.end === null) question.asked.delete(member)
+      if (!question.open) question.done()
+    }
+  }
+
+  async #gather(session: Session, outbox: DurableOutbox, dcs: Iterable<number>): Promise<Gathered> {
+    const question = new Question((this.#id = (this.#id + 1) % 4_294_967_296))
+    this.#questions.set(question.id, question)
+    try {
+      return await this.#ask(question, session, outbox, new Set(dcs))
+    } finally {
+      question.timer?.cancel()
+      this.#questions.delete(question.id)
+    }
+  }
+
+  async #ask(
+    question: Question,
+    session: Session,
+    outbox: DurableOutbox,
+    dcs: ReadonlySet<number>,
+  ): Promise<Gathered> {
+    const cell = this.#cell
+    const deaths = new Map(Array.from(dcs, (dc) => [dc, cell.deathsIn(dc)]))
+    const floors = floorsOf(outbox)
+    const { org } = session.space
+    const sid = Buffer.from(session.sid).toString('hex')
+    const readers = new Set<number>([cell.dc])
+    for (const member of cell.members()) {
+      const { peer } = member
+      if (!dcs.has(peer.dcNumber) || !peer.inContact) continue
+      const read = !readers.has(peer.dcNumber)
+      readers.add(peer.dcNumber)
+      question.asked.set(member, { member, opens: member.opens, read, end: null })
+      const entry: GatherEntry = { id: question.id, org, sid, read, floors }
+      sendJson(peer, Entry.GATHER, entry)
+    }
+    await this.#wait(question, ANSWER_MS)
+    // The own DC's store is read after the other processes of this DC have said what is on its way there.
+    const own = await cell.answers.readStore(org, session.sid, floors)
+    const rows = new Map<string, Row>()
+    for (const row of question.rows) rows.set(rowKey(row), row)
+    await this.#fetch(question, session, own.summary)
+    for (const row of question.rows) rows.set(rowKey(row), row)
+    return this.#take(question, outbox, own, rows, deaths)
+  }
+
+  /** Asks for the rows of the groups that the own store does not have. */
+  async #fetch(question: Question, session: Session, own: Summary): Promise<void> {
+    const fetching = new Set<Member>()
+    for (const { member, end } of question.asked.values()) {
+      if (end === null || end.whole) continue
+      const groups = end.groups.filter((group) => !equalGroups(own.groups.get(groupKey(group)), group))
+      if (groups.length === 0) continue
+      fetching.add(member)
+      const entry: FetchEntry = {
+        id: question.id,
+        org: session.space.org,
+        sid: Buffer.from(session.sid).toString('hex'),
+        groups: groups.map(({ writer, day }) => [writer, day, 0] as const),
+      }
+      sendJson(member.peer, Entry.FETCH, entry)
+    }
+    if (fetching.size === 0) return
+    question.fetching = fetching
+    await this.#wait(question, FETCH_MS)
+  }
+
+  #wait(question: Question, ms: number): Promise<void> {
+    if (!question.open) return Promise.resolve()
+    return new Promise((resolve) => {
+      question.done = resolve
+      question.timer?.cancel()
+      question.timer = this.#cell.timers.after(ms, resolve)
+    })
+  }
+
+  /** Writes the rows that came into the own store; what was learned counts when they are durable. */
+  async #take(
+    question: Question,
+    outbox: DurableOutbox,
+    own: { states: StoredState[]; summary: Summary },
+    rows: ReadonlyMap<string, Row>,
+    deaths: ReadonlyMap<number, number>,
+  ): Promise<Gathered> {
+    const { commit } = this.#cell.broker
+    const newest = new Map<string, number>()
+    const raise = (writer: string, seq: number): void => {
+      if (seq > (newest.get(writer) ?? 0)) newest.set(writer, seq)
+    }
+    for (const { writer, max } of own.summary.groups.values()) raise(writer, max)
+    const have = new Set(own.summary.rows?.map(rowKey))
+    for (const row of rows.values()) {
+      raise(Buffer.from(row.writer).toString('hex'), row.seq)
+      if (!have.has(rowKey(row))) outbox.takeCopy(row)
+    }
+    for (const { end } of question.asked.values())
+      for (const { writer, max } of end?.groups ?? []) raise(writer, max)
+    await commit.durable()
+    const answered = new Set<Member>()
+    const readDcs = new Set<number>([this.#cell.dc])
+    const states: StoredState[] = [...own.states]
+    let live = false
+    for (const { member, opens, read, end } of question.asked.values()) {
+      if (end === null) continue
+      states.push(...end.states.map(storedState))
+      if (end.live !== undefined) {
+        states.push(storedState(end.live))
+        live = true
+      }
+      if (member.opens !== opens || question.failed.has(member) || question.fetching?.has(member) === true)
+        continue
+      answered.add(member)
+      if (read && end.failed !== true) readDcs.add(member.peer.dcNumber)
+    }
+    const quiet = new Set<number>()
+    for (const [dc, n] of deaths) if (this.#cell.deathsIn(dc) === n) quiet.add(dc)
+    return { answered, readDcs, quiet, newest, states, live }
+  }
+
+  /** In one step: what is known now, and that its rows may be read. */
+  #conclude(outbox: DurableOutbox, { answered, readDcs, quiet, newest }: Gathered): void {
+    const { knowledge } = outbox
+    if (knowledge === null) return
+    for (const member of answered) if (readDcs.has(member.peer.dcNumber)) knowledge.waiting.delete(member)
+    for (const dc of readDcs) {
+      knowledge.unread.delete(dc)
+      if (quiet.has(dc)) knowledge.reread.delete(dc)
+    }
+    for (const [writer, seq] of newest) {
+      const bytes = Buffer.from(writer, 'hex')
+      if (knowledge.modeOf(bytes) === 'ordered') outbox.allow(bytes, seq)
+    }
+    outbox.concluded()
+    if (!knowledge.complete) this.#cell.incomplete.add(outbox)
+    outbox.readAgain()
+  }
+}
+
+interface Gathered {
+  readonly answered: ReadonlySet<Member>
+  /** DCs whose store was read. */
+  readonly readDcs: ReadonlySet<number>
+  /** DCs in which no process has died meanwhile. */
+  readonly quiet: ReadonlySet<number>
+  /** Newest row of each writer that is in the own store now. */
+  readonly newest: ReadonlyMap<string, number>
+  readonly states: readonly StoredState[]
+  /** The old holder itself has told its state. */
+  readonly live: boolean
+}
+
+function floorsOf(outbox: DurableOutbox): [string, number][] {
+  return Array.from(outbox.floors(), ({ writer, floor }) => [Buffer.from(writer).toString('hex'), floor])
+}
+
+function storedState({ epoch, version, body }: StateEntry): StoredState {
+  return { epoch, version, body: Buffer.from(body, 'base64') }
+}
+
+function rowKey({ writer, seq }: { writer: Uint8Array; seq: number }): string {
+  return `${Buffer.from(writer).toString('hex')} ${seq}`
+}
+
+function groupKey({ writer, day }: Group): string {
+  return `${writer} ${day}`
+}

@@ -1,0 +1,86 @@
+import {
+  retained as retainedTable,
+  session as sessionTable,
+  subscription as subscriptionTable,
+} from '#platform/store/tables.ts'
+import type { Cell } from './cell.ts'
+import { Entry, readJson, sendJson } from './entries.ts'
+import type { Member } from './member.ts'
+import { encodeRow } from './rows.ts'
+import { BUCKETS } from './sums.ts'
+
+interface SumsEntry {
+  readonly session: string
+  readonly subscription: string
+  readonly retained: string
+}
+
+/**
+ * Makes the tables of two processes equal: each tells the checksums of its buckets, the other answers with its rows of
+ * those that differ. When a stream begins, and now and then.
+ */
+export class Sync {
+  readonly #cell: Cell
+  /** Members who asked before this process had read its own tables. */
+  readonly #waiting = new Map<Member, SumsEntry>()
+  #loaded = false
+
+  constructor(cell: Cell) {
+    this.#cell = cell
+  }
+
+  /** The own tables have been read from the store: who asked is answered now. */
+  loaded(): void {
+    this.#loaded = true
+    for (const [member, sums] of this.#waiting) this.#answer(member, sums)
+    this.#waiting.clear()
+    for (const member of this.#cell.members()) this.ask(member)
+  }
+
+  ask(member: Member): void {
+    if (!this.#loaded) return
+    const { directory, retainedSums } = this.#cell
+    const sums: SumsEntry = {
+      session: directory.sessionSums.encode(),
+      subscription: directory.subscriptionSums.encode(),
+      retained: retainedSums.encode(),
+    }
+    sendJson(member.peer, Entry.SUMS, sums)
+  }
+
+  asked(member: Member, body: Buffer): void {
+    const sums = readJson<SumsEntry>(body)
+    if (this.#loaded) this.#answer(member, sums)
+    else this.#waiting.set(member, sums)
+  }
+
+  forget(member: Member): void {
+    this.#waiting.delete(member)
+  }
+
+  #answer(member: Member, sums: SumsEntry): void {
+    const { directory, retainedSums, broker } = this.#cell
+    const { peer } = member
+    let rows = 0
+    const sessions = directory.sessionSums.differing(sums.session)
+    if (sessions.size > 0)
+      for (const row of directory.sessionRows(sessions)) {
+        peer.send(Entry.SESSION, encodeRow(sessionTable, row))
+        rows++
+      }
+    const subscriptions = directory.subscriptionSums.differing(sums.subscription)
+    if (subscriptions.size > 0)
+      for (const row of directory.subscriptionRows(subscriptions)) {
+        peer.send(Entry.SUBSCRIPTION, encodeRow(subscriptionTable, row))
+        rows++
+      }
+    const retained = retainedSums.differing(sums.retained)
+    if (retained.size > 0)
+      for (const space of broker.spaces())
+        for (const row of space.retained.rows(retained)) {
+          peer.send(Entry.RETAINED, encodeRow(retainedTable, row))
+          rows++
+        }
+    sendJson(peer, Entry.SYNCED, { rows, buckets: BUCKETS })
+  }
+}
