@@ -1,0 +1,114 @@
+import { expect } from 'chai'
+import { type CellMember, connectTo, TestCell } from './cell-harness.ts'
+
+const PERSISTENT = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } }
+
+describe('a cell of brokers whose stores do not replicate', () => {
+  let cell: TestCell
+  let a: CellMember
+  let b: CellMember
+  beforeEach(async () => {
+    cell = new TestCell([1, 2])
+    ;[a, b] = await Promise.all([cell.start(1), cell.start(2)])
+  })
+  afterEach(() => cell.stop())
+
+  it('gives what is published at one to a subscriber at the other', async () => {
+    const subscriber = await connectTo(b, 's')
+    await subscriber.subscribe('t/#', { qos: 1 })
+    const publisher = await connectTo(a, 'p')
+    publisher.publish('t/0', 'zero')
+    await publisher.publishAcknowledged('t/1', 'one')
+    const first = await subscriber.expect(3)
+    const second = await subscriber.expect(3)
+    expect([first.value, second.value].map(({ payload, qos }) => `${payload.toString()} ${qos}`)).to.deep.equal([
+      'zero 0',
+      'one 1',
+    ])
+  })
+
+  it('gives a persistent session at the other what is promised to it, once', async () => {
+    const subscriber = await connectTo(b, 's', PERSISTENT)
+    await subscriber.subscribe('t', { qos: 2 })
+    const publisher = await connectTo(a, 'p')
+    await publisher.publishAcknowledged('t', 'one')
+    const { value } = await subscriber.expect(3)
+    expect(value.payload.toString()).to.equal('one')
+    subscriber.answer({ type: 3, value })
+    expect(await subscriber.messages()).to.have.length(0)
+  })
+
+  it('lets a session move with all that waits for it', async () => {
+    const at = await connectTo(b, 's', PERSISTENT)
+    await at.subscribe('t', { qos: 1 })
+    at.wire.destroy()
+    await at.closed
+    const publisher = await connectTo(a, 'p')
+    for (let i = 0; i < 5; i++) await publisher.publishAcknowledged('t', `a${i}`)
+    const other = await connectTo(b, 'q')
+    for (let i = 0; i < 5; i++) await other.publishAcknowledged('t', `b${i}`)
+    const moved = await connectTo(a, 's', PERSISTENT)
+    expect(moved.sessionPresent).to.equal(true)
+    const got = (await moved.messages()).map(({ payload }) => payload.toString()).toSorted()
+    expect(got).to.deep.equal(['a0', 'a1', 'a2', 'a3', 'a4', 'b0', 'b1', 'b2', 'b3', 'b4'])
+    moved.wire.destroy()
+    await moved.closed
+    const back = await connectTo(b, 's', PERSISTENT)
+    expect(await back.messages()).to.have.length(0)
+  })
+
+  it('lets the newest connection of a client id win, wherever it is', async () => {
+    for (const options of [PERSISTENT, {}]) {
+      const first = await connectTo(a, 'c', options)
+      const second = await connectTo(b, 'c', options)
+      const { value } = await first.expect(14)
+      expect(value.reason).to.equal(0x8e)
+      second.wire.destroy()
+      await second.closed
+    }
+  })
+
+  it('knows a retained message everywhere', async () => {
+    const publisher = await connectTo(a, 'p')
+    await publisher.publishAcknowledged('r', 'kept', { retain: true })
+    const subscriber = await connectTo(b, 's')
+    await subscriber.subscribe('r')
+    expect((await subscriber.expect(3)).value.payload.toString()).to.equal('kept')
+    await publisher.publishAcknowledged('r', '', { retain: true })
+    const other = await connectTo(b, 's2')
+    await other.subscribe('r')
+    expect(await other.messages()).to.have.length(0)
+  })
+
+  it('gives a message of a shared group to one member, near or far', async () => {
+    const one = await connectTo(a, 'm1')
+    const two = await connectTo(b, 'm2')
+    for (const member of [one, two]) await member.subscribe('$share/g/t', { qos: 1 })
+    const publisher = await connectTo(a, 'p')
+    for (let i = 0; i < 10; i++) await publisher.publishAcknowledged('t', `${i}`)
+    one.wire.destroy()
+    await one.closed
+    for (let i = 10; i < 20; i++) await publisher.publishAcknowledged('t', `${i}`)
+    // The last ten have nowhere else to go.
+    for (let last = ''; last !== '19'; ) {
+      const packet = await two.expect(3)
+      two.answer(packet)
+      last = packet.value.payload.toString()
+    }
+  })
+
+  it('tells a process that starts later all that is known', async () => {
+    const subscriber = await connectTo(a, 's', PERSISTENT)
+    await subscriber.subscribe('t', { qos: 1 })
+    const gone = await connectTo(b, 'g', PERSISTENT)
+    await gone.subscribe('t', { qos: 1 })
+    gone.wire.destroy()
+    await gone.closed
+    const late = await cell.start(2)
+    const publisher = await connectTo(late, 'p')
+    await publisher.publishAcknowledged('t', 'one')
+    expect((await subscriber.expect(3)).value.payload.toString()).to.equal('one')
+    const back = await connectTo(a, 'g', PERSISTENT)
+    expect((await back.messages()).map(({ payload }) => payload.toString())).to.deep.equal(['one'])
+  })
+})
