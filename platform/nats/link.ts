@@ -32,9 +32,10 @@ export interface LinkOptions {
   readonly name: string
   readonly tls: { readonly caFile: string } | undefined
   readonly nkeySeed: string | undefined
-  /** The subjects to hear. */
-  readonly subjects: readonly string[]
-  /** Frames that were published with this mark are not heard. */
+  /** The subject of frames for this process. */
+  readonly direct: string
+  /** The subject of frames for all; those that were published with `mark` are this process's own and not heard. */
+  readonly broadcast: string
   readonly mark: string
 }
 
@@ -46,6 +47,8 @@ export interface LinkOptions {
 export class Link {
   /** `host:port` */
   readonly server: string
+  /** Largest frame that the server passes on. */
+  readonly maxFrame: number
   /** The server said that it is about to go. */
   lame = false
   /** Bytes given to the connection so far, and those of them that the server has read for certain. */
@@ -68,6 +71,7 @@ export class Link {
     options: LinkOptions,
   ) {
     this.server = server
+    this.maxFrame = connection.info?.max_payload ?? 0
     this.#connection = connection
     this.#listener = listener
     this.#options = options
@@ -98,11 +102,6 @@ export class Link {
   /** Nothing goes or comes any more. */
   get over(): boolean {
     return this.#abandoned
-  }
-
-  /** Largest frame that the server passes on. */
-  get maxFrame(): number {
-    return this.#connection.info?.max_payload ?? 0
   }
 
   /** Bytes that the server may not have read yet. */
@@ -150,8 +149,8 @@ export class Link {
       const cause = error instanceof Error ? error : this.#lastError
       this.#listener.ended(this, linkError(cause, this.server, this.#options))
     })
-    for (const subject of this.#options.subjects)
-      this.#connection.subscribe(subject, { callback: this.#received })
+    this.#connection.subscribe(this.#options.direct, { callback: this.#received })
+    this.#connection.subscribe(this.#options.broadcast, { callback: this.#receivedByAll })
     if (!(await within(CONNECT_TIMEOUT_MS, this.#connection.flush())))
       throw new Error(`does not answer within ${CONNECT_TIMEOUT_MS} ms`)
     if (this.#lastError !== undefined) throw this.#lastError
@@ -160,11 +159,16 @@ export class Link {
   readonly #received = (error: Error | null, message: Msg): void => {
     this.#heard = true
     if (error !== null) this.#lastError ??= error
-    if (error !== null || this.#abandoned || message.reply === this.#options.mark) return
+    if (error !== null || this.#abandoned) return
     const { data } = message
     this.#listener.frame(
       Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength),
     )
+  }
+
+  /** Apart from the other because to look at the mark decodes it. */
+  readonly #receivedByAll = (error: Error | null, message: Msg): void => {
+    if (error !== null || message.reply !== this.#options.mark) this.#received(error, message)
   }
 
   async #watch(): Promise<void> {

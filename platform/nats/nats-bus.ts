@@ -99,7 +99,8 @@ class NatsBus implements Bus, LinkListener {
       name: address,
       tls: options.tls,
       nkeySeed: options.nkeySeed,
-      subjects: [directSubject(prefix, address), this.#broadcastSubject],
+      direct: directSubject(prefix, address),
+      broadcast: this.#broadcastSubject,
       mark: address,
     }
     this.#log = log
