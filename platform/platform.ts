@@ -3,6 +3,7 @@ import { ConfigAuthenticator, type ConfigAuthenticatorOptions } from './auth/con
 import { DeviceAuthenticator, type DeviceAuthenticatorOptions } from './auth/device-authenticator.ts'
 import type { Authenticator } from './auth/principal.ts'
 import type { Clock } from './clock.ts'
+import { PlatformError } from './errors.ts'
 import { LiveBus } from './live/live-bus.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -46,9 +47,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const { store, log, metrics, clock } = options
   const organisation = options.organisation ?? 'default'
   const registry = new Registry(store, clock)
-  if ((await registry.organisations.find(organisation)) === undefined) {
-    await registry.organisations.create({ id: organisation })
-  }
+  await ensureOrganisation(registry, organisation)
   const commit = new GroupCommit(store, log)
   const live = new LiveBus(metrics)
   const telemetry = new Telemetry({ store, commit, live, metrics, log })
@@ -76,5 +75,22 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     conventions: telemetry,
     organisation,
     close: () => commit.close(),
+  }
+}
+
+/** Times that a new organisation is tried for: processes of a new cell start at once, and one of them makes it. */
+const maxTries = 10
+const retryMs = 200
+/** What another process's creation of it looks like from here, before and after it has reached our DC. */
+const racing = new Set(['organisation_exists', 'user_taken', 'outcome_unknown'])
+
+async function ensureOrganisation({ organisations }: Registry, id: string): Promise<void> {
+  for (let tries = 1; (await organisations.find(id)) === undefined; tries++) {
+    try {
+      await organisations.create({ id })
+    } catch (error) {
+      if (!(error instanceof PlatformError) || !racing.has(error.code) || tries === maxTries) throw error
+      await new Promise((later) => setTimeout(later, retryMs))
+    }
   }
 }

@@ -9,6 +9,8 @@ export interface DevCell {
   readonly brokers?: number | undefined
   /** Second number of the loopback addresses, `127.{net}.{dc}.{host}`: cells with another one don't meet. */
   readonly net?: number | undefined
+  readonly mqttPort?: number | undefined
+  readonly httpPort?: number | undefined
 }
 
 /** Nothing else lives there, as far as is known. */
@@ -22,12 +24,17 @@ const five = [
   { name: 'dcb2', number: 5, place: 'Munich', location: [48.1, 11.6], kind: 'backup' },
 ] as const
 
+/** Beside those that a program on all addresses (0.0.0.0) would be likely to have. */
+const ports = { nats: 14_222, gateway: 17_222, nats_http: 18_222, metrics: 19_180 }
+
 /** The DCs of `cinque dev --dcs 5` on loopback addresses; the first host of each runs everything but spare nodes. */
 export function devInventory({
   dcs: count = five.length,
   full = false,
   brokers = 1,
   net = devNet,
+  mqttPort,
+  httpPort,
 }: DevCell = {}): Inventory {
   const dcs = five.slice(0, count)
   const replicas = (kind: 'live' | 'backup'): number => (full && kind === 'live' ? 3 : 1)
@@ -44,7 +51,12 @@ export function devInventory({
     ),
   )
   return checkInventory(
-    { cell: 'dev', dcs: dcs.map((one) => ({ ...one, replicas: replicas(one.kind) })), hosts },
+    {
+      cell: 'dev',
+      dcs: dcs.map((one) => ({ ...one, replicas: replicas(one.kind) })),
+      hosts,
+      ports: { ...ports, mqtt: mqttPort, http: httpPort },
+    },
     'the inventory of `cinque dev --dcs`',
   )
 }

@@ -1,8 +1,10 @@
+import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { allNormal } from '#cassandra/local/cluster.ts'
 import { ensureCassandra } from '#cassandra/local/engine.ts'
 import type { Dc, Inventory } from '#platform/inventory/inventory.ts'
-import { devInventory, devNet } from '#platform/inventory/dev.ts'
+import { type DevCell, devInventory, devNet } from '#platform/inventory/dev.ts'
 import { delayBetween } from '#platform/inventory/wan.ts'
 import { createLogger, type Logger } from '#platform/log.ts'
 import { ensureNatsServer } from '#platform/nats/server/engine.ts'
@@ -11,7 +13,7 @@ import { DeviceClient, type DeviceWithKey } from '#scripts/client/devices.ts'
 import { RestClient } from '#scripts/client/rest.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import { CellDirectory } from './directory.ts'
-import { migrateCell } from './migrate.ts'
+import { makeSchema, spreadSchema, updateSchema } from './migrate.ts'
 import type { Part, PartKind, PartStatus } from './part.ts'
 import { type CassandraPart, makeParts, portsOf } from './parts.ts'
 import { checkMemory, checkPorts, takeNet } from './preflight.ts'
@@ -21,7 +23,7 @@ import { Wan } from './wan/wan.ts'
 export interface CellOptions {
   /** Where data, logs and keys are, or will be; a cell that was there is started again with what it had. */
   readonly directory: string
-  /** How many of the five DCs, three live ones first. For a new cell only, like the next three. Default: 5. */
+  /** How many of the five DCs, three live ones first. For a new cell only, like the next ones up to `net`. Default: 5. */
   readonly dcs?: number | undefined
   /** Three Cassandra nodes in each live DC instead of one. */
   readonly full?: boolean | undefined
@@ -30,6 +32,9 @@ export interface CellOptions {
   readonly net?: number | undefined
   /** Delay packets between DCs, where the machine can. Default: true. */
   readonly wan?: boolean | undefined
+  /** Ports of the first broker of a DC and of its API, default 1883 and 8080. For a new cell only. */
+  readonly mqttPort?: number | undefined
+  readonly httpPort?: number | undefined
   /** Java heap of a Cassandra node. */
   readonly heapMb?: number | undefined
   /** `path=value` of the brokers' configuration. */
@@ -42,6 +47,8 @@ export interface CellOptions {
 export type Which = PartKind | undefined
 
 const defaultHeapMb = 256
+/** Says that all nodes have the schema, so that there may be data. */
+const bornFile = 'born'
 /** Nets that are tried for a new cell. */
 const nets = 20
 /** Cassandra nodes that start at a time after the first; more is no faster on few cores. */
@@ -89,8 +96,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     }
     checkMemory(inventory, heapMb)
     await checkPorts(portsOf(inventory))
-    await startCassandra(nodes, log, say)
-    await timed(say, 'schema', () => migrateCell(inventory, log))
+    await startCassandra({ inventory, directory, nodes, log, say })
     await startKinds(parts, ['nats'], say)
     await startKinds(parts, ['broker', 'api'], say)
     return new Cell(inventory, directory, opened)
@@ -325,23 +331,23 @@ function appHosts({ hosts }: Inventory): Inventory['hosts'] {
 /** What the cell is made of, its addresses taken for this process. */
 async function claim(
   directory: CellDirectory,
-  { dcs, full, brokersPerDc, net }: CellOptions,
+  options: CellOptions,
 ): Promise<{ inventory: Inventory; guard: Server }> {
   const kept = directory.read()
   if (kept !== undefined) {
-    const own = netOf(kept)
-    checkSame(kept, { dcs, full, brokersPerDc, net })
-    const guard = await takeNet(own)
+    checkSame(kept, options)
+    const guard = await takeNet(netOf(kept))
     if (guard !== undefined) return { inventory: kept, guard }
-    throw new CliError(`a cell with the addresses 127.${own}.x.x runs already`, {
+    throw new CliError(`a cell with the addresses 127.${netOf(kept)}.x.x runs already`, {
       remedy:
         'Is it this one? `cinque dc status` shows it. Another cell beside it: --data with a new directory.',
     })
   }
-  for (const one of net === undefined ? Array.from({ length: nets }, (_, at) => devNet + at) : [net]) {
-    const guard = await takeNet(one)
+  const { net: wanted } = options
+  for (const net of wanted === undefined ? Array.from({ length: nets }, (_, at) => devNet + at) : [wanted]) {
+    const guard = await takeNet(net)
     if (guard === undefined) continue
-    const inventory = devInventory({ dcs, full, brokers: brokersPerDc, net: one })
+    const inventory = devInventory(shapeOf(options, { net }))
     directory.create(inventory)
     return { inventory, guard }
   }
@@ -351,18 +357,36 @@ async function claim(
 }
 
 /** A cell keeps the nodes that its data are on. */
-function checkSame(kept: Inventory, asked: Pick<CellOptions, 'dcs' | 'full' | 'brokersPerDc' | 'net'>): void {
-  const wanted = devInventory({
-    dcs: asked.dcs ?? kept.dcs.length,
-    full: asked.full ?? kept.hosts.length > kept.dcs.length,
-    brokers: asked.brokersPerDc ?? kept.hosts[0].brokers,
-    net: asked.net ?? netOf(kept),
-  })
-  if (JSON.stringify(wanted.hosts) === JSON.stringify(kept.hosts)) return
-  throw new CliError('the cell in this directory was made with another --dcs, --full, --brokers or --net', {
-    remedy: 'Leave these out to start it as it was made; a new one: --data with a new directory.',
-    exitCode: 2,
-  })
+function checkSame(kept: Inventory, options: CellOptions): void {
+  const { dcs, hosts, ports } = kept
+  const shape = {
+    dcs: dcs.length,
+    full: hosts.length > dcs.length,
+    brokers: hosts[0].brokers,
+    net: netOf(kept),
+    mqttPort: ports.mqtt,
+    httpPort: ports.http,
+  }
+  const wanted = devInventory(shapeOf(options, shape))
+  if (isDeepStrictEqual([wanted.hosts, wanted.ports], [hosts, ports])) return
+  throw new CliError(
+    'the cell in this directory was made with other --dcs, --full, --brokers, --net or ports',
+    {
+      remedy: 'Leave these out to start it as it was made; a new one: --data with a new directory.',
+      exitCode: 2,
+    },
+  )
+}
+
+function shapeOf(options: CellOptions, otherwise: DevCell): DevCell {
+  return {
+    dcs: options.dcs ?? otherwise.dcs,
+    full: options.full ?? otherwise.full,
+    brokers: options.brokersPerDc ?? otherwise.brokers,
+    net: options.net ?? otherwise.net,
+    mqttPort: options.mqttPort ?? otherwise.mqttPort,
+    httpPort: options.httpPort ?? otherwise.httpPort,
+  }
 }
 
 function netOf({ hosts }: Inventory): number {
@@ -392,23 +416,30 @@ async function openWan(
   }
 }
 
-async function startCassandra(
-  nodes: readonly CassandraPart[],
-  log: Logger,
-  say: (line: string) => void,
-): Promise<void> {
+/** Starts all nodes and brings their schema up to date. */
+async function startCassandra(options: {
+  inventory: Inventory
+  directory: CellDirectory
+  nodes: readonly CassandraPart[]
+  log: Logger
+  say: (line: string) => void
+}): Promise<void> {
+  const { inventory, directory, nodes, log, say } = options
   const [first, ...rest] = nodes
+  // A first start that did not get to its end is begun anew: nobody has stored anything yet.
+  const fresh = !directory.has(bornFile)
+  if (fresh) rmSync(directory.place('cassandra'), { recursive: true, force: true })
   await startPart(first.part, say)
+  if (fresh) await timed(say, 'schema, made', () => makeSchema(inventory, log))
   const workers = Array.from({ length: nodesAtATime }, async () => {
     for (let next = rest.shift(); next !== undefined; next = rest.shift()) await startPart(next.part, say)
   })
   await Promise.all(workers)
-  await timed(say, 'cassandra: all nodes see all', () =>
-    allNormal(
-      { log },
-      nodes.flatMap(({ node }) => node() ?? []),
-    ),
-  )
+  const started = nodes.flatMap(({ node }) => node() ?? [])
+  await timed(say, 'cassandra: all nodes see all', () => allNormal({ log }, started))
+  if (fresh) await timed(say, 'schema, everywhere', () => spreadSchema(inventory, log))
+  await timed(say, 'schema, checked', () => updateSchema(inventory, log))
+  directory.write([bornFile], `${new Date().toISOString()}\n`)
 }
 
 async function startKinds(
@@ -440,8 +471,9 @@ async function closeAll({ guard, wan, parts }: Opened): Promise<void> {
 function progressLogger(say: (line: string) => void): Logger {
   const destination = {
     write(line: string): void {
-      const { msg } = JSON.parse(line) as { msg?: string }
-      if (msg !== undefined) say(msg)
+      const { event, msg } = JSON.parse(line) as { event?: string; msg?: string }
+      // What the driver thinks of nodes that come and go is no news here.
+      if (msg !== undefined && event !== 'store.driver') say(msg)
     },
   }
   return createLogger({ level: 'info', destination })

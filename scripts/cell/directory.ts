@@ -50,6 +50,10 @@ export class CellDirectory {
     this.write([markFile], stringify({ layout, inventory }))
   }
 
+  has(name: string): boolean {
+    return existsSync(join(this.path, name))
+  }
+
   /** Path of a file or directory in it; the directories above it are made. */
   place(...parts: string[]): string {
     const path = join(this.path, ...parts)

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { createUser, fromSeed } from '@nats-io/nkeys'
 import { stringify } from 'yaml'
 import type { z } from 'zod'
-import type { Engine } from '#cassandra/local/engine.ts'
+import { type Engine, enginesDirectory } from '#cassandra/local/engine.ts'
 import { type CassandraNode, cqlPort, startNode, storagePort } from '#cassandra/local/node.ts'
 import { newKey } from '#platform/auth/keys.ts'
 import type { Dc, Host, Inventory } from '#platform/inventory/inventory.ts'
@@ -80,6 +80,8 @@ export function makeParts(options: PartsOptions): { parts: Part[]; cassandra: Ca
                 ...args,
                 ...options.sets.flatMap((set) => ['--set', set]),
               ],
+              // Compiled once for all: a third of a second less for each process, and for each start.
+              env: { NODE_COMPILE_CACHE: join(enginesDirectory(), 'compiled') },
               log: logOf(options, name),
               readyLine: /^ready /m,
               readyMs,

@@ -9,7 +9,7 @@ interface DevOptions {
   data?: string
   memory?: true
   mqttPort?: number
-  httpPort: number
+  httpPort?: number
   logLevel?: string
   config?: string
   set?: readonly string[]
@@ -24,6 +24,7 @@ interface DevOptions {
 
 const defaultData = './cinque-data'
 const defaultMqttPort = 1883
+const defaultHttpPort = 8080
 
 export function addDev(program: Command): void {
   program
@@ -36,7 +37,11 @@ export function addDev(program: Command): void {
     .option('--data <dir>', `keep data in this directory (default: "${defaultData}")`)
     .option('--memory', 'keep nothing')
     .option('--mqtt-port <port>', `port of MQTT; 0: any free one (default: ${defaultMqttPort})`, port)
-    .option('--http-port <port>', 'port of REST and of MQTT over WebSocket; 0: any free one', port, 8080)
+    .option(
+      '--http-port <port>',
+      'port of REST and of MQTT over WebSocket; 0: any free one (default: 8080)',
+      port,
+    )
     .addOption(
       new Option('--log-level <level>', 'logs go to stderr (default: "warn")').choices([
         'trace',
@@ -73,22 +78,23 @@ export function addDev(program: Command): void {
       }
       const { config } = loadConfig(brokerConfig, sourcesOf(options))
       const { runDev } = await import('#scripts/run/dev.ts')
-      const { httpPort, trace = [], json = false } = options
+      const { httpPort = defaultHttpPort, trace = [], json = false } = options
       await runDev({ config, httpPort, traced: trace, json })
     })
 }
 
 async function runCell(options: DevOptions, dcs: number): Promise<void> {
-  const one = (['memory', 'mqttPort', 'trace'] as const).find((name) => options[name] !== undefined)
+  const one = (['memory', 'trace'] as const).find((name) => options[name] !== undefined)
   if (one !== undefined || options.config !== undefined) {
-    throw new CliError('--dcs goes without --memory, --mqtt-port, --trace and --config', { exitCode: 2 })
+    throw new CliError('--dcs goes without --memory, --trace and --config', { exitCode: 2 })
   }
-  const { data: directory = defaultCellData, full, brokers, net, wan, set, logLevel, json = false } = options
+  const { data: directory = defaultCellData, set, logLevel, json = false } = options
+  const { full, brokers: brokersPerDc, net, mqttPort, httpPort, wan } = options
   const sets = [`log_level=${logLevel ?? 'info'}`, ...(set ?? [])]
   // What is wrong with them is said before anything is started.
   loadConfig(brokerConfig, { sets })
   const { runDevCell } = await import('#scripts/cell/run.ts')
-  await runDevCell({ directory, dcs, full, brokersPerDc: brokers, net, wan, sets, json })
+  await runDevCell({ directory, dcs, full, brokersPerDc, net, mqttPort, httpPort, wan, sets, json })
 }
 
 /** The broker's defaults are those of a server; these are those of a workbench. */
