@@ -8,7 +8,7 @@ export interface Bus {
   readonly address: string
   /** The bus can be reached now. */
   readonly connected: boolean
-  /** Largest frame in bytes; what is larger is dropped, and counted. */
+  /** Largest frame in bytes; what is larger is dropped. */
   readonly maxFrame: number
   /** Sends a frame to one process. Never waits and never fails. The frame's bytes must not be changed afterwards. */
   send(to: string, frame: Uint8Array): void

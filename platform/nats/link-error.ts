@@ -44,8 +44,8 @@ export function linkError(cause: unknown, server: string, options: LinkOptions):
       `does not let this user ${cause.operation === 'publish' ? 'publish to' : 'subscribe to'} ` +
         `"${cause.subject}": compare its permissions with the subject prefix`,
     )
-  if (cause instanceof TimeoutError) return passing('accepts connections but does not answer')
   const { code, message } = cause as NodeJS.ErrnoException
+  if (cause instanceof TimeoutError || code === 'ETIMEDOUT') return passing('does not answer')
   if (code !== undefined && UNTRUSTED.has(code))
     return refused(
       options.tls === undefined
@@ -57,7 +57,7 @@ export function linkError(cause: unknown, server: string, options: LinkOptions):
     return refused(`its certificate is not for this name or address (${message})`)
   if (message.includes("'tls'")) return refused('has no TLS, but tls is asked for')
   if (message.includes("doesn't exist")) return refused(`tls.caFile: ${message}`)
-  if (message.includes('connection refused')) return passing('nothing listens there')
+  if (code === 'ECONNREFUSED') return passing('nothing listens there')
   if (code === 'ENOTFOUND') return passing('the name has no address')
   return passing(message)
 }

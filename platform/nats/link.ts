@@ -9,8 +9,11 @@ import {
   type TlsOptions,
 } from '@nats-io/transport-node'
 import { LinkError, linkError } from './link-error.ts'
+import { greeting } from './server/probe.ts'
 
-/** A server that has accepted the connection but says nothing for so long is given up. */
+/** A server that has accepted the connection but says nothing for so long is taken for frozen. */
+const GREETING_TIMEOUT_MS = 1500
+/** For the rest: TLS, authentication, subscriptions. */
 const CONNECT_TIMEOUT_MS = 3000
 /** The server is asked whether it has read everything when this much has been sent since the last time. */
 const CONFIRM_BYTES = 1 << 20
@@ -85,6 +88,8 @@ export class Link {
   static async open(server: string, options: LinkOptions, listener: LinkListener): Promise<Link> {
     let connection: NatsConnection
     try {
+      // The client leaves the socket of an attempt that timed out open: none at all to a frozen server.
+      await greeting(server, GREETING_TIMEOUT_MS)
       connection = await connect(connectionOptions(server, options))
     } catch (error) {
       throw linkError(error, server, options)

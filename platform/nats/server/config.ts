@@ -13,7 +13,7 @@ const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/
 const PUBLIC_NKEY = /^U[A-Z2-7]{55}$/
 const PASSWORD = /^[A-Za-z0-9._~-]{12,}$/
 
-export interface NatsTls extends CertificateFiles {
+interface NatsTls extends CertificateFiles {
   readonly caFile: string
 }
 

@@ -1,28 +1,39 @@
 import { createConnection } from 'node:net'
 
 /**
- * Whether a nats-server takes clients: it greets. A frozen one accepts the connection (the kernel does) but does not;
- * one that is about to go (lame duck) listens no more.
+ * Resolves when a nats-server greets: then it takes clients. A frozen one accepts the connection (the kernel does) but
+ * does not greet; one that is about to go (lame duck) listens no more.
  *
  * @param server `host:port`
+ * @throws Error with the code of the socket, or `ETIMEDOUT`
  */
-export function takesClients(server: string, timeoutMs: number): Promise<boolean> {
+export function greeting(server: string, timeoutMs: number): Promise<void> {
   const colon = server.lastIndexOf(':')
   const host = server.slice(0, colon).replace(/^\[|\]$/g, '')
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = createConnection({ host, port: Number(server.slice(colon + 1)) })
-    const done = (answer: boolean): void => {
-      clearTimeout(timer)
+    const fail = (code: string, message: string): void => reject(Object.assign(new Error(message), { code }))
+    socket.setTimeout(timeoutMs, () => {
+      fail('ETIMEDOUT', 'does not answer')
       socket.destroy()
-      resolve(answer)
-    }
-    const timer = setTimeout(done, timeoutMs, false)
-    let greeting = ''
-    socket.on('data', (chunk) => {
-      greeting += chunk.toString('latin1')
-      if (greeting.length >= 5) done(greeting.startsWith('INFO '))
     })
-    socket.on('error', () => done(false))
-    socket.on('close', () => done(false))
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1')
+      if (text.length < 5) return
+      if (text.startsWith('INFO ')) resolve()
+      else fail('EPROTO', 'is no nats-server')
+      socket.destroy()
+    })
+    socket.on('error', reject)
+    socket.on('close', () => fail('ECONNRESET', 'closed the connection'))
   })
+}
+
+/** Whether a nats-server takes clients. */
+export function takesClients(server: string, timeoutMs: number): Promise<boolean> {
+  return greeting(server, timeoutMs).then(
+    () => true,
+    () => false,
+  )
 }

@@ -172,6 +172,15 @@ describe('bus on NATS', () => {
       expect(Number(a.metric('cinque_bus_dropped_frames_total{reason="overloaded"}'))).to.be.greaterThan(0)
     })
 
+    it('waits for a frozen server that is its only one, and uses it when it goes on', async () => {
+      const a = await process('a', [0])
+      mesh.servers[0]?.pause()
+      await until(() => a.lines.of('bus.unreachable').length > 0)
+      expect(a.lines.of('bus.unreachable')).to.deep.equal([`nats-server ${mesh.address(0)}: does not answer`])
+      mesh.servers[0]?.resume()
+      await until(() => a.bus.connected)
+    })
+
     it('loses nothing when its server is asked to leave: a planned restart must not be noticed', async () => {
       const [a, b] = [await process('a', [0, 1]), await process('b', [2])]
       await meet(a, b)
