@@ -347,7 +347,7 @@ export class Broker {
       if (still < STILL_MS) return false
       this.stoodStill(still)
     }
-    const waiting = this.#standing as Set<Connection> | null
+    const waiting: Set<Connection> | null = this.#standing
     if (waiting === null) return false
     if (!waiting.has(connection)) {
       waiting.add(connection)

@@ -81,7 +81,7 @@ export function forwardRun(
   const processes = peersOf(entry.route, qos)
   if (processes.length === 0) return
   if (qos === 0) {
-    for (const peer of processes) peer.run(d, start, end, from.version, from)
+    for (const peer of processes) peer.run(d, start, end, n, from)
     return
   }
   messages ??= parseRun(d, start, entry, qos, n, from.version)

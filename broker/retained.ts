@@ -99,7 +99,7 @@ export class RetainedMessages {
 
   /** Rows of these buckets, deleted ones included. */
   *rows(buckets: ReadonlySet<number>): Iterable<RetainedRow> {
-    for (const { message, stamp } of levels(this.#root)) {
+    for (const { message, stamp } of below(this.#root)) {
       if (message === null || stamp === 0 || !buckets.has(bucketOf(this.#key(message.topic)))) continue
       const topic_hash = hash128(message.topic)
       yield {
@@ -208,9 +208,9 @@ export class RetainedMessages {
   }
 }
 
-function* levels(level: Level): Iterable<Level> {
+function* below(level: Level): Iterable<Level> {
   yield level
-  if (level.children !== null) for (const child of level.children.values()) yield* levels(child)
+  if (level.children !== null) for (const child of level.children.values()) yield* below(child)
 }
 
 function size(message: Message): number {

@@ -29,6 +29,7 @@ export class Stats {
     retainedLimit: Counter
     rate: Counter
     sessionEnded: Counter
+    peerLost: Counter
   }
   readonly #metrics: Metrics
 
@@ -69,6 +70,7 @@ export class Stats {
       retainedLimit: dropped('retained_limit'),
       rate: dropped('rate_limit'),
       sessionEnded: dropped('session_ended'),
+      peerLost: dropped('process_out_of_contact'),
     }
   }
 

@@ -51,6 +51,12 @@ export interface FetchEntry {
   readonly groups: readonly (readonly [string, number, number])[]
 }
 
+/** The end of the rows that were asked for. */
+export interface FetchedEntry {
+  readonly id: number
+  readonly failed?: true
+}
+
 /** Answers what the holders of sessions ask (docs/cluster.md, section 5). */
 export class Answers {
   readonly #cell: Cell
@@ -72,7 +78,7 @@ export class Answers {
 
   /** GATHER. */
   gather(member: Member, body: Buffer): void {
-    const question = readJson<GatherEntry>(body)
+    const question = readJson(body) as GatherEntry
     const sid = Buffer.from(question.sid, 'hex')
     const key = sidKey(sid)
     const live = this.#released.get(key)?.state
@@ -116,7 +122,7 @@ export class Answers {
 
   /** FETCH. */
   fetch(member: Member, body: Buffer): void {
-    const question = readJson<FetchEntry>(body)
+    const question = readJson(body) as FetchEntry
     this.#sendRows(member, question).then(
       () => sendJson(member.peer, Entry.FETCHED, { id: question.id }),
       (error: unknown) => {

@@ -16,7 +16,7 @@ import type { Outgoing } from '../message.ts'
 import { inboxRow } from '../outbox/inbox-row.ts'
 import type { DurableOutbox } from '../outbox/durable-outbox.ts'
 import type { Session } from '../session.ts'
-import { Answers } from './answers.ts'
+import { Answers, type FetchedEntry, type GatheredEntry } from './answers.ts'
 import { Directory } from './directory.ts'
 import { Entry, PROTOCOL, readJson, sendJson } from './entries.ts'
 import { Gathering } from './gathering.ts'
@@ -57,6 +57,12 @@ export interface CellOptions {
 export interface ControlEntry {
   readonly verb: string
   readonly [key: string]: unknown
+}
+
+interface ClaimEntry {
+  readonly org: string
+  readonly client: string
+  readonly epoch: number
 }
 
 /** This process as a member of a cell of several: what it knows of the others, and all that goes to and fro (docs/cluster.md). */
@@ -134,7 +140,6 @@ export class Cell implements ChannelListener {
       malformed: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'malformed' }),
       ahead: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'clock_ahead' }),
       notHeld: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'not_held' }),
-      toLost: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'peer_lost' }),
     }
     metrics.gauge(
       'cinque_cell_members',
@@ -152,11 +157,6 @@ export class Cell implements ChannelListener {
   /** All tables of those in contact have been taken in. */
   get ready(): boolean {
     return this.#ready && this.channels.clockTrouble === null
-  }
-
-  /** Messages that could not go to a process that is out of contact. */
-  get lostMessages(): { value: number } {
-    return this.#counters.toLost
   }
 
   member(id: string): Member | undefined {
@@ -404,7 +404,7 @@ export class Cell implements ChannelListener {
         return
       }
       case Entry.CLAIM:
-        return this.#claimed(readJson(body))
+        return this.#claimed(readJson(body) as ClaimEntry)
       case Entry.GATHER:
         return this.answers.gather(member, body)
       case Entry.GATHERED:
@@ -414,7 +414,7 @@ export class Cell implements ChannelListener {
       case Entry.FETCH:
         return this.answers.fetch(member, body)
       case Entry.FETCHED:
-        return this.gathering.fetched(member, readJson(body))
+        return this.gathering.fetched(member, readJson(body) as FetchedEntry)
       case Entry.INTEREST:
         return this.interest.told(member, body)
       case Entry.SUMS:
@@ -423,9 +423,9 @@ export class Cell implements ChannelListener {
         member.synced = true
         return this.#checkReady()
       case Entry.HELLO:
-        return this.#hello(member, readJson(body))
+        return this.#hello(member, readJson(body) as { appended: number })
       case Entry.CONTROL:
-        return this.onControl(readJson(body))
+        return this.onControl(readJson(body) as ControlEntry)
       default:
         this.#counters.unknown.value++
     }
@@ -452,12 +452,12 @@ export class Cell implements ChannelListener {
   }
 
   #gathered(member: Member, body: Buffer): void {
-    const end = readJson<Parameters<Gathering['gathered']>[1]>(body)
+    const end = readJson(body) as GatheredEntry
     if (end.failed === true) this.storeAway(member.peer.dcNumber)
     this.gathering.gathered(member, end)
   }
 
-  #claimed({ org, client, epoch }: { org: string; client: string; epoch: number }): void {
+  #claimed({ org, client, epoch }: ClaimEntry): void {
     if (!this.#seen(epoch)) return
     const session = this.broker.space(org).sessions.get(client)
     if (session === undefined || session.durable || session.epoch >= epoch) return

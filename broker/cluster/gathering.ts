@@ -4,7 +4,7 @@ import type { Timer } from '#platform/timers.ts'
 import type { DurableOutbox } from '../outbox/durable-outbox.ts'
 import type { StoredState } from '../outbox/state.ts'
 import type { Session } from '../session.ts'
-import type { FetchEntry, GatheredEntry, GatherEntry, StateEntry } from './answers.ts'
+import type { FetchEntry, FetchedEntry, GatheredEntry, GatherEntry, StateEntry } from './answers.ts'
 import type { Cell } from './cell.ts'
 import { Entry, sendJson } from './entries.ts'
 import type { Member } from './member.ts'
@@ -119,7 +119,7 @@ export class Gathering {
   }
 
   /** FETCHED. */
-  fetched(member: Member, end: { id: number; failed?: true }): void {
+  fetched(member: Member, end: FetchedEntry): void {
     const question = this.#questions.get(end.id)
     if (question?.fetching?.delete(member) !== true) return
     if (end.failed === true) question.failed.add(member)

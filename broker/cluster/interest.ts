@@ -58,7 +58,7 @@ export class Interest {
   }
 
   told(member: Member, body: Buffer): void {
-    const { org, add, remove } = readJson<InterestEntry>(body)
+    const { org, add, remove } = readJson(body) as InterestEntry
     const space = this.#cell.broker.space(org)
     const filters = this.#filtersOf(member, space)
     for (const wanted of add) {

@@ -78,6 +78,7 @@ export class PeerReceiver implements Receiver {
   /** Sends a message, encoded as on disk, for whoever there wants it. */
   message(stored: Buffer, from: Connection | null): void {
     const { peer, org } = this
+    if (this.#out(1, (stored[1] & 3) as Qos)) return
     const at = peer.reserve(Entry.MESSAGE, 1 + org.length + stored.length)
     const out = peer.buffer
     out[at] = org.length
@@ -86,9 +87,11 @@ export class PeerReceiver implements Receiver {
     this.#hold(from)
   }
 
-  /** Sends PUBLISH packets of QoS 0 of one topic, as they came: d[start, end). */
-  run(d: Buffer, start: number, end: number, version: number, from: Connection): void {
+  /** Sends `n` PUBLISH packets of QoS 0 of one topic, as they came: d[start, end). */
+  run(d: Buffer, start: number, end: number, n: number, from: Connection): void {
     const { peer, org } = this
+    if (this.#out(n, 0)) return
+    const { version } = from
     const at = peer.reserve(Entry.RUN, 2 + org.length + end - start)
     const out = peer.buffer
     out[at] = version
@@ -100,6 +103,7 @@ export class PeerReceiver implements Receiver {
 
   /** Sends a message for one of its members of a shared group. */
   shared(group: SharedGroup, message: Message, from: Connection | null): void {
+    if (this.#out(1, message.qos)) return
     const stored = encodeStored(
       { message, qos: message.qos, retain: message.retain, identifiers: null, topic: null },
       `$share/${group.name}/${group.match}`,
@@ -113,9 +117,17 @@ export class PeerReceiver implements Receiver {
     this.#hold(from)
   }
 
+  /** It is out of contact: QoS 0 is not kept for it, the rest as long as that does not crowd out what is promised. */
+  #out(n: number, qos: Qos): boolean {
+    const { inContact, pressed } = this.peer
+    if (inContact || (qos > 0 && !pressed)) return false
+    this.space.broker.stats.dropped.peerLost.value += n
+    return true
+  }
+
   /** What comes faster than the other process takes it makes its publisher wait. */
   #hold(from: Source | null): void {
-    if (from !== null && this.peer.pressed) this.member.hold(from)
+    if (from !== null && this.peer.pressed && this.peer.inContact) this.member.hold(from)
   }
 }
 

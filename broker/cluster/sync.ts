@@ -49,7 +49,7 @@ export class Sync {
   }
 
   asked(member: Member, body: Buffer): void {
-    const sums = readJson<SumsEntry>(body)
+    const sums = readJson(body) as SumsEntry
     if (this.#loaded) this.#answer(member, sums)
     else this.#waiting.set(member, sums)
   }

@@ -1,5 +1,5 @@
 import type { Store } from '#platform/store/store.ts'
-import { state } from '#platform/store/tables.ts'
+import { state as stateTable } from '#platform/store/tables.ts'
 import { type Span, union } from './spans.ts'
 
 /** State rows of a session read at most: each holder leaves one and deletes the others. */
@@ -14,7 +14,7 @@ export interface StoredState {
 
 /** The states of a session that a store has. Rejects with StoreError. */
 export async function readStates(store: Store, org: string, sid: Uint8Array): Promise<StoredState[]> {
-  const rows = await store.range(state, { org, sid }, { limit: STATES, reverse: true })
+  const rows = await store.range(stateTable, { org, sid }, { limit: STATES, reverse: true })
   return rows.flatMap(({ epoch, version = 0, body }) =>
     body === undefined ? [] : [{ epoch, version, body }],
   )

@@ -16,8 +16,8 @@ export function sharedWriter(stream: Uint8Array, share: string): Uint8Array {
 }
 
 /** Whether rows of this writer are a stream's, not a process's. */
-export function isStream(writer: Uint8Array): boolean {
-  return writer[8] === 0
+export function isStream(bytes: Uint8Array): boolean {
+  return bytes[8] === 0
 }
 
 function writer(birth: number, name: string): Uint8Array {

@@ -21,10 +21,9 @@ describe('a cell of brokers whose stores do not replicate', () => {
     await publisher.publishAcknowledged('t/1', 'one')
     const first = await subscriber.expect(3)
     const second = await subscriber.expect(3)
-    expect([first.value, second.value].map(({ payload, qos }) => `${payload.toString()} ${qos}`)).to.deep.equal([
-      'zero 0',
-      'one 1',
-    ])
+    expect(
+      [first.value, second.value].map(({ payload, qos }) => `${payload.toString()} ${qos}`),
+    ).to.deep.equal(['zero 0', 'one 1'])
   })
 
   it('gives a persistent session at the other what is promised to it, once', async () => {
@@ -42,7 +41,7 @@ describe('a cell of brokers whose stores do not replicate', () => {
     const at = await connectTo(b, 's', PERSISTENT)
     await at.subscribe('t', { qos: 1 })
     at.wire.destroy()
-    await at.closed
+    await at.closed()
     const publisher = await connectTo(a, 'p')
     for (let i = 0; i < 5; i++) await publisher.publishAcknowledged('t', `a${i}`)
     const other = await connectTo(b, 'q')
@@ -52,7 +51,7 @@ describe('a cell of brokers whose stores do not replicate', () => {
     const got = (await moved.messages()).map(({ payload }) => payload.toString()).toSorted()
     expect(got).to.deep.equal(['a0', 'a1', 'a2', 'a3', 'a4', 'b0', 'b1', 'b2', 'b3', 'b4'])
     moved.wire.destroy()
-    await moved.closed
+    await moved.closed()
     const back = await connectTo(b, 's', PERSISTENT)
     expect(await back.messages()).to.have.length(0)
   })
@@ -64,7 +63,7 @@ describe('a cell of brokers whose stores do not replicate', () => {
       const { value } = await first.expect(14)
       expect(value.reason).to.equal(0x8e)
       second.wire.destroy()
-      await second.closed
+      await second.closed()
     }
   })
 
@@ -75,6 +74,7 @@ describe('a cell of brokers whose stores do not replicate', () => {
     await subscriber.subscribe('r')
     expect((await subscriber.expect(3)).value.payload.toString()).to.equal('kept')
     await publisher.publishAcknowledged('r', '', { retain: true })
+    expect((await subscriber.expect(3)).value.payload).to.have.length(0)
     const other = await connectTo(b, 's2')
     await other.subscribe('r')
     expect(await other.messages()).to.have.length(0)
@@ -87,7 +87,7 @@ describe('a cell of brokers whose stores do not replicate', () => {
     const publisher = await connectTo(a, 'p')
     for (let i = 0; i < 10; i++) await publisher.publishAcknowledged('t', `${i}`)
     one.wire.destroy()
-    await one.closed
+    await one.closed()
     for (let i = 10; i < 20; i++) await publisher.publishAcknowledged('t', `${i}`)
     // The last ten have nowhere else to go.
     for (let last = ''; last !== '19'; ) {
@@ -103,7 +103,7 @@ describe('a cell of brokers whose stores do not replicate', () => {
     const gone = await connectTo(b, 'g', PERSISTENT)
     await gone.subscribe('t', { qos: 1 })
     gone.wire.destroy()
-    await gone.closed
+    await gone.closed()
     const late = await cell.start(2)
     const publisher = await connectTo(late, 'p')
     await publisher.publishAcknowledged('t', 'one')
