@@ -82,7 +82,7 @@ export class Cell {
     this.database.landed = (dc, change) => this.checks.landed(dc, change)
     for (const n of numbers)
       for (let i = 1; i <= options.processes; i++)
-        this.processes.push(new SimProcess(this, `dc0${n}-n1-broker${i}`, n, {}))
+        this.processes.push(new SimProcess(this, `dc0${n}-n1-broker${i}`, n, this.#random.between(-200, 200)))
     this.faults = options.faults ?? plannedFaults(planning, options.mode, TROUBLE_MS - 3000)
     for (const process of this.processes) world.after(this.#random.between(0, 200), () => process.start())
     for (const plan of plannedClients(casting)) {
@@ -114,6 +114,17 @@ export class Cell {
     this.failures.push(`${(this.world.now / 1000).toFixed(3)} s: ${what}`)
   }
 
+  /** Who writes rows under this name, for people. */
+  nameOf(writer: string): string {
+    const process = this.processes.find(({ bus }) => bus?.address === writer)
+    return (
+      process?.name ??
+      (writer.slice(16, 18) === '00'
+        ? `stream-${writer.slice(8, 16)}-${writer.slice(18, 22)}`
+        : `dead-${writer.slice(16, 22)}`)
+    )
+  }
+
   /** A persistent session is gone. */
   sessionLost(client: SimClient, connection: Connected): void {
     // In a cut a DC may not know of it yet.
@@ -129,11 +140,6 @@ export class Cell {
 
   variant(process: SimProcess): void {
     this.options.variant?.(process)
-  }
-
-  /** Milliseconds by which the clock of a new process is off. */
-  skewOf(_process: SimProcess): number {
-    return this.#random.between(-200, 200)
   }
 
   /** Whether the others of its DC can do without this process. */

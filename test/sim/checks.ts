@@ -87,6 +87,12 @@ export class Checks {
       this.#rows.set(name, rows)
     }
     this.#readable.add(`${dc} ${row.sid} ${row.id}`)
+    const { sid, writer, seq, id } = row
+    this.#cell.world.trace(
+      'row',
+      seq,
+      () => `${id} for ${this.#clientOf.get(sid) ?? sid} in ${dc} of ${this.#cell.nameOf(writer)} ${seq}`,
+    )
   }
 
   /** (d) What a saved state calls settled has been delivered. */
@@ -96,7 +102,14 @@ export class Checks {
     const client = this.#client(this.#clientOf.get(name))
     if (client === undefined || body === undefined || this.#group(client) !== null) return
     const got = this.#got.get(client)
-    for (const { writer, floor, above } of decodeState(body).writers) {
+    const saved = decodeState(body)
+    this.#cell.world.trace(
+      'state',
+      saved.writers.length,
+      () =>
+        `${client.id} ${saved.writers.map((w) => `${this.#cell.nameOf(Buffer.from(w.writer).toString('hex'))} ${w.floor}${w.above.map(([a, b]) => `+${a}-${b}`).join('')}`).join(', ')} out ${saved.out.map((f) => `${f.id}:${f.seq}:${f.state}`).join(' ')} in ${saved.in.map((f) => `${f.id}:${f.seq}`).join(' ')}`,
+    )
+    for (const { writer, floor, above } of saved.writers) {
       const key = `${name} ${Buffer.from(writer).toString('hex')}`
       const rows = this.#rows.get(key)
       if (rows === undefined) continue

@@ -124,7 +124,7 @@ export function strike(cell: Cell, fault: Fault): void {
       heal(() => void (cell.network.faults = { loss: 0, late: 0 }))
       break
     default:
-      if (process.life !== null) process.life.skew += (fault.badness - 0.5) * 600
+      process.setClock((fault.badness - 0.5) * 600)
   }
 
   function cut(pairs: readonly (readonly string[])[]): void {

@@ -1,8 +1,10 @@
 import { Broker } from '#broker/broker.ts'
+import type { CellOptions } from '#broker/cluster/cell.ts'
 import { type BrokerConfig, brokerConfig } from '#broker/config.ts'
 import { Phase } from '#broker/connection.ts'
 import type { Space } from '#broker/space.ts'
 import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
+import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { createLogger, type Logger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { GroupCommit } from '#platform/store/group-commit.ts'
@@ -28,21 +30,23 @@ export class SimProcess {
   readonly lines = new Set<Line>()
   /** When it last went on after it had stood still. */
   thawedAt = Number.NEGATIVE_INFINITY
+  /** Milliseconds by which the clock of its host is off. */
+  skew: number
   /** How often it was started. */
   runs = 0
   readonly #config: BrokerConfig
   readonly #authenticator: ConfigAuthenticator
 
-  constructor(cell: Cell, name: string, dcNumber: number, settings: Record<string, unknown>) {
+  constructor(cell: Cell, name: string, dcNumber: number, skew: number) {
     this.cell = cell
     this.name = name
     this.dc = `dc0${dcNumber}`
     this.dcNumber = dcNumber
+    this.skew = skew
     this.#config = brokerConfig.parse({
       listen: [],
       auth: { anonymous: true },
       sys_interval: 0,
-      ...settings,
     })
     this.#authenticator = new ConfigAuthenticator({
       ...this.#config.auth,
@@ -58,13 +62,13 @@ export class SimProcess {
     const { world } = this.cell
     if (this.life !== null) return
     this.runs++
-    const life = new Life(world, this.name, this.cell.skewOf(this))
+    const life = new Life(world, this.name, this.skew)
     this.life = life
     const store = new SimStore(this.cell.database, life, this.dc)
     const log = this.#logger(life)
     const commit = new GroupCommit(store, log, { timers: life })
     this.commit = commit
-    const broker = new Broker({
+    const deps = {
       config: this.#config,
       store,
       commit,
@@ -74,7 +78,9 @@ export class SimProcess {
       metrics: new Metrics(),
       clock: life,
       timers: life,
-    })
+      ...this.#membership(life),
+    }
+    const broker = new Broker(deps)
     this.broker = broker
     this.cell.variant(this)
     world.trace('start', this.dcNumber, () => `${this.name} run ${this.runs}`)
@@ -92,6 +98,17 @@ export class SimProcess {
         world.after(1000, () => this.start())
       },
     )
+  }
+
+  /** Its place in the cell, if there are others. */
+  #membership(life: Life): { cell?: CellOptions } {
+    const { name, dc, dcNumber, cell } = this
+    const { dcs, processes } = cell.options
+    if (dcs * processes === 1) return {}
+    const incarnation = newIncarnation(life.now() * 1024, dcNumber, cell.world.random.bytes(7))
+    const bus = cell.network.join(life, dc, incarnation.toString('hex'))
+    this.bus = bus
+    return { cell: { bus, incarnation, name, dc, dcs: Array.from({ length: dcs }, (_, i) => i + 1) } }
   }
 
   /** kill -9. `silent`: its host is lost with it, so that clients are not told. */
@@ -116,6 +133,12 @@ export class SimProcess {
     this.life.freeze()
   }
 
+  /** The clock of its host is set. */
+  setClock(by: number): void {
+    this.skew += by
+    if (this.life !== null) this.life.skew = this.skew
+  }
+
   thaw(): void {
     if (this.life?.frozen !== true) return
     this.cell.world.trace('thaw', this.dcNumber, () => this.name)
@@ -137,10 +160,16 @@ export class SimProcess {
 
   /** What it holds of what all hold, as lines of text. */
   tables(): string {
-    return [...this.retained()]
-      .map(([topic, payload]) => `retained ${topic} ${payload}`)
-      .toSorted()
-      .join('\n')
+    const space = this.#space
+    const sessions = [...(space?.sessions.values() ?? []), ...(space?.away.values() ?? [])]
+    const lines = [...this.retained()].map(([topic, payload]) => `retained ${topic} ${payload}`)
+    for (const session of sessions) {
+      if (!session.durable) continue
+      lines.push(`session ${session.clientId} ${Buffer.from(session.sid).toString('hex')} ${session.epoch}`)
+      for (const s of session.subscriptions())
+        lines.push(`subscription ${session.clientId} ${s.filter} ${s.qos}`)
+    }
+    return lines.toSorted().join('\n')
   }
 
   get #space(): Space | undefined {

@@ -8,6 +8,7 @@ import { World } from './world.ts'
 storeContract({
   name: 'simulated database',
   ordered: false,
+  clocked: true,
   open: async (clock) => {
     const world = new World(1)
     const database = new SimDatabase(world, new Net(world, ['dc01', 'dc02', 'dc03']))
