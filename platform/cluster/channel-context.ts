@@ -24,6 +24,9 @@ export type SkipReason =
   | 'poisoned'
   | 'too_many_peers'
 
+/** What a bus that loses and delays brings about: no news for people. */
+const ORDINARY = new Set<SkipReason>(['duplicate', 'old_stream', 'unknown', 'no_room'])
+
 /** What all peers of one `Channels` share. */
 export interface ChannelContext {
   readonly bus: Bus
@@ -56,6 +59,7 @@ export class ChannelCounters {
   readonly listenerFailures: Counter
   readonly #metrics: Metrics
   readonly #skipped = new Map<SkipReason, Counter>()
+  #strange: Partial<Record<SkipReason, number>> = {}
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics
@@ -81,7 +85,8 @@ export class ChannelCounters {
     )
   }
 
-  skipped(reason: SkipReason): Counter {
+  /** Counts a frame that came and was not used. */
+  skip(reason: SkipReason): void {
     let counter = this.#skipped.get(reason)
     if (counter === undefined) {
       counter = this.#metrics.counter('cinque_cluster_frames_skipped_total', 'Frames that were not used', {
@@ -89,7 +94,16 @@ export class ChannelCounters {
       })
       this.#skipped.set(reason, counter)
     }
-    return counter
+    counter.value++
+    if (!ORDINARY.has(reason)) this.#strange[reason] = (this.#strange[reason] ?? 0) + 1
+  }
+
+  /** What was skipped since the last call, by reason, and should not happen; null: nothing. */
+  strange(): Record<string, number> | null {
+    const strange = this.#strange
+    if (Object.keys(strange).length === 0) return null
+    this.#strange = {}
+    return strange
   }
 
   dropped(reason: DropReason): Counter {

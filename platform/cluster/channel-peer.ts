@@ -317,7 +317,7 @@ export class ChannelPeer implements Peer {
     this.heard(header, now)
     if (this.#open && header.from > this.#theirs) this.#reset('peer')
     if (header.from < this.#theirs || (this.#open && header.to !== this.#mine)) {
-      this.#context.counters.skipped('old_stream').value++
+      this.#context.counters.skip('old_stream')
       return
     }
     if (!this.#open && !this.#tryOpen(header, now)) return
@@ -380,13 +380,13 @@ export class ChannelPeer implements Peer {
     const { counters } = this.#context
     const place = this.#order.place(number)
     if (place === 'ahead') {
-      if (!this.#order.hold(number, frame)) counters.skipped('no_room').value++
+      if (!this.#order.hold(number, frame)) counters.skip('no_room')
       return
     }
     this.#ackOwed = true
     this.#context.owes(this)
     if (place === 'seen') {
-      counters.skipped('duplicate').value++
+      counters.skip('duplicate')
       return
     }
     let next: Buffer | undefined = frame
@@ -402,7 +402,7 @@ export class ChannelPeer implements Peer {
     let count = 0
     while (reader.next()) count++
     if (reader.end < 0 || count === 0) {
-      counters.skipped('poisoned').value++
+      counters.skip('poisoned')
       if (++this.#poisoned >= POISONED_MAX) this.#reset('poisoned')
       return false
     }
@@ -449,7 +449,7 @@ export class ChannelPeer implements Peer {
     // What was sent less than a round trip ago cannot be known to be missing.
     const since = now - this.roundTripMs * 0.8
     const whole = readRanges(frame, (first, last) => this.#ring.again(first, last, since, now, this.#resend))
-    if (!whole) this.#context.counters.skipped('poisoned').value++
+    if (!whole) this.#context.counters.skip('poisoned')
   }
 
   // What is missing

@@ -4,7 +4,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Timer, Timers } from '../timers.ts'
 import type { Bus } from './bus.ts'
 import { clockTrouble } from './channel-clock.ts'
-import { type ChannelContext, ChannelCounters, type SkipReason } from './channel-context.ts'
+import { type ChannelContext, ChannelCounters } from './channel-context.ts'
 import { CHANNEL_LIMITS, type ChannelLimits } from './channel-limits.ts'
 import { ChannelPeer } from './channel-peer.ts'
 import { Wait } from './channel-waits.ts'
@@ -51,7 +51,6 @@ export class Channels {
   #owing: ChannelPeer[] = []
   #beatTimer: Timer | null = null
   #lastBeat = 0
-  #skippedSince: Record<string, number> = {}
   #complainedAt = -Infinity
   #ended = false
   #ending: Promise<void> | null = null
@@ -237,14 +236,14 @@ export class Channels {
     const header = this.#header
     const fault = header.read(frame)
     if (fault !== null) {
-      this.#skip(fault)
+      this.#context.counters.skip(fault)
       return
     }
     const key = frame.toString('latin1', 4, 20)
     if (key === this.#key) return
     const forAll = header.kind === KIND.announce || header.kind === KIND.goodbye
     if (!forAll && self.compare(frame, 20, 36) !== 0) {
-      this.#skip('destination')
+      this.#context.counters.skip('destination')
       return
     }
     const now = timers.monotonic()
@@ -255,7 +254,7 @@ export class Channels {
     }
     if (peer === undefined) {
       // Whose announcement was not heard yet: it will be, and what this frame carries is sent again.
-      if (header.kind === KIND.stream) this.#skip('unknown')
+      if (header.kind === KIND.stream) this.#context.counters.skip('unknown')
       else peer = this.#meet(key, frame)
       if (peer === undefined) return
       // It learns the number of our stream at once.
@@ -274,14 +273,14 @@ export class Channels {
     if (this.#ending !== null) return undefined
     const info = decodeInfo(frame)
     if (info === null || info.incarnation !== incarnationHex(frame, 4)) {
-      this.#skip('info')
+      this.#context.counters.skip('info')
       return undefined
     }
     // A late frame of a predecessor, or a second process of that name: the younger one counts.
     const namesake = this.#named(info.name)
     if (namesake !== undefined && namesake.info.incarnation > info.incarnation) return undefined
     if (this.#peers.size >= this.#context.limits.peers) {
-      this.#skip('too_many_peers')
+      this.#context.counters.skip('too_many_peers')
       return undefined
     }
     const peer = new ChannelPeer(info, this.#context)
@@ -348,19 +347,15 @@ export class Channels {
 
   // For people
 
-  #skip(reason: SkipReason): void {
-    this.#context.counters.skipped(reason).value++
-    this.#skippedSince[reason] = (this.#skippedSince[reason] ?? 0) + 1
-  }
-
   #complain(now: number): void {
-    if (now - this.#complainedAt < COMPLAIN_MS || Object.keys(this.#skippedSince).length === 0) return
+    if (now - this.#complainedAt < COMPLAIN_MS) return
+    const strange = this.#context.counters.strange()
+    if (strange === null) return
+    this.#complainedAt = now
     this.#context.log.warn(
-      { event: 'cluster.frames_skipped', ...this.#skippedSince },
+      { event: 'cluster.frames_skipped', ...strange },
       'frames that cannot be used came over the bus',
     )
-    this.#complainedAt = now
-    this.#skippedSince = {}
   }
 
   *#perPeer(value: (peer: ChannelPeer) => number): Iterable<[Record<string, string>, number]> {
