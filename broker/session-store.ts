@@ -8,11 +8,10 @@ import {
 import type { Broker } from './broker.ts'
 import type { Cell } from './cluster/cell.ts'
 import type { RemoteSession } from './cluster/remote-session.ts'
-import { Message } from './message.ts'
 import { DurableOutbox } from './outbox/durable-outbox.ts'
 import { Subscription } from './router/subscription.ts'
 import { NEVER, Session } from './session.ts'
-import { decodeStored, encodeStored } from './stored-message.ts'
+import { decodeWill, encodeWill } from './stored-will.ts'
 import { parseFilter } from './topics.ts'
 
 const PAGE = 1000
@@ -276,25 +275,4 @@ export class SessionStore {
 
 function sidName({ org, sid }: { org: string; sid: Uint8Array }): string {
   return `${org}\0${Buffer.from(sid).toString('hex')}`
-}
-
-/** 4 bytes delay in seconds, then the stored message. */
-function encodeWill(message: Message, delay: number): Buffer {
-  const stored = encodeStored(
-    { message, qos: message.qos, retain: message.retain, identifiers: null, topic: null },
-    null,
-  )
-  const will = Buffer.allocUnsafe(4 + stored.length)
-  will.writeUInt32BE(delay, 0)
-  stored.copy(will, 4)
-  return will
-}
-
-function decodeWill(bytes: Uint8Array): { message: Message; delay: number } {
-  const out = decodeStored(bytes.subarray(4))
-  const { message } = out
-  return {
-    message: new Message(message.topic, message.payload, out.qos, out.retain, message.properties, 0),
-    delay: Buffer.from(bytes.buffer, bytes.byteOffset, 4).readUInt32BE(0),
-  }
 }

@@ -25,6 +25,7 @@ import { Interest } from './interest.ts'
 import { Member } from './member.ts'
 import type { RemoteSession } from './remote-session.ts'
 import { Ring } from './ring.ts'
+import { SilentWills } from './silent-wills.ts'
 import { decodeRow, encodeRow } from './rows.ts'
 import { Sums } from './sums.ts'
 import { Sync } from './sync.ts'
@@ -39,6 +40,8 @@ const SYNC_SECONDS = 60
 const RESCAN_SECONDS = 10
 /** Questions for sessions of which something is not known, at a time. */
 const SCRUBS = 32
+/** What a process said of missing DCs counts this long; it says it each second. */
+const MISSING_MS = 5000
 /** A DC whose store could not be read counts as out of contact for rows this long. */
 const UNREADABLE_MS = 5000
 
@@ -84,6 +87,7 @@ export class Cell implements ChannelListener {
   readonly answers: Answers
   readonly interest: Interest
   readonly inbound: Inbound
+  readonly wills: SilentWills
   /** Outboxes of connected sessions. */
   readonly held = new Set<DurableOutbox>()
   /** Of these, those of which not everything is known. */
@@ -93,6 +97,8 @@ export class Cell implements ChannelListener {
   readonly #members = new Map<string, Member>()
   readonly #deaths = new Map<number, number>()
   readonly #unreadable = new Map<number, number>()
+  /** DCs that other processes miss. */
+  readonly #missing = new Map<Member, { dcs: ReadonlySet<number>; at: number }>()
   readonly #counters
   #scrubs = 0
   #seconds = 0
@@ -117,6 +123,7 @@ export class Cell implements ChannelListener {
     this.answers = new Answers(this)
     this.interest = new Interest(this)
     this.inbound = new Inbound(this)
+    this.wills = new SilentWills(this, broker)
     const info = { incarnation: this.id, name, dc, version: VERSION, protocol: PROTOCOL }
     this.channels = new Channels({
       bus,
@@ -181,6 +188,15 @@ export class Cell implements ChannelListener {
     return this.#deaths.get(dc) ?? 0
   }
 
+  /** How many DCs miss that one, the own one included. */
+  missedBy(dc: number): number {
+    const by = new Set<number>()
+    if (!this.reachable(dc)) by.add(this.dc)
+    const oldest = this.timers.monotonic() - MISSING_MS
+    for (const [{ peer }, { dcs, at }] of this.#missing) if (at > oldest && dcs.has(dc)) by.add(peer.dcNumber)
+    return by.size
+  }
+
   /** The store of this DC could not be read when another process asked. */
   unreadable(error: unknown): void {
     this.broker.log.warn(
@@ -229,6 +245,7 @@ export class Cell implements ChannelListener {
     }
     if (!heard && this.timers.monotonic() - this.#started < ALONE_MS) return
     this.#ready = true
+    this.wills.joined()
     this.#becameReady()
   }
 
@@ -254,6 +271,7 @@ export class Cell implements ChannelListener {
   /** A client has connected here: nobody else may hold it. */
   claim(session: Session): void {
     const { space, clientId, epoch } = session
+    this.wills.connected(space.org, clientId, epoch)
     this.tell(Entry.CLAIM, Buffer.from(JSON.stringify({ org: space.org, client: clientId, epoch })))
   }
 
@@ -315,6 +333,7 @@ export class Cell implements ChannelListener {
       this.#members.set(incarnation, member)
     } else this.gathering.lost(member)
     member.opens++
+    this.wills.back(incarnation)
     member.synced = false
     sendJson(peer, Entry.HELLO, { appended: this.broker.appended })
     this.interest.tellAll(peer)
@@ -328,11 +347,13 @@ export class Cell implements ChannelListener {
     if (member === undefined) return
     member.release()
     this.gathering.lost(member)
+    this.wills.lost(member.id, peer.dcNumber, 'silent')
     this.#checkReady()
     this.broker.log.warn({ event: 'cell.lost', peer: peer.info.name }, 'nothing heard for 3 s')
   }
 
   back(peer: Peer): void {
+    this.wills.back(peer.info.incarnation)
     this.broker.log.info({ event: 'cell.back', peer: peer.info.name }, 'heard again')
   }
 
@@ -341,9 +362,11 @@ export class Cell implements ChannelListener {
     if (member === undefined) return
     this.#members.delete(peer.info.incarnation)
     member.release()
+    this.#missing.delete(member)
     this.interest.forget(member)
     this.sync.forget(member)
     this.gathering.lost(member)
+    this.wills.lost(member.id, peer.dcNumber, how === 'goodbye' ? 'goodbye' : 'silent')
     if (how !== 'goodbye') this.#deaths.set(peer.dcNumber, this.deathsIn(peer.dcNumber) + 1)
     for (const outbox of this.held) {
       outbox.knowledge?.waiting.delete(member)
@@ -422,6 +445,9 @@ export class Cell implements ChannelListener {
       case Entry.SYNCED:
         member.synced = true
         return this.#checkReady()
+      case Entry.MISSING:
+        this.#missing.set(member, { dcs: new Set(readJson(body) as number[]), at: this.timers.monotonic() })
+        return
       case Entry.HELLO:
         return this.#hello(member, readJson(body) as { appended: number })
       case Entry.CONTROL:
@@ -459,6 +485,7 @@ export class Cell implements ChannelListener {
 
   #claimed({ org, client, epoch }: ClaimEntry): void {
     if (!this.#seen(epoch)) return
+    this.wills.connected(org, client, epoch)
     const session = this.broker.space(org).sessions.get(client)
     if (session === undefined || session.durable || session.epoch >= epoch) return
     this.broker.stats.takeovers.value++
@@ -493,6 +520,8 @@ export class Cell implements ChannelListener {
     this.answers.sweep()
     this.#seconds++
     this.#scrub()
+    this.#tellMissing()
+    this.wills.second()
     if (this.#seconds % RESCAN_SECONDS === 0) this.#rescan()
     if (this.#seconds % SYNC_SECONDS !== 0) return
     this.directory.sweep(this.broker.now)
@@ -526,6 +555,11 @@ export class Cell implements ChannelListener {
     for (const dc of knowledge?.unread ?? []) if (this.reachable(dc)) return true
     for (const dc of knowledge?.reread ?? []) if (this.reachable(dc)) return true
     return false
+  }
+
+  #tellMissing(): void {
+    const missing = this.dcs.filter((dc) => !this.reachable(dc))
+    if (missing.length > 0) this.tell(Entry.MISSING, Buffer.from(JSON.stringify(missing)))
   }
 
   /** Rows of DCs out of contact come by the own store, if at all. */

@@ -3,6 +3,7 @@ import { hash128 } from '#platform/hash.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import { session as sessionTable, subscription as subscriptionTable } from '#platform/store/tables.ts'
 import type { Broker } from '../broker.ts'
+import { ReasonCode } from '../packets/reason-code.ts'
 import { Subscription } from '../router/subscription.ts'
 import type { Session } from '../session.ts'
 import type { Space } from '../space.ts'
@@ -98,8 +99,12 @@ export class Directory {
     const held = space.sessions.get(clientId)
     const known = held ?? space.away.get(clientId)
     if (known !== undefined && (known.epoch - epoch || known.stamp - stamp) >= 0) return false
-    // One held here and its own row, come back from the store.
-    if (held !== undefined && held.epoch === epoch) return false
+    if (held !== undefined && held.epoch === epoch) {
+      // Another process took this one for dead and has published the will: the client comes back and says that it is there.
+      if (row.ended_at !== undefined)
+        held.connection?.disconnect(ReasonCode.ServerBusy, 'the cell had lost this server')
+      return false
+    }
     const gone = row.sid === undefined || (row.expiry ?? 0) === 0
     if (gone) {
       if (this.endOf(org, clientId) >= epoch) return false

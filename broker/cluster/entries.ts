@@ -44,6 +44,8 @@ export const Entry = {
   SYNCED: 17,
   /** An operator's or the registry's word for all processes. */
   CONTROL: 18,
+  /** DCs that the sender has not heard of. */
+  MISSING: 30,
 } as const
 
 export function sendJson(peer: Peer, type: number, value: unknown): void {

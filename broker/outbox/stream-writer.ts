@@ -9,6 +9,11 @@ export function streamWriter(session: Session, epoch: number): Uint8Array {
   return writer(epoch, `stream\0${Buffer.from(session.sid).toString('hex')}`)
 }
 
+/** The writer of the will of a session's connection: whoever publishes it, it is one message. */
+export function willStream(sid: Uint8Array, epoch: number): Uint8Array {
+  return writer(epoch, `will\0${Buffer.from(sid).toString('hex')}`)
+}
+
 /** The writer of the copies that a shared group gets of a stream: a session may get one beside its own, and two groups two. */
 export function sharedWriter(stream: Uint8Array, share: string): Uint8Array {
   const bytes = Buffer.from(stream)

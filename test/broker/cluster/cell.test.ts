@@ -111,4 +111,14 @@ describe('a cell of brokers whose stores do not replicate', () => {
     const back = await connectTo(a, 'g', PERSISTENT)
     expect((await back.messages()).map(({ payload }) => payload.toString())).to.deep.equal(['one'])
   })
+
+  it('publishes the will of a client that is lost at one to a subscriber at the other', async () => {
+    const subscriber = await connectTo(b, 's', PERSISTENT)
+    await subscriber.subscribe('w', { qos: 1 })
+    const dying = await connectTo(a, 'd', {
+      will: { topic: 'w', payload: Buffer.from('gone'), qos: 1, retain: false, properties: {} },
+    })
+    dying.wire.destroy()
+    expect((await subscriber.expect(3)).value.payload.toString()).to.equal('gone')
+  })
 })
