@@ -12,7 +12,7 @@ import { makeCertificates } from '#platform/pki/certificates.ts'
 import { DeviceClient, type DeviceWithKey } from '#scripts/client/devices.ts'
 import { RestClient } from '#scripts/client/rest.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
-import { CellDirectory } from './directory.ts'
+import { bornFile, CellDirectory } from './directory.ts'
 import { makeSchema, spreadSchema, updateSchema } from './migrate.ts'
 import type { Part, PartKind, PartStatus } from './part.ts'
 import { type CassandraPart, makeParts, portsOf } from './parts.ts'
@@ -47,8 +47,6 @@ export interface CellOptions {
 export type Which = PartKind | undefined
 
 const defaultHeapMb = 256
-/** Says that all nodes have the schema, so that there may be data. */
-const bornFile = 'born'
 /** Nets that are tried for a new cell. */
 const nets = 20
 /** Cassandra nodes that start at a time after the first; more is no faster on few cores. */
@@ -425,12 +423,18 @@ async function startCassandra(options: {
   say: (line: string) => void
 }): Promise<void> {
   const { inventory, directory, nodes, log, say } = options
-  const [first, ...rest] = nodes
+  const [first] = nodes
   // A first start that did not get to its end is begun anew: nobody has stored anything yet.
   const fresh = !directory.has(bornFile)
   if (fresh) rmSync(directory.place('cassandra'), { recursive: true, force: true })
-  await startPart(first.part, say)
-  if (fresh) await timed(say, 'schema, made', () => makeSchema(inventory, log))
+  if (fresh) {
+    await startPart(first.part, say)
+    await timed(say, 'schema, made', () => makeSchema(inventory, log))
+  }
+  // On their data, seeds ask each other who is there, and wait ten seconds for one that does not answer.
+  const seeds = fresh ? [] : nodes.filter(({ seed }) => seed)
+  await Promise.all(seeds.map(({ part }) => startPart(part, say)))
+  const rest = nodes.filter(({ part }) => part.state !== 'running')
   const workers = Array.from({ length: nodesAtATime }, async () => {
     for (let next = rest.shift(); next !== undefined; next = rest.shift()) await startPart(next.part, say)
   })

@@ -7,6 +7,8 @@ import { CliError, errorLine } from '#scripts/output.ts'
 
 /** Changes when older data can't be used as they are. */
 const layout = 1
+/** Says that all nodes have the schema, so that there may be data. */
+export const bornFile = 'born'
 const markFile = 'cell.yaml'
 const mark = z.looseObject({ layout: z.number().int(), inventory: z.unknown() })
 

@@ -58,9 +58,9 @@ export function launch(options: LaunchOptions): Launched {
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`cannot be started: ${errorLine(error)}`))
     child.once('exit', (code, signal) => {
-      const how = signal === null ? `ended with code ${code}` : `ended by ${signal}`
+      if (signal !== null) return resolve(`ended by ${signal}`)
       const said = lastWords(textFrom(log, from))
-      resolve(said === '' ? how : `${how}: ${said}`)
+      resolve(`ended with code ${code}${said === '' ? '' : `: ${said}`}`)
     })
   })
   return { pid: child.pid ?? 0, ended, ready: untilReady(options, from, ended) }

@@ -10,7 +10,7 @@ import { newKey } from '#platform/auth/keys.ts'
 import type { Dc, Host, Inventory } from '#platform/inventory/inventory.ts'
 import { natsConfig } from '#platform/nats/server/config.ts'
 import type { Certificates } from '#platform/pki/certificates.ts'
-import type { CellDirectory } from './directory.ts'
+import { bornFile, type CellDirectory } from './directory.ts'
 import { launch, type Launched, prefix } from './launch.ts'
 import type { memberConfig } from './member-config.ts'
 import { Part, type PartOptions } from './part.ts'
@@ -41,6 +41,8 @@ const natsMemory = '256MiB'
 /** A Cassandra node with what is needed to see whether it knows the others. */
 export interface CassandraPart {
   readonly part: Part
+  /** The first of its DC. */
+  readonly seed: boolean
   /** As it runs now. */
   readonly node: () => CassandraNode | undefined
 }
@@ -153,8 +155,8 @@ function cassandraParts(options: PartsOptions): CassandraPart[] {
       const home = directory.place('cassandra', host.name)
       let node: CassandraNode | undefined
       const start = async (): Promise<Launched> => {
-        // A node whose seeds do not answer waits ten seconds for them: the first of all has only itself.
-        const alone = !all.some(({ part }) => part.state === 'running')
+        // A node whose seeds do not answer waits ten seconds for them: the first of a new cell has only itself.
+        const alone = !directory.has(bornFile) && name === all[0].part.options.name
         node = await startNode({
           engine,
           directory: home,
@@ -172,7 +174,7 @@ function cassandraParts(options: PartsOptions): CassandraPart[] {
       }
       const at = `${host.address}:${cqlPort}`
       const part = new Part({ ...partOptions(options, dc, name, 'cassandra', at), launch: start })
-      all.push({ part, node: () => node })
+      all.push({ part, seed: index === 0, node: () => node })
     }
   }
   return all
