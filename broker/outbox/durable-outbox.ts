@@ -162,7 +162,10 @@ export class DurableOutbox implements Outbox, Sources {
     const progress = this.#reader.progressOf(writer)
     const seq = stream?.seq ?? this.#broker.nextSeq()
     // The same message of a stream again: its publisher repeated it after a crash.
-    if (stream !== null && this.#loaded === true && progress.knows(seq)) return
+    if (stream !== null && this.#loaded === true && progress.knows(seq)) {
+      this.#promise(inboxRow(this.#broker, this.org, this.session.sid, out, seq, writer))
+      return
+    }
     if (this.queued >= max_queue_messages && queue_policy === 'drop_newest') {
       this.#broker.stats.dropped.queueFull.value++
       return
@@ -173,10 +176,11 @@ export class DurableOutbox implements Outbox, Sources {
     this.#broker.cell?.ring.add(row)
     const loose = this.knowledge !== null && isStream(writer)
     // What is written here can be read when it is durable.
-    if (loose) progress.limit = Math.max(progress.limit, seq)
+    if (loose) this.#raise(writer, seq)
     if (
       this.#connection === null ||
       this.#behind ||
+      this.#reader.holdsBack(progress) ||
       this.#queue.length >= MEMORY_ROWS ||
       this.#queueBytes > MEMORY_BYTES
     ) {
@@ -190,6 +194,14 @@ export class DurableOutbox implements Outbox, Sources {
     this.#pump()
     entry.out = null
     this.#limit()
+  }
+
+  /** The copy of it that came here at once may be all there is of a row of a process that has died: it is written again. */
+  #promise(row: RowOf<typeof inbox>): void {
+    const { cell, commit } = this.#broker
+    if (cell === null) return
+    commit.stage().put(inbox, row)
+    cell.ring.add(row)
   }
 
   /**
@@ -206,6 +218,7 @@ export class DurableOutbox implements Outbox, Sources {
       !complete ||
       this.#connection === null ||
       this.#behind ||
+      this.#reader.holdsBack(progress) ||
       (progress.loose && !isStream(row.writer)) ||
       this.#queue.length >= MEMORY_ROWS ||
       this.#queueBytes > MEMORY_BYTES

@@ -56,6 +56,7 @@ export class InboxReader {
   #sliceRows = FIRST_ROWS
   #last: WriterProgress | null = null
   #generation = 0
+  #fetches = 0
 
   /** `sources`: absent where one process writes all rows. */
   constructor(store: Store, owner: Owner, sources: Sources | null = null) {
@@ -113,6 +114,7 @@ export class InboxReader {
     let late: WriterProgress | null = null
     let bytes = 0
     const generation = this.#generation
+    this.#fetches++
     for (let day = Math.max(this.#fromDay, today - DAYS); day <= today; day++) {
       let empty = true
       for await (const rows of this.unread(day)) {
@@ -121,7 +123,10 @@ export class InboxReader {
         for (const row of rows) {
           const progress = this.progressOf(row.writer)
           const mode = this.#sources?.modeOf(progress) ?? 'ordered'
-          if (mode === 'wait' || (mode === 'ordered' && row.seq > progress.limit)) continue
+          if (mode === 'wait' || (mode === 'ordered' && row.seq > progress.limit)) {
+            progress.heldBackIn = this.#fetches
+            continue
+          }
           if (mode === 'ordered' && progress.loose && !isStream(row.writer)) progress.admit(row.seq)
           // A live copy may have been taken in while this was read.
           if (progress === late || progress.knows(row.seq) || row.message === undefined) continue
@@ -144,6 +149,11 @@ export class InboxReader {
       if (empty && durable && day < today && left === limit && this.#sources === null) this.#fromDay = day + 1
     }
     return true
+  }
+
+  /** The last fetch left rows of this writer where they were: newer ones must not pass them. */
+  holdsBack(progress: WriterProgress): boolean {
+    return progress.heldBackIn === this.#fetches
   }
 
   /**

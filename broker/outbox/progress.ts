@@ -34,6 +34,8 @@ export class WriterProgress {
   limit = Number.POSITIVE_INFINITY
   /** When that was raised, milliseconds since 1970. */
   raisedAt = 0
+  /** Number of the last fetch that found a row which had to wait; -1: none has. */
+  heldBackIn = -1
   /** Rows beyond the cursor that an earlier holder has settled. */
   #ahead: readonly Span[]
   /** Rows in memory, in order of seq; settled ones are cleared out now and then. */

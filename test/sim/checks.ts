@@ -31,6 +31,8 @@ export class Checks {
   readonly #clientOf = new Map<string, string>()
   /** Rows per session and writer whose message the client has not got. */
   readonly #rows = new Map<string, Row[]>()
+  /** Messages and clients of which it was said that they were settled and not delivered. */
+  readonly #lost = new Set<string>()
   readonly #seen = new WeakSet<Change>()
   readonly #known = new Map<Change, Row>()
   /** First receipt of each message by each client. */
@@ -119,6 +121,8 @@ export class Checks {
         if (seq > floor && !includes(above, seq)) continue
         const sent = this.#cell.history.sent.get(id)
         if (sent === undefined || sent.ackedAt === null || !this.#promised(client, sent)) continue
+        if (this.#lost.has(id + client.id)) continue
+        this.#lost.add(id + client.id)
         this.#cell.fail(`(d) settled and not delivered: ${id} to ${client.id} (row ${seq}, floor ${floor})`)
       }
     }
