@@ -18,7 +18,7 @@ import { dcOf, incarnationBytes } from './incarnation.ts'
 import type { MemberInfo, Peer } from './peer.ts'
 
 /** Types from here on are the channels' own. */
-export const OWN_TYPES = 0xff00
+const OWN_TYPES = 0xff00
 const ECHO_ASK = 0xff01
 const ECHO_ANSWER = 0xff02
 

@@ -156,7 +156,7 @@ export class Channels {
   checkStall(): void {
     const now = this.#context.timers.monotonic()
     const gap = now - this.#lastBeat
-    if (gap <= STALL_MS || this.#beatTimer === null) return
+    if (gap <= STALL_MS || this.#beatTimer === null || this.#ended) return
     this.#lastBeat = now
     this.#context.log.warn({ event: 'cluster.stood_still', ms: Math.round(gap) }, 'this process stood still')
     for (const peer of this.#peers.values()) peer.grace(now)
@@ -276,9 +276,8 @@ export class Channels {
       this.#context.counters.skip('info')
       return undefined
     }
-    // A late frame of a predecessor, or a second process of that name: the younger one counts.
     const namesake = this.#named(info.name)
-    if (namesake !== undefined && namesake.info.incarnation > info.incarnation) return undefined
+    if (namesake !== undefined && outranks(namesake, info)) return undefined
     if (this.#peers.size >= this.#context.limits.peers) {
       this.#context.counters.skip('too_many_peers')
       return undefined
@@ -298,7 +297,7 @@ export class Channels {
     if (peer.told !== 'nothing') return true
     const namesake = this.#named(info.name)
     if (namesake === undefined) return true
-    if (namesake.info.incarnation > info.incarnation) {
+    if (outranks(namesake, info)) {
       this.#remove(peer, 'replaced')
       return false
     }
@@ -361,4 +360,12 @@ export class Channels {
   *#perPeer(value: (peer: ChannelPeer) => number): Iterable<[Record<string, string>, number]> {
     for (const peer of this.#told()) yield [{ peer: peer.info.name }, value(peer)]
   }
+}
+
+/**
+ * Of two processes with one name the younger counts: the other's frames are late, or it must end. But not when the
+ * younger is out of contact: the clock may have been set back before its successor started.
+ */
+function outranks(known: ChannelPeer, other: MemberInfo): boolean {
+  return known.told === 'contact' && known.info.incarnation > other.incarnation
 }

@@ -16,7 +16,7 @@ import type { MemberInfo } from './peer.ts'
  * The layout of version 1 is kept for good in `announce` frames, so that versions can hear each other.
  */
 export const HEADER_BYTES = 88
-export const FRAME_VERSION = 1
+const FRAME_VERSION = 1
 const MAGIC = 0xc15e
 
 /** Kinds of frame. */

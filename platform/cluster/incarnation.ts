@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 /** Length of an incarnation in bytes. */
-export const INCARNATION_BYTES = 16
+const INCARNATION_BYTES = 16
 
 /** Incarnations remembered in both forms; a week of daily restarts of 20 processes is 140. */
 const CACHE_MAX = 4096

@@ -54,13 +54,20 @@ export class ChannelProcess {
   constructor(
     net: LossyNet,
     name: string,
-    options: { limits?: Partial<ChannelLimits>; dc?: number; skew?: number; start?: boolean } = {},
+    options: {
+      limits?: Partial<ChannelLimits>
+      dc?: number
+      skew?: number
+      start?: boolean
+      bornEarlier?: number
+    } = {},
   ) {
     this.#time = net.time
     this.timers = new VirtualTimers(net.time)
     this.clock = new VirtualClock(net.time, options.skew ?? 0)
     const dc = options.dc ?? 1
-    const incarnation = newIncarnation((net.time.now + 1) * 1024 + (births++ % 1024), dc, Buffer.alloc(7))
+    const born = 1e6 + Math.floor(net.time.now) - (options.bornEarlier ?? 0)
+    const incarnation = newIncarnation(born * 1024 + (births++ % 1024), dc, Buffer.alloc(7))
     this.info = {
       incarnation: incarnation.toString('hex'),
       name,

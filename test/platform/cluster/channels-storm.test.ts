@@ -40,7 +40,12 @@ function storm(seed: number): { faults: string[]; processes: ChannelProcess[]; a
   const time = new VirtualTime()
   const net = new LossyNet(time, chance)
   const start = (name: string): ChannelProcess =>
-    new ChannelProcess(net, name, { limits: LIMITS, dc: NAMES.indexOf(name) < 2 ? 1 : 2 })
+    new ChannelProcess(net, name, {
+      limits: LIMITS,
+      dc: NAMES.indexOf(name) < 2 ? 1 : 2,
+      // Now and then the clock was set back before a restart.
+      bornEarlier: random.oneIn(4) ? random.below(10_000) : 0,
+    })
   const processes = NAMES.map(start)
   const all = [...processes]
   const faults: string[] = []

@@ -109,6 +109,18 @@ describe('channels', () => {
       sound(a, older, younger)
     })
 
+    it('takes a successor whose clock was set back once the predecessor is lost', () => {
+      const [a, b] = cell.met('a', 'b')
+      b.timers.kill()
+      const successor = cell.start('b', { bornEarlier: 60_000 })
+      cell.time.run(1000)
+      expect(a.events).to.deep.equal([])
+      cell.time.run(4000)
+      expect(a.events).to.deep.equal(['lost b', 'gone(replaced) b', 'opened b'])
+      expect(a.peer(successor).inContact).to.equal(true)
+      sound(a, successor)
+    })
+
     it('knows a bounded number of processes', () => {
       const a = cell.start('a', { limits: { peers: 2 } })
       for (const name of ['b', 'c', 'd']) cell.start(name)
