@@ -14,6 +14,8 @@ export interface ClientOptions {
   /** Seconds, MQTT 5. */
   readonly expiry?: number
   readonly receiveMaximum?: number
+  /** From the loss of a connection to the next try, milliseconds. Default: at once in this process, else 15. */
+  readonly retryMs?: number
   readonly username?: string
   readonly password?: string
 }
@@ -118,7 +120,7 @@ export abstract class Client {
   }
 
   #dial(): void {
-    const { port } = this.#options
+    const { port, retryMs = typeof this.#options.port === 'number' ? RETRY_MS : 0 } = this.#options
     const socket = typeof port === 'number' ? net.connect({ port, host: '127.0.0.1', noDelay: true }) : port()
     this.#socket = socket
     const reader = parser({ protocolVersion: this.version })
@@ -135,7 +137,7 @@ export abstract class Client {
     socket.on('close', () => {
       if (socket !== this.#socket) return
       this.#lost()
-      if (this.#wanted) this.#timer = setTimeout(() => this.#dial(), typeof port === 'number' ? RETRY_MS : 0)
+      if (this.#wanted) this.#timer = setTimeout(() => this.#dial(), retryMs)
     })
   }
 

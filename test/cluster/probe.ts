@@ -1,0 +1,118 @@
+import mqtt, { type MqttClient } from 'mqtt'
+import type { Cell, CellDc } from '#scripts/cell/cell.ts'
+import { pause } from '#scripts/pause.ts'
+
+const EVERY_MS = 1000
+const PATIENCE_MS = 5000
+
+/**
+ * Uses a DC once a second as its devices and users do: publishes to a persistent session of its own and waits for PUBACK
+ * and the message, and reads by REST. Notes for how long it did not answer.
+ */
+export class Probe {
+  readonly dc: CellDc
+  /** Milliseconds of each second's round trip that ended in time. */
+  readonly times: number[] = []
+  /** What did not work, with the second. */
+  readonly failures: string[] = []
+  readonly #token: string
+  readonly #client: MqttClient
+  readonly #stopped = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+  #lastGood = performance.now()
+  #longest = 0
+  #n = 0
+
+  constructor({ token }: Cell, dc: CellDc) {
+    this.dc = dc
+    this.#token = token
+    this.#client = mqtt.connect(dc.mqtt, {
+      clientId: `probe-${dc.name}`,
+      protocolVersion: 5,
+      clean: false,
+      reconnectPeriod: 500,
+      keepalive: 5,
+      properties: { sessionExpiryInterval: 3600 },
+    })
+    this.#client.on('error', () => undefined)
+  }
+
+  async start(): Promise<void> {
+    await this.#client.subscribeAsync(`probe/${this.dc.name}`, { qos: 1 })
+    this.#lastGood = performance.now()
+    this.#running = this.#run()
+  }
+
+  /** Longest time without an answer since the last call, milliseconds. */
+  takeLongest(): number {
+    const longest = Math.max(this.#longest, performance.now() - this.#lastGood)
+    this.#longest = 0
+    return longest
+  }
+
+  /** An outage that was meant begins to count from now. */
+  reset(): void {
+    this.#longest = 0
+    this.#lastGood = performance.now()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    await this.#client.endAsync(true)
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopped
+    while (!signal.aborted) {
+      const from = performance.now()
+      try {
+        await Promise.all([this.#roundTrip(), this.#read()])
+        const now = performance.now()
+        this.times.push(now - from)
+        this.#longest = Math.max(this.#longest, now - this.#lastGood)
+        this.#lastGood = now
+      } catch (error) {
+        this.failures.push(`${this.dc.name} ${new Date().toISOString().slice(11, 19)} ${String(error)}`)
+      }
+      await pause(Math.max(0, EVERY_MS - (performance.now() - from)), signal)
+    }
+  }
+
+  async #roundTrip(): Promise<void> {
+    const payload = String(++this.#n)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const seen = (_topic: string, message: Buffer): void => {
+      if (message.toString() === payload) resolve()
+    }
+    const timer = setTimeout(() => reject(new Error('no message')), PATIENCE_MS)
+    this.#client.on('message', seen)
+    try {
+      if (!this.#client.connected) throw new Error('not connected')
+      await Promise.all([this.#publish(payload), promise])
+    } finally {
+      clearTimeout(timer)
+      this.#client.off('message', seen)
+      promise.catch(() => undefined)
+    }
+  }
+
+  #publish(payload: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('no PUBACK')), PATIENCE_MS)
+      this.#client.publish(`probe/${this.dc.name}`, payload, { qos: 1 }, (error) => {
+        clearTimeout(timer)
+        if (error) reject(error)
+        else resolve()
+      })
+    })
+  }
+
+  async #read(): Promise<void> {
+    const headers = { authorization: `Bearer ${this.#token}` }
+    const signal = AbortSignal.timeout(PATIENCE_MS)
+    const response = await fetch(`${this.dc.http}/v1/devices?limit=1`, { headers, signal })
+    await response.arrayBuffer()
+    if (!response.ok) throw new Error(`REST ${response.status}`)
+  }
+}
