@@ -14,6 +14,8 @@ type Row = RowOf<typeof inbox>
 
 /** A process in contact that has not answered by then does not count; longer than two round trips round the world. */
 const ANSWER_MS = 2000
+/** A process that was to read its DC's store and has not answered by then may be dead: another one of the DC is asked, too. */
+const OTHER_READER_MS = 1000
 /** Rows wanted by one question: fetching many takes longer. */
 const FETCH_MS = 10_000
 
@@ -23,6 +25,8 @@ interface Asked {
   /** Its stream and its DC's dead when it was asked: an answer counts only if nothing has ended since. */
   readonly opens: number
   readonly read: boolean
+  /** Its answer to being asked without reading is still to come. */
+  early: boolean
   end: GatheredEntry | null
 }
 
@@ -32,6 +36,8 @@ class Question {
   readonly rows: Row[] = []
   readonly asked = new Map<Member, Asked>()
   timer: Timer | null = null
+  /** Asks other processes to read the stores of DCs whose reader was lost, or, if `late`, has not answered. */
+  askOthers: (late: boolean) => void = () => undefined
   fetching: Set<Member> | null = null
   /** Fetches that failed. */
   readonly failed = new Set<Member>()
@@ -114,6 +120,10 @@ export class Gathering {
     const question = this.#questions.get(end.id)
     const asked = question?.asked.get(member)
     if (question === undefined || asked === undefined) return
+    if (asked.early) {
+      asked.early = false
+      return
+    }
     asked.end = end
     if (!question.open) question.done()
   }
@@ -131,7 +141,7 @@ export class Gathering {
     for (const question of this.#questions.values()) {
       if (question.fetching?.delete(member) === true) question.failed.add(member)
       const asked = question.asked.get(member)
-      if (asked?.end === null) question.asked.delete(member)
+      if (asked?.end === null && question.asked.delete(member) && asked.read) question.askOthers(false)
       if (!question.open) question.done()
     }
   }
@@ -158,17 +168,35 @@ export class Gathering {
     const floors = floorsOf(outbox)
     const { org } = session.space
     const sid = Buffer.from(session.sid).toString('hex')
+    const ask = (member: Member, read: boolean): void => {
+      const early = question.asked.get(member)?.end === null
+      question.asked.set(member, { member, opens: member.opens, read, early, end: null })
+      const entry: GatherEntry = { id: question.id, org, sid, read, floors }
+      sendJson(member.peer, Entry.GATHER, entry)
+    }
     const readers = new Set<number>([cell.dc])
     for (const member of cell.members()) {
       const { peer } = member
       if (!dcs.has(peer.dcNumber) || !peer.inContact) continue
-      const read = !readers.has(peer.dcNumber)
+      ask(member, !readers.has(peer.dcNumber))
       readers.add(peer.dcNumber)
-      question.asked.set(member, { member, opens: member.opens, read, end: null })
-      const entry: GatherEntry = { id: question.id, org, sid, read, floors }
-      sendJson(peer, Entry.GATHER, entry)
     }
+    question.askOthers = (late) => {
+      const read = new Set<number>([cell.dc])
+      for (const { member, read: reads, end } of question.asked.values())
+        if (reads && (end !== null || !late)) read.add(member.peer.dcNumber)
+      for (const member of cell.members()) {
+        const { peer } = member
+        if (!dcs.has(peer.dcNumber) || read.has(peer.dcNumber) || !peer.inContact) continue
+        if (question.asked.get(member)?.read === true) continue
+        read.add(peer.dcNumber)
+        ask(member, true)
+      }
+    }
+    const other = cell.timers.after(OTHER_READER_MS, () => question.askOthers(true))
     await this.#wait(question, ANSWER_MS)
+    other.cancel()
+    question.askOthers = () => undefined
     // The own DC's store is read after the other processes of this DC have said what is on its way there.
     const own = await cell.answers.readStore(org, session.sid, floors)
     const rows = new Map<string, Row>()
