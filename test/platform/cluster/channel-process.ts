@@ -1,5 +1,5 @@
-import type { Channels as ChannelsType } from '#platform/cluster/channels.ts'
 import type { ChannelLimits } from '#platform/cluster/channel-limits.ts'
+import type { ChannelPeer } from '#platform/cluster/channel-peer.ts'
 import { Channels } from '#platform/cluster/channels.ts'
 import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import type { ChannelListener, MemberInfo, Peer } from '#platform/cluster/peer.ts'
@@ -37,7 +37,7 @@ export class ChannelProcess {
   readonly clock: VirtualClock
   readonly metrics = new Metrics()
   readonly info: MemberInfo
-  readonly channels: ChannelsType
+  readonly channels: Channels
   /** Events in order: `opened b`, `lost b`, ... */
   readonly events: string[] = []
   readonly views = new Map<string, View>()
@@ -143,6 +143,7 @@ export class ChannelProcess {
         view.expected = -1
         view.state = 'contact'
         if (!peer.inContact) this.#fault(`opened ${peer.info.name} without contact`)
+        if (peer.taken !== peer.sent) this.#fault('opened with something to be taken')
         this.onOpened(peer)
       },
       lost: (peer) => {
@@ -165,6 +166,7 @@ export class ChannelProcess {
       entry: (peer, type, body, delay) => {
         this.received++
         const view = this.view(peer)
+        if (!(peer as ChannelPeer).open) this.#fault('entry of a stream that has ended')
         if (view.opened === 0) this.#fault('entry before opened')
         if (view.state === 'gone') this.#fault('entry of one that is gone')
         if (!(delay >= 0)) this.#fault(`delay ${delay}`)

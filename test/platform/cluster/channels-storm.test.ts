@@ -49,6 +49,7 @@ function storm(seed: number): { faults: string[]; processes: ChannelProcess[]; a
   const processes = NAMES.map(start)
   const all = [...processes]
   const faults: string[] = []
+  let calm = false
   /** What waits for an answer; each must be called once. */
   const waits: { what: string; called: number; of: ChannelProcess }[] = []
 
@@ -60,7 +61,9 @@ function storm(seed: number): { faults: string[]; processes: ChannelProcess[]; a
   const watch = (one: ChannelProcess): void => {
     one.onOpened = (peer) => burst(one, peer)
     one.onEntry = (peer) => {
+      if (calm) return
       if (random.oneIn(100)) one.say(peer)
+      if (random.oneIn(500)) for (let i = 0; i < 60; i++) one.say(peer, 1000)
     }
   }
   for (const one of processes) watch(one)
@@ -108,6 +111,7 @@ function storm(seed: number): { faults: string[]; processes: ChannelProcess[]; a
   // After all is well again, all comes to rest.
   net.heal()
   net.weather = FAIR
+  calm = true
   time.run(90_000)
   for (const one of processes) for (const peer of one.channels.peers) one.say(peer)
   time.run(5000)
@@ -128,6 +132,7 @@ function storm(seed: number): { faults: string[]; processes: ChannelProcess[]; a
       if (heard.expected !== said.next) faults.push(`${pair}: ${heard.expected} of ${said.next} came`)
       if (peer.taken !== peer.sent) faults.push(`${pair}: ${peer.taken} of ${peer.sent} taken`)
       if ((peer as ChannelPeer).keptBytes !== 0) faults.push(`${pair}: still keeps frames`)
+      if ((peer as ChannelPeer).heldBytes !== 0) faults.push(`${pair}: still holds frames`)
       if (peer.pressed) faults.push(`${pair}: still pressed`)
     }
   for (const { what, called, of } of waits)

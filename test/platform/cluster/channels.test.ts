@@ -223,6 +223,22 @@ describe('channels', () => {
       sound(a, b)
     })
 
+    it('come soon when the copy that was asked for is lost too', () => {
+      const [a, b] = cell.met('a', 'b')
+      cell.time.run(410)
+      let copies = 0
+      cell.net.gate = (from, _to, frame) =>
+        !(from === a.incarnation && frame.readUIntBE(44, 6) === 1 && ++copies <= 3)
+      a.say(a.peer(b))
+      cell.time.run(5)
+      a.say(a.peer(b))
+      const started = cell.time.now
+      while (b.received < 2) cell.time.step()
+      expect(copies).to.equal(4)
+      expect(cell.time.now - started).to.be.lessThan(200)
+      sound(a, b)
+    })
+
     it('for nobody are counted: what is sent to a stream that is not open', () => {
       const [a, b] = cell.met('a', 'b')
       const peer = a.peer(b)
