@@ -1,4 +1,5 @@
 import { hash128 } from '#platform/hash.ts'
+import { StoreError } from '#platform/store/store.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import {
   retained,
@@ -15,6 +16,8 @@ import { decodeWill, encodeWill } from './stored-will.ts'
 import { parseFilter } from './topics.ts'
 
 const PAGE = 1000
+/** Between tries to read the tables at the start of a process. */
+const LOAD_RETRY_MS = 1000
 /** A client of a crashed broker has this long to come back before its will is published (guarantee G6: within 10 s). */
 const CRASH_GRACE_SECONDS = 5
 /** A drained broker's clients: a planned restart is no death (guarantee G6). */
@@ -262,17 +265,40 @@ export class SessionStore {
   ): AsyncGenerator<RowOf<T>> {
     let cursor: string | null = null
     do {
-      const page: { rows: RowOf<T>[]; cursor: string | null } = await this.#broker.store.scan(
-        table,
-        cursor,
-        PAGE,
-      )
+      const page: Page<T> = await this.#page(table, cursor)
       yield* page.rows
       cursor = page.cursor
     } while (cursor !== null)
+  }
+
+  /** In a cell a store that does not answer is waited for: its DC may have come back a moment ago. */
+  async #page<T extends typeof sessionTable | typeof subscriptionTable | typeof retained>(
+    table: T,
+    cursor: string | null,
+  ): Promise<Page<T>> {
+    const { store, cell, log, timers } = this.#broker
+    for (;;) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- one try after the other
+        return await store.scan(table, cursor, PAGE)
+      } catch (error) {
+        if (cell === null || !(error instanceof StoreError) || error.code !== 'unavailable') throw error
+        log.warn(
+          { event: 'store.waiting', err: error },
+          'the store does not answer; sessions are read when it does',
+        )
+        // oxlint-disable-next-line no-await-in-loop
+        await new Promise<void>((resolve) => timers.after(LOAD_RETRY_MS, resolve))
+      }
+    }
   }
 }
 
 function sidName({ org, sid }: { org: string; sid: Uint8Array }): string {
   return `${org}\0${Buffer.from(sid).toString('hex')}`
+}
+
+interface Page<T extends typeof sessionTable | typeof subscriptionTable | typeof retained> {
+  rows: RowOf<T>[]
+  cursor: string | null
 }

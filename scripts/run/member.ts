@@ -16,6 +16,11 @@ import * as brokerTables from '#platform/store/tables.ts'
 import * as telemetryTables from '#platform/telemetry/tables.ts'
 import { loadMember, type MemberConfig, readSecret } from '#scripts/cell/member-config.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
+import { pause } from '#scripts/pause.ts'
+
+/** For how long a store that was reached and does not answer is waited for at the start. */
+const openLimitMs = 30_000
+const openRetryMs = 500
 
 /** How a process joins a cell. */
 export interface MemberOptions {
@@ -53,7 +58,9 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const store = await openStore(member, log, metrics)
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
-  const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })
+  const platform = await patiently(log, () =>
+    openPlatform({ store, log, metrics, clock, organisation, auth, devices }),
+  )
   const incarnation = newIncarnation(new HybridClock(clock).next(), dcNumber)
   const bus = await openNatsBus({
     servers: nats.servers,
@@ -87,6 +94,23 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
       await platform.close()
       await store.close()
     },
+  }
+}
+
+/** Tries again for a while: a DC that has just come back is slow at first. */
+async function patiently<T>(log: Logger, open: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + openLimitMs
+  for (;;) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one try after the other
+      return await open()
+    } catch (error) {
+      const passing = error instanceof StoreError && error.code === 'unavailable'
+      if (!passing || performance.now() > deadline) throw error
+      log.warn({ event: 'store.waiting', err: error }, 'the store does not answer yet')
+      // oxlint-disable-next-line no-await-in-loop
+      await pause(openRetryMs)
+    }
   }
 }
 
