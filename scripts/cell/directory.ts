@@ -10,7 +10,7 @@ const layout = 1
 /** Says that all nodes have the schema, so that there may be data. */
 export const bornFile = 'born'
 const markFile = 'cell.yaml'
-const mark = z.looseObject({ layout: z.number().int(), inventory: z.unknown() })
+const mark = z.looseObject({ layout: z.number().int(), inventory: z.unknown().optional() })
 
 /** The directory of a cell on this machine: what it is made of, its data, logs, keys. */
 export class CellDirectory {

@@ -104,6 +104,8 @@ export class Part {
     } finally {
       this.#first = false
     }
+    // It was ready, and has crashed before anybody could know.
+    if (this.#wanted && this.#pid === null) this.#crashed('ended at once', 0)
   }
 
   /** SIGKILL. Resolves when it is gone; it stays down. */
@@ -217,7 +219,10 @@ export class Part {
   #gone(how: string, upMs: number): void {
     this.#pid = null
     rmSync(this.#pidFile, { force: true })
-    if (!this.#wanted || this.#first) return
+    if (this.#wanted && !this.#first) this.#crashed(how, upMs)
+  }
+
+  #crashed(how: string, upMs: number): void {
     this.#crashes++
     this.#problem = how
     if (upMs > healthyMs) this.#backoffMs = firstBackoffMs

@@ -1,0 +1,88 @@
+import { expect } from 'chai'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'mocha'
+import { devInventory } from '#platform/inventory/dev.ts'
+import { startCell } from '#scripts/cell/cell.ts'
+import { askLauncher } from '#scripts/cell/control.ts'
+import { CellDirectory } from '#scripts/cell/directory.ts'
+import { portsOf } from '#scripts/cell/parts.ts'
+import { checkMemory, checkPorts, takeNet } from '#scripts/cell/preflight.ts'
+import { CliError } from '#scripts/output.ts'
+import { temporaryFolder } from '../child.ts'
+
+async function refusal(work: () => unknown): Promise<string> {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof CliError) return `${error.message}\n${error.remedy}`
+    throw error
+  }
+  return ''
+}
+
+/** Each of these would otherwise end in a half-started cell, or in somebody else's data. */
+describe('a cell that cannot be started says so in a line, with the remedy', () => {
+  let folder: ReturnType<typeof temporaryFolder>
+  beforeEach(() => (folder = temporaryFolder()))
+  afterEach(() => folder.remove())
+
+  it('port in use', async () => {
+    const server = createServer().listen(1883, '127.212.3.1')
+    const text = await refusal(() => checkPorts(portsOf(devInventory({ net: 212 }))))
+    server.close()
+    expect(text).to.match(/^127\.212\.3\.1:1883 \(dc03 broker\) is in use\n.*ss -ltnp/)
+  })
+
+  it('not enough memory', async () => {
+    expect(await refusal(() => checkMemory(devInventory({ full: true }), 1_000_000))).to.match(
+      /^not enough memory: 11 Cassandra nodes .* MB are free\n.*--full/,
+    )
+  })
+
+  it('a directory with the data of a plain `cinque dev`', async () => {
+    writeFileSync(join(folder.path, 'data.mdb'), '')
+    expect(await refusal(() => startCell({ directory: folder.path }))).to.match(
+      /has files, but no cell\n.*--data/,
+    )
+  })
+
+  it('a directory of another layout', async () => {
+    writeFileSync(join(folder.path, 'cell.yaml'), 'layout: 99\n')
+    expect(await refusal(() => startCell({ directory: folder.path }))).to.match(
+      /has layout 99, this version reads 1\n.*--data/,
+    )
+  })
+
+  it('a directory whose inventory somebody has edited wrongly', async () => {
+    const directory = new CellDirectory(folder.path)
+    const inventory = devInventory({ net: 212 })
+    directory.create({ ...inventory, hosts: inventory.hosts.slice(1) })
+    expect(await refusal(() => startCell({ directory: folder.path }))).to.match(
+      /cannot read .*cell\.yaml: .*replicas: dc01 has 0 hosts/,
+    )
+  })
+
+  it('a cell that was made with another number of nodes', async () => {
+    new CellDirectory(folder.path).create(devInventory({ net: 212 }))
+    expect(await refusal(() => startCell({ directory: folder.path, full: true }))).to.match(
+      /another|other --dcs/,
+    )
+  })
+
+  it('addresses that another cell has', async () => {
+    new CellDirectory(folder.path).create(devInventory({ net: 212 }))
+    const guard = await takeNet(212)
+    const text = await refusal(() => startCell({ directory: folder.path }))
+    guard?.close()
+    expect(text).to.match(/^a cell with the addresses 127\.212\.x\.x runs already\n.*cinque dc status/)
+  })
+
+  it('a command for a cell that does not run', async () => {
+    mkdirSync(join(folder.path, 'none'))
+    expect(await refusal(() => askLauncher(join(folder.path, 'none'), { do: 'status' }))).to.match(
+      /^no cell runs in .*\n.*cinque dev --dcs 5/,
+    )
+  })
+})
