@@ -33,6 +33,8 @@ export interface StateEntry {
 /** The end of an answer; the rows came before it. */
 export interface GatheredEntry {
   readonly id: number
+  /** Number of the newest row that the process had written, to whatever inbox: later ones are sent as they are written. */
+  readonly upTo: number
   /** What the store was to be asked and could not be. */
   readonly failed?: true
   /** State of the holder that has just let go of the session. */
@@ -82,7 +84,8 @@ export class Answers {
     const sid = Buffer.from(question.sid, 'hex')
     const key = sidKey(sid)
     const live = this.#released.get(key)?.state
-    const end = { id: question.id, ...(live === undefined ? {} : { live: stateEntry(live) }) }
+    const upTo = this.#cell.broker.appended
+    const end = { id: question.id, upTo, ...(live === undefined ? {} : { live: stateEntry(live) }) }
     for (const row of this.#cell.ring.rowsOf(key)) this.#copy(member, question.id, row)
     if (!question.read) {
       sendJson(member.peer, Entry.GATHERED, { ...end, states: [], groups: [], whole: true })

@@ -1,7 +1,7 @@
 import { Channels } from '#platform/cluster/channels.ts'
 import type { Bus } from '#platform/cluster/bus.ts'
 import { dcOf, incarnationHex } from '#platform/cluster/incarnation.ts'
-import type { ChannelListener, Peer } from '#platform/cluster/peer.ts'
+import type { ChannelListener, MemberInfo, Peer } from '#platform/cluster/peer.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import {
   inbox,
@@ -57,6 +57,17 @@ export interface CellOptions {
   readonly dcs: readonly number[]
 }
 
+/** A part of the platform around the broker that has words of its own for the other processes. */
+export interface CellPart {
+  /** A stream begins: the process is new, or (`again`) what it sent before may be lost. */
+  opened?(member: Member, again: boolean): void
+  /** What was sent waits no more: it is in contact again, or has caught up. */
+  relieved?(member: Member): void
+  gone?(member: Member, how: 'goodbye' | 'replaced' | 'silent'): void
+  /** An entry of a type that the broker itself does not know; false: nor does this. May throw. */
+  entry?(member: Member, type: number, body: Buffer): boolean
+}
+
 export interface ControlEntry {
   readonly verb: string
   readonly [key: string]: unknown
@@ -72,6 +83,8 @@ interface ClaimEntry {
 export class Cell implements ChannelListener {
   readonly broker: Broker
   readonly incarnation: Uint8Array
+  /** What the others know of this process. */
+  readonly info: MemberInfo
   /** The incarnation in hex. */
   readonly id: string
   /** Number of the own DC. */
@@ -94,6 +107,8 @@ export class Cell implements ChannelListener {
   readonly incomplete = new Set<DurableOutbox>()
   /** Told of what other processes say, beside what the broker itself does. */
   onControl: (entry: ControlEntry) => void = () => undefined
+  /** Told of the streams, beside the broker itself. */
+  readonly parts: CellPart[] = []
   readonly #members = new Map<string, Member>()
   readonly #deaths = new Map<number, number>()
   readonly #unreadable = new Map<number, number>()
@@ -124,10 +139,10 @@ export class Cell implements ChannelListener {
     this.interest = new Interest(this)
     this.inbound = new Inbound(this)
     this.wills = new SilentWills(this, broker)
-    const info = { incarnation: this.id, name, dc, version: VERSION, protocol: PROTOCOL }
+    this.info = { incarnation: this.id, name, dc, version: VERSION, protocol: PROTOCOL }
     this.channels = new Channels({
       bus,
-      info,
+      info: this.info,
       clock: { now: () => broker.now },
       timers,
       log,
@@ -338,6 +353,7 @@ export class Cell implements ChannelListener {
     sendJson(peer, Entry.HELLO, { appended: this.broker.appended })
     this.interest.tellAll(peer)
     this.#claimAll(peer)
+    for (const part of this.parts) part.opened?.(member, member.opens > 1)
     this.sync.ask(member)
     this.broker.log.info({ event: 'cell.opened', peer: peer.info.name, dc: peer.info.dc }, 'stream opened')
   }
@@ -353,6 +369,7 @@ export class Cell implements ChannelListener {
   }
 
   back(peer: Peer): void {
+    this.#relieve(peer)
     this.wills.back(peer.info.incarnation)
     this.broker.log.info({ event: 'cell.back', peer: peer.info.name }, 'heard again')
   }
@@ -375,11 +392,18 @@ export class Cell implements ChannelListener {
       this.incomplete.add(outbox)
     }
     this.#checkReady()
+    for (const part of this.parts) part.gone?.(member, how)
     this.broker.log.info({ event: 'cell.gone', peer: peer.info.name, how }, 'process gone')
   }
 
   relieved(peer: Peer): void {
     this.#members.get(peer.info.incarnation)?.release()
+    this.#relieve(peer)
+  }
+
+  #relieve(peer: Peer): void {
+    const member = this.#members.get(peer.info.incarnation)
+    if (member !== undefined) for (const part of this.parts) part.relieved?.(member)
   }
 
   stoodStill(ms: number): void {
@@ -453,6 +477,7 @@ export class Cell implements ChannelListener {
       case Entry.CONTROL:
         return this.onControl(readJson(body) as ControlEntry)
       default:
+        for (const part of this.parts) if (part.entry?.(member, type, body) === true) return
         this.#counters.unknown.value++
     }
   }

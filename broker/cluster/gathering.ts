@@ -1,8 +1,10 @@
-import { type inbox } from '#platform/store/tables.ts'
+import { dcOf } from '#platform/cluster/incarnation.ts'
+import type { inbox } from '#platform/store/tables.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import type { Timer } from '#platform/timers.ts'
 import type { DurableOutbox } from '../outbox/durable-outbox.ts'
 import type { StoredState } from '../outbox/state.ts'
+import { isStream } from '../outbox/stream-writer.ts'
 import type { Session } from '../session.ts'
 import type { FetchEntry, FetchedEntry, GatheredEntry, GatherEntry, StateEntry } from './answers.ts'
 import type { Cell } from './cell.ts'
@@ -249,14 +251,12 @@ export class Gathering {
     const raise = (writer: string, seq: number): void => {
       if (seq > (newest.get(writer) ?? 0)) newest.set(writer, seq)
     }
-    for (const { writer, max } of own.summary.groups.values()) raise(writer, max)
+    // Of a process that lives, rows beyond its answer are on their way here; one of them may be in a store before those in front of it.
+    for (const { writer, max } of own.summary.groups.values()) if (this.#isOver(writer)) raise(writer, max)
     const have = new Set(own.summary.rows?.map(rowKey))
-    for (const row of rows.values()) {
-      raise(Buffer.from(row.writer).toString('hex'), row.seq)
-      if (!have.has(rowKey(row))) outbox.takeCopy(row)
-    }
+    for (const row of rows.values()) if (!have.has(rowKey(row))) outbox.takeCopy(row)
     for (const { end } of question.asked.values())
-      for (const { writer, max } of end?.groups ?? []) raise(writer, max)
+      for (const { writer, max } of end?.groups ?? []) if (this.#isOver(writer)) raise(writer, max)
     await commit.durable()
     const answered = new Set<Member>()
     const readDcs = new Set<number>([this.#cell.dc])
@@ -272,11 +272,17 @@ export class Gathering {
       if (member.opens !== opens || question.failed.has(member) || question.fetching?.has(member) === true)
         continue
       answered.add(member)
+      raise(member.id, end.upTo)
       if (read && end.failed !== true) readDcs.add(member.peer.dcNumber)
     }
     const quiet = new Set<number>()
     for (const [dc, n] of deaths) if (this.#cell.deathsIn(dc) === n) quiet.add(dc)
     return { answered, readDcs, quiet, newest, states, live }
+  }
+
+  /** Whether nothing more can come of this writer by a stream: a process that has ended, or a publisher's stream. */
+  #isOver(writer: string): boolean {
+    return this.#cell.member(writer) === undefined && writer !== this.#cell.id
   }
 
   /** In one step: what is known now, and that its rows may be read. */
@@ -290,7 +296,9 @@ export class Gathering {
     }
     for (const [writer, seq] of newest) {
       const bytes = Buffer.from(writer, 'hex')
-      if (knowledge.modeOf(bytes) === 'ordered') outbox.allow(bytes, seq)
+      const member = this.#cell.member(writer)
+      const seen = member !== undefined ? answered.has(member) : isStream(bytes) || readDcs.has(dcOf(bytes))
+      if (seen && knowledge.modeOf(bytes) === 'ordered') outbox.allow(bytes, seq)
     }
     outbox.concluded()
     if (!knowledge.complete) this.#cell.incomplete.add(outbox)

@@ -28,6 +28,11 @@ import { isStream } from './stream-writer.ts'
 const MEMORY_ROWS = 512
 const MEMORY_BYTES = 262_144
 
+/** A row whose writer is in contact has come from there by then. */
+const YOUNG_MS = 5000
+/** Stamps of the hybrid clock in a millisecond. */
+const STAMPS_PER_MS = 1024
+
 interface Flight {
   readonly entry: Entry
   state: number
@@ -87,7 +92,7 @@ export class DurableOutbox implements Outbox, Sources {
   #reading = false
   #appended = 0
   #lastTicket = 0
-  /** Rows copied for other processes that are not durable yet. */
+  /** Rows that came live, in order, and were copied; they may be read when they are durable. */
   readonly #copies = new WriterMap<{ ticket: number; seq: number }[]>()
   /** Something of it is being asked for again. */
   scrubbing = false
@@ -138,6 +143,10 @@ export class DurableOutbox implements Outbox, Sources {
 
   modeOf(progress: WriterProgress): Mode {
     return this.knowledge?.modeOf(progress.writer) ?? 'ordered'
+  }
+
+  isYoung(hlc: number): boolean {
+    return hlc / STAMPS_PER_MS > this.#broker.now - YOUNG_MS
   }
 
   /** What is saved of the session is known: rows are taken, and its state may be saved. */
@@ -224,6 +233,10 @@ export class DurableOutbox implements Outbox, Sources {
       this.#queueBytes > MEMORY_BYTES
     ) {
       this.takeCopy(row)
+      const { ticket } = this.#broker.commit
+      const copies = this.#copies.get(row.writer)
+      if (copies === undefined) this.#copies.set(row.writer, [{ ticket, seq: row.seq }])
+      else copies.push({ ticket, seq: row.seq })
       if (this.#loaded === true) this.#pump()
       return
     }
@@ -237,17 +250,13 @@ export class DurableOutbox implements Outbox, Sources {
     this.#limit()
   }
 
-  /** Writes another process's row into the own store, if it is new; it may be read when that is durable and all before it are there. */
+  /** Writes another process's row into the own store, if it is new. It is read from there when it is allowed. */
   takeCopy(row: RowOf<typeof inbox>): void {
     const progress = this.#reader.progressOf(row.writer)
     if (row.message === undefined || progress.knows(row.seq)) return
     this.#broker.hlc.see(row.hlc ?? 0)
     this.#reader.touch(row.day)
     this.#stage(row, this.#broker.hlc.next())
-    const copies = this.#copies.get(row.writer)
-    const { ticket } = this.#broker.commit
-    if (copies === undefined) this.#copies.set(row.writer, [{ ticket, seq: row.seq }])
-    else copies.push({ ticket, seq: row.seq })
     this.#behind = true
   }
 
@@ -271,7 +280,8 @@ export class DurableOutbox implements Outbox, Sources {
 
   /** Streams of which nothing more can come need not be remembered row by row. */
   #foldStreams(): void {
-    if (this.knowledge?.complete !== true) return
+    // What is behind has yet to be read: a row that was missing before may be among it.
+    if (this.knowledge?.complete !== true || this.#behind) return
     const settled = this.#broker.now - STREAM_AGE_MS
     for (const progress of this.#reader.writers()) {
       if (isStream(progress.writer) && progress.raisedAt < settled) progress.seenThrough(progress.limit)
@@ -302,7 +312,8 @@ export class DurableOutbox implements Outbox, Sources {
       let n = 0
       while (n < copies.length && copies[n].ticket <= through) n++
       if (n === 0) continue
-      if (this.modeOf(this.#reader.progressOf(writer)) === 'ordered') {
+      const mode = this.modeOf(this.#reader.progressOf(writer))
+      if (mode === 'ordered' || (mode === 'loose' && isStream(writer))) {
         for (let i = 0; i < n; i++) this.#raise(writer, copies[i].seq)
         copies.splice(0, n)
         if (copies.length === 0) this.#copies.delete(writer)

@@ -41,6 +41,8 @@ export interface Sources {
   /** The writer whose rows are in the store in order of seq, because this process is it. */
   readonly own: Uint8Array
   modeOf(progress: WriterProgress): Mode
+  /** Whether a row of this stamp was written so lately that its writer may not have sent those before it yet. */
+  isYoung(hlc: number): boolean
 }
 
 /** Reads the rows of one inbox that are neither settled nor in memory, writer by writer, in order of each writer. */
@@ -123,7 +125,7 @@ export class InboxReader {
         for (const row of rows) {
           const progress = this.progressOf(row.writer)
           const mode = this.#sources?.modeOf(progress) ?? 'ordered'
-          if (mode === 'wait' || (mode === 'ordered' && row.seq > progress.limit)) {
+          if (mode === 'wait' || (row.seq > progress.limit && this.#waits(mode, row))) {
             progress.heldBackIn = this.#fetches
             continue
           }
@@ -149,6 +151,13 @@ export class InboxReader {
       if (empty && durable && day < today && left === limit && this.#sources === null) this.#fromDay = day + 1
     }
     return true
+  }
+
+  /** Whether a row beyond what is known to be there without a gap has to wait. */
+  #waits(mode: Mode, { writer, hlc = 0 }: RowOf<typeof inbox>): boolean {
+    if (mode === 'ordered') return true
+    // Nobody knows who writes a stream: as long as it may be somebody in contact, those before it may still come.
+    return isStream(writer) && this.#sources?.isYoung(hlc) === true
   }
 
   /** The last fetch left rows of this writer where they were: newer ones must not pass them. */
