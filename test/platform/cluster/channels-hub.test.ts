@@ -1,22 +1,10 @@
 import { expect } from 'chai'
-import { Channels } from '#platform/cluster/channels.ts'
+import type { Channels } from '#platform/cluster/channels.ts'
 import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { LocalHub } from '#platform/cluster/local-bus.ts'
 import type { ChannelListener, Peer } from '#platform/cluster/peer.ts'
 import { systemClock } from '#platform/clock.ts'
-import { createLogger } from '#platform/log.ts'
-import { Metrics } from '#platform/metrics.ts'
-import { systemTimers } from '#platform/timers.ts'
-
-const QUIET: ChannelListener = {
-  opened: () => undefined,
-  lost: () => undefined,
-  back: () => undefined,
-  gone: () => undefined,
-  entry: () => undefined,
-  relieved: () => undefined,
-  stoodStill: () => undefined,
-}
+import { startChannels } from './channel-start.ts'
 
 /** With real timers and the bus that one process uses: the parts fit together. */
 describe('channels over the local hub', () => {
@@ -24,17 +12,8 @@ describe('channels over the local hub', () => {
   const running: Channels[] = []
   const start = (name: string, listener: Partial<ChannelListener>): Channels => {
     const incarnation = newIncarnation(systemClock.now() * 1024, 1).toString('hex')
-    const channels = new Channels({
-      bus: hub.open(incarnation),
-      info: { incarnation, name, dc: 'dc01', version: '1.0.0', protocol: 1 },
-      clock: systemClock,
-      timers: systemTimers,
-      log: createLogger({ level: 'silent' }),
-      metrics: new Metrics(),
-      listener: { ...QUIET, ...listener },
-    })
+    const channels = startChannels(name, hub.open(incarnation), listener)
     running.push(channels)
-    channels.start()
     return channels
   }
 
