@@ -3,6 +3,7 @@ import type { ApiDeps } from './deps.ts'
 import { errorHandler, methodNotAllowed, notFound } from './error-handler.ts'
 import { iotguru } from './iotguru.ts'
 import { jsonOnly, observe, originForm, requestId } from './middleware.ts'
+import { clients } from './resources/clients.ts'
 import { devices } from './resources/devices.ts'
 import { errors } from './resources/errors.ts'
 import { healthRoutes } from './resources/health.ts'
@@ -22,6 +23,7 @@ const resources: readonly Route[] = [
   ...organisations,
   ...devices,
   ...nodes,
+  ...clients,
   ...telemetry,
   ...ingest,
   ...live,

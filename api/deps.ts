@@ -10,6 +10,35 @@ export interface OutgoingMessage {
   readonly payload: Uint8Array
 }
 
+/** An MQTT client as the processes that know it describe it. */
+export interface ClientDetails {
+  readonly connected: boolean
+  /** Of who holds it; null: not known, or there is one process only. */
+  readonly process: string | null
+  readonly dc: string | null
+  /** Milliseconds since 1970 at which it connected; not connected: at which that ended. */
+  readonly since: number
+  readonly address: string | null
+  /** 4: MQTT 3.1.1. */
+  readonly version: number | null
+  readonly username: string
+  readonly device: string | null
+  /** Seconds. */
+  readonly keepAlive: number | null
+  readonly sessionExpiry: number
+  readonly queued: number | null
+  readonly inflight: number | null
+  readonly subscriptionCount: number
+  readonly subscriptions: { filter: string; qos: number }[]
+}
+
+/** The MQTT clients of all processes. Both reject with RangeError when too much is being asked at a time. */
+export interface Clients {
+  /** `complete`: every process in contact has answered. */
+  find(org: string, clientId: string): Promise<{ client: ClientDetails | null; complete: boolean }>
+  kick(org: string, clientId: string): Promise<{ kicked: boolean; complete: boolean }>
+}
+
 /** What the API needs around it. */
 export interface ApiDeps {
   readonly platform: Platform
@@ -26,6 +55,8 @@ export interface ApiDeps {
   readonly stopping?: AbortSignal | undefined
   /** Publishes at QoS 1 to whoever is subscribed; resolves when that is promised. Absent: `/mqtt/send` is not there. */
   readonly publish?: ((message: OutgoingMessage) => Promise<void>) | undefined
+  /** Absent: `/v1/clients` is not there. */
+  readonly clients?: Clients | undefined
   /** Rows waiting for the disk at which requests that store are refused (429). Default: 65,536. */
   readonly maxStaged?: number | undefined
   /** Milliseconds that a request waits for the disk before it answers `outcome_unknown`. Default: 10,000. */

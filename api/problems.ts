@@ -15,6 +15,7 @@ export const problems = {
   organisation_not_found: [404, 'There is no such organisation'],
   device_not_found: [404, 'There is no such device'],
   node_not_found: [404, 'There is no such node'],
+  client_not_found: [404, 'There is no such MQTT client'],
   method_not_allowed: [405, 'The path does not have this method'],
   organisation_exists: [409, 'The organisation exists, or existed once'],
   organisation_not_empty: [409, 'The organisation still has devices'],
@@ -31,6 +32,7 @@ export const problems = {
   overloaded: [429, 'Too much is waiting for the disk; try again'],
   internal: [500, 'The platform failed; the request id finds it in the log'],
   store_unavailable: [503, 'The store cannot be reached or written; nothing was stored'],
+  incomplete: [503, 'A part of the platform did not answer in time'],
   outcome_unknown: [503, 'The store did not confirm in time: it may be stored or not'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 

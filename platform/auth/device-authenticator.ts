@@ -119,7 +119,7 @@ export class DeviceAuthenticator implements Authenticator {
     if (this.#organisation === undefined || name.length > maxKeyText) return undefined
     const organisation = await this.#registry.organisations.find(this.#organisation)
     const device = organisation && (await this.#registry.devices.find(organisation.id, name))
-    return device && { organisation, device }
+    return organisation && device && !this.#registry.isDeleted(device) ? { organisation, device } : undefined
   }
 
   #keep(cacheKey: string, known: Known): void {

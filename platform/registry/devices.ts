@@ -6,11 +6,14 @@ import { hash128 } from '../hash.ts'
 import { Batch, type Store } from '../store/store.ts'
 import type { RowOf } from '../store/table.ts'
 import { putIf } from './conditional.ts'
+import type { KeyGone } from './revocations.ts'
 import { credential, device, deviceByName, nameBuckets } from './tables.ts'
 
 export interface Device extends DeviceRef {
   /** Milliseconds since 1970. */
   readonly createdAt: number
+  /** Counts its keys. */
+  readonly version: number
 }
 
 /** Names are also user names and topic levels. */
@@ -24,10 +27,10 @@ const claimMs = 60_000
 export class Devices {
   readonly #store: Store
   readonly #clock: Clock
-  readonly #revoke: (ref: DeviceRef) => void
+  readonly #revoke: (gone: KeyGone) => Promise<void>
 
-  /** `revoke` is called when a device's old key, or the device, is durably gone. */
-  constructor(store: Store, clock: Clock, revoke: (ref: DeviceRef) => void) {
+  /** `revoke` is called when a device's old key, or the device, is durably gone, and waited for. */
+  constructor(store: Store, clock: Clock, revoke: (gone: KeyGone) => Promise<void>) {
     this.#store = store
     this.#clock = clock
     this.#revoke = revoke
@@ -110,7 +113,7 @@ export class Devices {
         `device "${row.name}" was changed by somebody else meanwhile; try again`,
       )
     }
-    this.#revoke(record(row))
+    await this.#revoke({ ...refOf(row), hash: row.key_hash })
     if (row.key_hash !== undefined) {
       const batch = new Batch()
       batch.delete(credential, { hash: row.key_hash })
@@ -128,7 +131,7 @@ export class Devices {
     if (row.key_hash !== undefined) batch.delete(credential, { hash: row.key_hash })
     batch.delete(deviceByName, { org, bucket: bucketOf(gone.name), name: gone.name })
     await this.#store.write(batch)
-    this.#revoke(gone)
+    await this.#revoke({ ...refOf(row), hash: row.key_hash, deletedAt: this.#clock.now() })
     return gone
   }
 
@@ -206,7 +209,11 @@ function bucketOf(name: string): number {
 }
 
 function record(row: RowOf<typeof device>): Device {
-  return { org: row.org, id: row.id, name: row.name ?? row.id, createdAt: row.created_at ?? 0 }
+  return { ...refOf(row), createdAt: row.created_at ?? 0, version: row.version ?? 0 }
+}
+
+function refOf({ org, id, name }: RowOf<typeof device>): DeviceRef {
+  return { org, id, name: name ?? id }
 }
 
 function nameTaken(name: string): PlatformError {

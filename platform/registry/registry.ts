@@ -1,10 +1,12 @@
 import { keyHash, maxKeyText } from '../auth/keys.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DeviceRef } from '../auth/principal.ts'
 import type { Clock } from '../clock.ts'
 import type { Store } from '../store/store.ts'
 import { type Device, Devices } from './devices.ts'
 import { Nodes } from './nodes.ts'
 import { type Organisation, Organisations } from './organisations.ts'
+import { type KeyGone, Revocations } from './revocations.ts'
 import { credential } from './tables.ts'
 
 /** Whose key it is. */
@@ -23,35 +25,43 @@ export class Registry {
   readonly organisations: Organisations
   readonly devices: Devices
   readonly nodes: Nodes
+  readonly #revocations: Revocations
   readonly #store: Store
-  readonly #keyGone: ((device: DeviceRef) => void)[] = []
-  readonly #revoked: ((device: DeviceRef) => void)[] = []
+  readonly #keyGone: ((gone: KeyGone) => void)[] = []
+  readonly #revoked: ((gone: KeyGone) => unknown)[] = []
   readonly #deleting: ((device: DeviceRef) => Promise<void>)[] = []
 
   constructor(store: Store, clock: Clock) {
     this.#store = store
     this.organisations = new Organisations(store, clock)
     this.nodes = new Nodes(store, clock)
-    this.devices = new Devices(store, clock, (device) => {
-      for (const listener of this.#keyGone) listener(device)
-      // A turn later, who was let in by the old key just before is known to whoever keeps connections.
-      setImmediate(() => {
-        for (const listener of this.#revoked) listener(device)
-      })
-    })
+    this.#revocations = new Revocations(clock)
+    this.devices = new Devices(store, clock, (gone) => this.#revoke(gone))
   }
 
   /** `listener` hears at once, when a key has become invalid durably: for caches of keys. */
-  onKeyGone(listener: (device: DeviceRef) => void): void {
+  onKeyGone(listener: (gone: KeyGone) => void): void {
     this.#keyGone.push(listener)
   }
 
   /**
-   * `listener` hears of every device whose key was replaced or that was deleted, after that is durable: whoever is
-   * connected with the old key must go.
+   * `listener` hears of every device whose key was replaced or that was deleted by this process, after that is durable:
+   * whoever is connected with the old key must go. The change is reported as done when a promise that it
+   * returns has resolved.
    */
-  onRevoked(listener: (device: DeviceRef) => void): void {
+  onRevoked(listener: (gone: KeyGone) => unknown): void {
     this.#revoked.push(listener)
+  }
+
+  /** Another process says that a key is good no more; what it wrote may not have come here yet. */
+  heardKeyGone(gone: KeyGone): void {
+    this.#revocations.add(gone)
+    for (const listener of this.#keyGone) listener(gone)
+  }
+
+  /** Whether another process has said that the device was deleted. */
+  isDeleted(device: Device): boolean {
+    return this.#revocations.hasDevice(device)
   }
 
   /** `listener` removes what it keeps of a deleted device; `deleteDevice` waits for it. */
@@ -73,7 +83,7 @@ export class Registry {
 
   async findKeyHash(hash: Uint8Array): Promise<KeyOwner | undefined> {
     const row = await this.#store.get(credential, { hash })
-    if (row?.org === undefined) return undefined
+    if (row?.org === undefined || this.#revocations.hasKey(hash)) return undefined
     const organisation = await this.organisations.find(row.org)
     if (organisation === undefined) return undefined
     if (row.kind === 'token') {
@@ -82,11 +92,19 @@ export class Registry {
     if (row.device === undefined) return undefined
     if (row.kind === 'device') {
       const device = await this.devices.findByKey(row.org, row.device, hash)
-      return device === undefined ? undefined : { kind: 'device', organisation, device }
+      if (device === undefined || this.isDeleted(device)) return undefined
+      return { kind: 'device', organisation, device }
     }
     const device = await this.devices.findById(row.org, row.device)
-    if (device === undefined || row.node === undefined) return undefined
+    if (device === undefined || row.node === undefined || this.isDeleted(device)) return undefined
     const valid = await this.nodes.hasKey(row.org, row.device, row.node, hash)
     return valid ? { kind: 'node', organisation, device, node: row.node } : undefined
+  }
+
+  async #revoke(gone: KeyGone): Promise<void> {
+    for (const listener of this.#keyGone) listener(gone)
+    // A turn later, who was let in by the old key just before is known to whoever keeps connections.
+    await nextTurn()
+    await Promise.all(this.#revoked.map((listener) => listener(gone)))
   }
 }

@@ -1,6 +1,7 @@
 import type { ApiDeps, OutgoingMessage } from '#api/deps.ts'
 import { type ApiServer, startApi } from '#api/server.ts'
 import { Broker } from '#broker/broker.ts'
+import { Control } from '#broker/cluster/control.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { attachWebSocket } from '#broker/listeners/index.ts'
 import { Message } from '#broker/message.ts'
@@ -46,17 +47,13 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
 
   const broker = new Broker({ ...platform, config, store, log, metrics, clock })
   for (const client of traced) broker.traceClient(client, true)
-  registry.onRevoked((device) => broker.kickDevice(device.org, device.id))
-  registry.onDeleted(async (device) => {
-    broker.forgetDevice(device.org, device.id)
-    await commit.durable()
-  })
+  const control = new Control(broker, platform)
   const publish = ({ org, topic, payload }: OutgoingMessage): Promise<void> => {
     broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
     return commit.durable()
   }
   const adminToken = secrets.token
-  const deps = { platform, log, metrics, clock, version, adminToken, publish }
+  const deps = { platform, log, metrics, clock, version, adminToken, publish, clients: control }
   const server = await listen(deps, httpPort)
   const listeners = await startBroker(broker)
   attachWebSocket(server.server, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {

@@ -1,4 +1,5 @@
 import { Broker } from '#broker/broker.ts'
+import { Control } from '#broker/cluster/control.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { Message } from '#broker/message.ts'
 import type { OutgoingMessage } from '#api/deps.ts'
@@ -39,6 +40,7 @@ export interface CellMember {
   readonly platform: Platform
   /** Not started. */
   readonly broker: Broker
+  readonly control: Control
   readonly clock: Clock
   /** Publishes at QoS 1; resolves when it is promised. */
   readonly publish: (message: OutgoingMessage) => Promise<void>
@@ -74,16 +76,13 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   })
   const deps = { ...platform, config, store, log, metrics, clock, cell: { bus, incarnation, name, dc, dcs } }
   const broker = new Broker(deps)
-  const { registry, commit } = platform
-  registry.onRevoked((device) => broker.kickDevice(device.org, device.id))
-  registry.onDeleted(async (device) => {
-    broker.forgetDevice(device.org, device.id)
-    await commit.durable()
-  })
+  const { commit } = platform
+  const control = new Control(broker, platform)
   return {
     file: member,
     platform,
     broker,
+    control,
     clock,
     publish: ({ org, topic, payload }) => {
       broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))

@@ -202,7 +202,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
 
     it('stores what the IoT Guru library publishes, under node/field', async () => {
       const organisation = await platform.registry.organisations.get(platform.organisation)
-      const known = { ...device, createdAt: noon }
+      const known = { ...device, createdAt: noon, version: 1 }
       const principal = new DevicePrincipal({ organisation, device: known }, organisation.user, device.id)
       const base = `pub/${organisation.user}/${device.id}`
       const sink = platform.conventions.sinkFor(principal, `${base}/kitchen/temperature`)
