@@ -96,6 +96,7 @@ export class Broker {
   #beat = 0
   /** Connections whose bytes wait until it is known what happened while this process stood still; null: none have to. */
   #standing: Set<Connection> | null = null
+  #awake: (() => void)[] = []
   #timer: Timer | null = null
   #draining = false
 
@@ -335,18 +336,31 @@ export class Broker {
     this.#standing = waiting
     this.cell.whenKnown(() => {
       this.#standing = null
+      for (const then of this.#awake.splice(0)) then()
       for (const connection of waiting) connection.resume()
     })
   }
 
-  /** Whether what this connection has sent must wait; it will be resumed. */
-  mustWait(connection: Connection): boolean {
+  /** Calls `then` when what this process has missed while it stood still is known: at once if it did not stand still. */
+  whenAwake(then: () => void): void {
+    if (this.#standsStill()) this.#awake.push(then)
+    else then()
+  }
+
+  #standsStill(): boolean {
     if (this.cell === null) return false
     if (this.#standing === null) {
       const still = this.timers.monotonic() - this.#beat
       if (still < STILL_MS) return false
       this.stoodStill(still)
     }
+    // Nobody may be there to wait for.
+    return this.#standing !== null
+  }
+
+  /** Whether what this connection has sent must wait; it will be resumed. */
+  mustWait(connection: Connection): boolean {
+    if (!this.#standsStill()) return false
     const waiting: Set<Connection> | null = this.#standing
     if (waiting === null) return false
     if (!waiting.has(connection)) {

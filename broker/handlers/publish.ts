@@ -272,8 +272,10 @@ function acceptExactlyOnce(
   message.stream = { writer: streamWriter(session, inbound.epoch), seq: inbound.seq }
   broker.disk.carried += message.size
   outbox.requestSave()
-  broker.disk.whenDurable(broker.commit.ticket, () => {
+  const route = (): void => {
     broker.disk.carried -= message.size
+    // Another process has taken the session over meanwhile: the publisher sends it again there.
+    if (!session.ended && session.space.sessions.get(session.clientId) !== session) return
     const before = broker.commit.staged
     const refusal = entry.sink?.accept(message.payload, broker.now)
     if (refusal === undefined) {
@@ -294,7 +296,8 @@ function acceptExactlyOnce(
       routing.ack.ticket = 0
       routing.connection.sendDurableAcks(broker.commit.through)
     })
-  })
+  }
+  broker.disk.whenDurable(broker.commit.ticket, () => broker.whenAwake(route))
 }
 
 /** A place among the acknowledgements of a connection for a PUBREC that waits for more than one write. */

@@ -9,6 +9,7 @@ import { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 import { SimNetwork } from './sim-bus.ts'
 import { SimDatabase } from './sim-store.ts'
+import { watch } from './watch.ts'
 import { World } from './world.ts'
 
 /** Milliseconds in which things go wrong, and after which everything must have come right. */
@@ -95,7 +96,12 @@ export class Cell {
   }
 
   async run(): Promise<Outcome> {
-    await this.world.run(TROUBLE_MS + SETTLE_MS)
+    const unwatch = this.options.trace ? watch(this) : () => undefined
+    try {
+      await this.world.run(TROUBLE_MS + SETTLE_MS)
+    } finally {
+      unwatch()
+    }
     this.checks.finish()
     return {
       failures: this.failures,
