@@ -9,7 +9,10 @@ const client = z
     id: z.string().describe('MQTT client identifier'),
     organisation: z.string(),
     connected: z.boolean(),
-    process: z.string().nullable().describe('that holds the connection; null: not known, or there is one only'),
+    process: z
+      .string()
+      .nullable()
+      .describe('that holds the connection; null: not known, or there is one only'),
     dc: z.string().nullable().describe('datacenter of that process'),
     since: z.iso.datetime().describe('when it connected; if it is not connected: when that ended'),
     address: z.string().nullable(),
@@ -21,9 +24,7 @@ const client = z
     queued: z.int().nullable().describe('messages that wait; null: nobody holds the session'),
     inflight: z.int().nullable().describe('messages sent and not acknowledged'),
     subscription_count: z.int(),
-    subscriptions: z
-      .array(z.object({ filter: z.string(), qos: z.int() }))
-      .describe('the first 100 of them'),
+    subscriptions: z.array(z.object({ filter: z.string(), qos: z.int() })).describe('the first 100 of them'),
   })
   .meta({ id: 'Client' })
 const params = z.strictObject({ client: z.string().min(1).max(4096).describe('client identifier') })
@@ -85,7 +86,10 @@ async function asked<T>(ask: () => Promise<T>): Promise<T> {
 
 function notFound(id: string, complete: boolean): Problem {
   return complete
-    ? new Problem('client_not_found', `no process in contact has a client "${id}" connected or a session of it`)
+    ? new Problem(
+        'client_not_found',
+        `no process in contact has a client "${id}" connected or a session of it`,
+      )
     : new Problem('incomplete', `a process did not say in time whether it has client "${id}"; try again`, {
         retryAfter: 5,
       })
