@@ -129,11 +129,11 @@ export class CassandraNode {
 
   async #ready(): Promise<void> {
     const deadline = Date.now() + readyTimeoutMs
-    // A process killed with -9 may still accept for some milliseconds: the line of this start counts, not the port.
     for (;;) {
       const gone = this.#gone
       const text = this.#tail.read()
-      if (text.includes(readyLine)) return
+      // The line comes a moment before the port; a process killed with -9 may accept a moment longer than it lives.
+      if (text.includes(readyLine) && (await accepts(this.ip, cqlPort))) return
       if (gone) throw new EngineError(`${this.#name()} did not start: ${reason(text)} (log: ${this.logFile})`)
       if (Date.now() > deadline) {
         throw new EngineError(
@@ -256,8 +256,15 @@ function refuseRunning(directory: string): void {
 }
 
 async function refuseTaken(ip: string, port: number): Promise<void> {
-  const taken = await new Promise<boolean>((done) => {
-    const socket = createConnection({ host: ip, port, timeout: 1000 })
+  if (!(await accepts(ip, port))) return
+  throw new EngineError(
+    `${ip}:${port} is taken by another process (ss -ltnp 'sport = :${port}' shows it): stop it, or give the node another address`,
+  )
+}
+
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = createConnection({ host, port, timeout: 1000 })
     const end = (answer: boolean): void => {
       socket.destroy()
       done(answer)
@@ -266,9 +273,4 @@ async function refuseTaken(ip: string, port: number): Promise<void> {
     socket.once('timeout', () => end(false))
     socket.once('error', () => end(false))
   })
-  if (taken) {
-    throw new EngineError(
-      `${ip}:${port} is taken by another process (ss -ltnp 'sport = :${port}' shows it): stop it, or give the node another address`,
-    )
-  }
 }

@@ -101,7 +101,7 @@ function connectError(
 ): StoreError {
   const where = contactPoints.join(', ')
   const causes = innerErrors(error)
-  const text = causes.map(({ message }) => message).join('; ')
+  const text = causes.map(({ message }) => message.trim().split('\n')[0]).join('; ')
   const say = (code: StoreError['code'], message: string): StoreError =>
     new StoreError(code, message, { cause: error })
   if (

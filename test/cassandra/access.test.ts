@@ -1,0 +1,138 @@
+import { expect } from 'chai'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { migrate } from '#cassandra/migrate.ts'
+import { type CassandraNode, startNode } from '#cassandra/local/node.ts'
+import { connect, type ConnectionOptions } from '#cassandra/store/connection.ts'
+import { openCassandraStore } from '#cassandra/store/store.ts'
+import { makeCertificates } from '#platform/pki/certificates.ts'
+import { inbox } from '#platform/store/tables.ts'
+import { put, storeError } from '../platform/store/contract.ts'
+import { address, keyspace, newDirectory, newNode, silent, startTimeoutMs } from './node.ts'
+
+describe('Cassandra with passwords and TLS', () => {
+  let node: CassandraNode
+  let options: ConnectionOptions & { keyspace: string }
+  let otherCa = ''
+  const credentials = { username: 'cassandra', password: 'cassandra' }
+
+  before(async function () {
+    this.timeout(startTimeoutMs)
+    const directory = newDirectory()
+    const ip = address(3)
+    const { caFile, files } = await makeCertificates({
+      directory,
+      requests: [
+        { name: 'node', ips: [ip] },
+        { name: 'client', dns: ['client'] },
+      ],
+    })
+    const identity = join(directory, 'node-identity.pem')
+    writeFileSync(
+      identity,
+      [files.node.keyFile, files.node.certFile, caFile].map((file) => readFileSync(file, 'utf8')).join(''),
+    )
+    otherCa = readFileSync(
+      (await makeCertificates({ directory: newDirectory(), requests: [{ name: 'x', dns: ['x'] }] })).caFile,
+      'utf8',
+    )
+    node = await newNode(3, { passwords: true, tls: { identity, ca: caFile } })
+    options = {
+      contactPoints: [ip],
+      localDc: 'dc01',
+      keyspace,
+      log: silent,
+      credentials,
+      tls: {
+        ca: readFileSync(caFile, 'utf8'),
+        cert: readFileSync(files.client.certFile, 'utf8'),
+        key: readFileSync(files.client.keyFile, 'utf8'),
+      },
+    }
+    await node.cqlReady
+    await firstLogin(options)
+    await migrate({ ...options, replication: { dc01: 1 } })
+  })
+
+  it('works with both', async () => {
+    const store = await openCassandraStore({ ...options, tables: [inbox] })
+    const row = { org: 'o', log: Buffer.from('l'), day: 1, writer: Buffer.from('w'), seq: 1 }
+    await put(store, inbox, row)
+    expect(await store.get(inbox, row)).to.not.equal(undefined)
+    await store.close()
+  })
+
+  const refusals: [what: string, change: () => object, code: string, message: RegExp][] = [
+    [
+      'a wrong password',
+      () => ({ credentials: { username: 'cassandra', password: 'wrong' } }),
+      'readonly',
+      /refuses user cassandra: wrong user or password/,
+    ],
+    [
+      'no password',
+      () => ({ credentials: undefined }),
+      'readonly',
+      /wants a user and a password: none are set/,
+    ],
+    ['no TLS', () => ({ tls: undefined }), 'unavailable', /closes the connection: does it want TLS\?/],
+    [
+      'no certificate of ours',
+      () => ({ tls: { ca: options.tls?.ca } }),
+      'unavailable',
+      /TLS is refused|closes the connection/,
+    ],
+    [
+      'a certificate that we do not believe',
+      () => ({ tls: { ...options.tls, ca: otherCa } }),
+      'unavailable',
+      /TLS is refused/,
+    ],
+    [
+      'a datacenter that it is not in',
+      () => ({ localDc: 'dc09' }),
+      'version',
+      /has no datacenter dc09, only \[dc01\]/,
+    ],
+  ]
+  for (const [what, change, code, message] of refusals) {
+    it(`${what} is said in one line`, async () => {
+      const error = await storeError(openCassandraStore({ ...options, ...change(), tables: [inbox] }))
+      expect(error.message).to.match(message)
+      expect(error.message).to.not.include('\n')
+      expect(error.code).to.equal(code)
+    })
+  }
+
+  it('an address that is taken is named, and what takes it can be found', async () => {
+    const { engine } = node.options
+    const taken = await startNode({ engine, directory: newDirectory(), ip: node.ip, dc: 'dc01' }).catch(
+      String,
+    )
+    expect(taken).to.match(/:9042 is taken by another process .*: stop it/)
+    const again = await startNode({ ...node.options }).catch(String)
+    expect(again).to.match(/a Cassandra node already runs in .* \(process \d+\): stop it first/)
+  })
+
+  it('a node that refuses to start says why, in one line', async () => {
+    const bad = await newNode(4, { config: { partitioner: 'Nothing' } })
+    const error = await bad.cqlReady.then(() => 'started', String)
+    expect(error).to.match(/^EngineError: Cassandra node .* did not start: .*Nothing.*\(log: .*\)$/)
+  })
+})
+
+/** The first user is made some moments after the node serves. */
+async function firstLogin(options: ConnectionOptions): Promise<void> {
+  const { keyspace: _, ...at } = options
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    try {
+      const client = await connect(at)
+      await client.shutdown()
+      return
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await new Promise((wake) => setTimeout(wake, 200))
+    }
+  }
+}
