@@ -2,6 +2,7 @@ import type { Cell, CellDc } from '#scripts/cell/cell.ts'
 import { Publisher } from '../durability/publisher.ts'
 import { eventually } from '../durability/seed.ts'
 import { Subscriber } from '../durability/subscriber.ts'
+import type { Promised } from './five-dcs.ts'
 import { Home } from './home.ts'
 
 /** Milliseconds between the messages of one publisher. Each is a row for every subscriber, in every DC. */
@@ -34,6 +35,10 @@ export class Fleet {
     }
     this.traveller = this.#subscriber('traveller', dcs[0])
     this.subscribers.push(this.traveller)
+  }
+
+  get clients(): readonly Placed<Publisher | Subscriber>[] {
+    return [...this.publishers, ...this.subscribers]
   }
 
   /** Everybody connects, subscribes, and publishes from then on. */
@@ -83,10 +88,10 @@ export class Fleet {
     )
   }
 
-  /** What must never have happened, or, when `held` is set, what must not even if messages were held back in a cut or lost DC. */
-  violations(held: 'never held back' | 'may be held back'): string[] {
+  /** What must never have happened. */
+  violations(promised: Promised): string[] {
     const all = this.#clients().flatMap(({ violations }) => violations)
-    return held === 'never held back' ? all : all.filter((text) => !/came after|came twice/.test(text))
+    return promised === 'order and once' ? all : all.filter((text) => !/came after|came twice/.test(text))
   }
 
   /** Violations so far are known. */
@@ -123,7 +128,7 @@ export class Fleet {
   }
 
   #clients(): (Publisher | Subscriber)[] {
-    return [...this.publishers, ...this.subscribers].map(({ client }) => client)
+    return this.clients.map(({ client }) => client)
   }
 
   #publisher(dc: CellDc): Placed<Publisher> {

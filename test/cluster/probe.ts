@@ -43,14 +43,12 @@ export class Probe {
     this.#running = this.#run()
   }
 
-  /** Longest time without an answer since the last call, milliseconds. */
-  takeLongest(): number {
-    const longest = Math.max(this.#longest, performance.now() - this.#lastGood)
-    this.#longest = 0
-    return longest
+  /** Longest time without an answer since the last `reset`, milliseconds. */
+  get longest(): number {
+    return Math.max(this.#longest, performance.now() - this.#lastGood)
   }
 
-  /** An outage that was meant begins to count from now. */
+  /** What was counts no more. */
   reset(): void {
     this.#longest = 0
     this.#lastGood = performance.now()
