@@ -360,7 +360,8 @@ export class ChannelPeer implements Peer {
     this.#log('cluster.opened', 'stream opened')
     listener.opened(this)
     if (!this.#open) return
-    for (const marker of this.#waits.renewed(this.sent)) this.#ask4echo(marker)
+    for (const marker of this.#waits.renewed(this.sent)) this.#askEcho(marker)
+    this.#nextEcho()
     this.#waits.taken(this.taken)
   }
 
@@ -507,11 +508,18 @@ export class ChannelPeer implements Peer {
   /** `wait` settles when a marker has gone to the peer and come back, or nobody needs to wait for this peer. */
   untilEcho(wait: Wait): void {
     if (this.told !== 'contact') return
-    const marker = this.#waits.untilEcho(wait)
-    if (this.#open) this.#ask4echo(marker)
+    // One marker serves all who ask in this tick.
+    if (this.#waits.untilEcho(wait)) this.#context.timers.soon(this.#nextEcho)
   }
 
-  #ask4echo(marker: number): void {
+  /** While the stream is not open the marker waits for `opened`. */
+  readonly #nextEcho = (): void => {
+    if (!this.#open) return
+    const marker = this.#waits.nextMarker()
+    if (marker !== null) this.#askEcho(marker)
+  }
+
+  #askEcho(marker: number): void {
     const at = this.reserve(ECHO_ASK, 4)
     this.buffer.writeUInt32BE(marker, at)
     this.#seal()

@@ -25,23 +25,28 @@ export class Wait {
 export class PeerWaits {
   /** Who waits for a number of entries to be taken, in order of these numbers. */
   #taken: { target: number; wait: Wait }[] = []
-  /** Markers that have not come back. */
-  readonly #echoes = new Map<number, Wait>()
+  /** Who waits for the marker that leaves at the end of this tick. */
+  #asking: Wait[] = []
+  /** Markers that have not come back, and who waits for each. */
+  readonly #echoes = new Map<number, Wait[]>()
   #nextEcho = 1
-
-  get empty(): boolean {
-    return this.#taken.length === 0 && this.#echoes.size === 0
-  }
 
   /** `wait` settles when `target` entries have been taken. */
   untilTaken(target: number, wait: Wait): void {
     this.#taken.push({ target, wait: wait.add() })
   }
 
-  /** `wait` settles when the marker returned comes back. */
-  untilEcho(wait: Wait): number {
+  /** `wait` settles when the next marker comes back. True: it is the first to wait for that one. */
+  untilEcho(wait: Wait): boolean {
+    return this.#asking.push(wait.add()) === 1
+  }
+
+  /** The marker to send now for all who wait for the next one; null: nobody does. */
+  nextMarker(): number | null {
+    if (this.#asking.length === 0) return null
     const marker = this.#nextEcho++
-    this.#echoes.set(marker, wait.add())
+    this.#echoes.set(marker, this.#asking)
+    this.#asking = []
     return marker
   }
 
@@ -50,9 +55,10 @@ export class PeerWaits {
   }
 
   echoed(marker: number): void {
-    const wait = this.#echoes.get(marker)
+    const waits = this.#echoes.get(marker)
+    if (waits === undefined) return
     this.#echoes.delete(marker)
-    wait?.settle()
+    for (const wait of waits) wait.settle()
   }
 
   /** The stream has ended: nothing of it will be taken; `renewed` follows, or `release`. */
@@ -71,8 +77,9 @@ export class PeerWaits {
     const taken = this.#taken
     this.#taken = []
     for (const { wait } of taken) wait.settle()
-    const echoes = [...this.#echoes.values()]
+    const echoes = [...this.#echoes.values(), this.#asking]
     this.#echoes.clear()
-    for (const wait of echoes) wait.settle()
+    this.#asking = []
+    for (const waits of echoes) for (const wait of waits) wait.settle()
   }
 }

@@ -482,6 +482,23 @@ describe('channels', () => {
     })
   })
 
+  describe('many who wait for an echo at the same time', () => {
+    it('share a marker: a thousand SUBSCRIBEs are not a thousand frames', () => {
+      const [a, b] = cell.met('a', 'b')
+      let frames = 0
+      cell.net.gate = () => ++frames > 0
+      let called = 0
+      for (let i = 0; i < 1000; i++) {
+        a.say(a.peer(b))
+        a.channels.echo(() => called++)
+      }
+      cell.time.run(10)
+      expect(called).to.equal(1000)
+      expect(frames).to.be.lessThan(10)
+      sound(a, b)
+    })
+  })
+
   describe('pressure', () => {
     it('rises with what a peer does not take, and falls below half', () => {
       const [a, b] = cell.met('a', 'b')
