@@ -4,6 +4,7 @@ import { addBroker } from './commands/broker.ts'
 import { addDc } from './commands/dc.ts'
 import { addDev } from './commands/dev.ts'
 import { addDevices } from './commands/devices.ts'
+import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
 import { addToken } from './commands/token.ts'
@@ -24,6 +25,7 @@ export function createProgram(): Command {
         ),
     })
     .showHelpAfterError('  cinque --help lists commands and options')
-  for (const add of [addDev, addDc, addBroker, addApi, addSim, addTail, addDevices, addToken]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addSim, addTail, addDevices, addToken, addSchema])
+    add(program)
   return program
 }

@@ -39,6 +39,8 @@ export interface CellOptions {
   readonly heapMb?: number | undefined
   /** `path=value` of the brokers' configuration. */
   readonly sets?: readonly string[] | undefined
+  /** Gives up starting, and ends what has been started. */
+  readonly signal?: AbortSignal | undefined
   /** Told of each step: `dc01 cassandra 3.1 s`. */
   readonly say?: ((line: string) => void) | undefined
 }
@@ -61,6 +63,11 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const directory = new CellDirectory(options.directory)
   const { inventory, guard } = await claim(directory, options)
   const opened: Opened = { guard, wan: null, parts: [] }
+  const { signal } = options
+  const giveUp = (): void => {
+    for (const part of opened.parts) void part.retire()
+  }
+  signal?.addEventListener('abort', giveUp)
   try {
     const heapMb = options.heapMb ?? defaultHeapMb
     const log = progressLogger(say)
@@ -89,6 +96,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       say,
     })
     opened.parts.push(...parts)
+    signal?.throwIfAborted()
     for (const part of parts) {
       if (await part.endOrphan()) say(`${part.options.name}: left by an earlier run, ended`)
     }
@@ -101,6 +109,8 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   } catch (error) {
     await closeAll(opened)
     throw error instanceof CliError ? error : new CliError(errorLine(error), { cause: error })
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
   }
 }
 

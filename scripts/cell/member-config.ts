@@ -53,3 +53,33 @@ export function readSecret(file: string, key: string): string {
   }
   throw new CliError(`${key}: ${file} is empty`, { exitCode: 2 })
 }
+
+/** User and password, as Cassandra is told; nothing without a user. CliError with exit code 2. */
+export function credentialsOf(from: { username?: string | undefined; password_file?: string | undefined }): {
+  credentials?: { username: string; password: string }
+} {
+  const { username, password_file: file } = from
+  if (username === undefined && file === undefined) return {}
+  if (username === undefined || file === undefined) {
+    throw new CliError('user name and password file of Cassandra go together', { exitCode: 2 })
+  }
+  return { credentials: { username, password: readSecret(file, 'password file of Cassandra') } }
+}
+
+/** The texts of PEM files, as Cassandra's driver wants them; nothing without files. CliError with exit code 2. */
+export function pemsOf(
+  files: { ca: string; cert?: string | undefined; key?: string | undefined } | undefined,
+): { tls?: { ca: string; cert?: string; key?: string } } {
+  if (files === undefined) return {}
+  const { ca, cert, key } = files
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new CliError('certificate and key for Cassandra go together', { exitCode: 2 })
+  }
+  return {
+    tls: {
+      ca: readSecret(ca, 'CA of Cassandra'),
+      ...(cert === undefined ? {} : { cert: readSecret(cert, 'certificate for Cassandra') }),
+      ...(key === undefined ? {} : { key: readSecret(key, 'key for Cassandra') }),
+    },
+  }
+}

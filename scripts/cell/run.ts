@@ -19,18 +19,18 @@ export async function runDevCell({ json, ...options }: CellOptions & { json: boo
     const at = ((Date.now() - startedAt) / 1000).toFixed(0).padStart(4)
     process.stderr.write(`${at} s  ${line}\n`)
   }
-  const starting = startCell({ ...options, say })
-  const early = await Promise.race([starting, asked])
-  if (early === undefined) {
+  const giveUp = new AbortController()
+  const starting = startCell({ ...options, say, signal: giveUp.signal })
+  const cell = await Promise.race([starting, asked])
+  if (cell === undefined) {
     say('stopping')
-    // Whatever has been started by then is ended with it.
+    giveUp.abort()
     await starting.then(
-      (cell) => cell.kill(),
+      (started) => started.stop(),
       () => undefined,
     )
     return
   }
-  const cell = early
   const control = await serveControl(cell)
   const files = new DevFiles(cell.directory)
   try {

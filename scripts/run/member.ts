@@ -9,13 +9,20 @@ import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { openNatsBus } from '#platform/nats/nats-bus.ts'
 import { openPlatform, type Platform } from '#platform/platform.ts'
+import type { CassandraStore } from '#cassandra/store/cassandra-store.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import * as registryTables from '#platform/registry/tables.ts'
-import { type Store, StoreError } from '#platform/store/store.ts'
+import { StoreError } from '#platform/store/store.ts'
 import type { AnyTable } from '#platform/store/table.ts'
 import * as brokerTables from '#platform/store/tables.ts'
 import * as telemetryTables from '#platform/telemetry/tables.ts'
-import { loadMember, type MemberConfig, readSecret } from '#scripts/cell/member-config.ts'
+import {
+  credentialsOf,
+  loadMember,
+  type MemberConfig,
+  pemsOf,
+  readSecret,
+} from '#scripts/cell/member-config.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 
@@ -44,6 +51,8 @@ export interface CellMember {
   readonly clock: Clock
   /** Publishes at QoS 1; resolves when it is promised. */
   readonly publish: (message: OutgoingMessage) => Promise<void>
+  /** Why nothing can be taken now, or null. */
+  readonly notReady: () => string | null
   /** After the broker is drained: leaves the cell. */
   close(): Promise<void>
 }
@@ -78,6 +87,13 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const broker = new Broker(deps)
   const { commit } = platform
   const control = new Control(broker, platform)
+  broker.onNameTaken = () => {
+    // Two that take each other's messages are worse than one too few.
+    process.stderr.write(
+      `cinque: another process of this cell is called ${name}\n  Give each its own: --name.\n`,
+    )
+    process.exit(1)
+  }
   return {
     file: member,
     platform,
@@ -88,6 +104,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
       broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
       return commit.durable()
     },
+    notReady: () => (store.healthy ? null : `Cassandra of ${dc} does not answer`),
     close: async () => {
       await bus.close()
       await platform.close()
@@ -113,33 +130,15 @@ async function patiently<T>(log: Logger, open: () => Promise<T>): Promise<T> {
   }
 }
 
-async function openStore(member: MemberConfig, log: Logger, metrics: Metrics): Promise<Store> {
+async function openStore(member: MemberConfig, log: Logger, metrics: Metrics): Promise<CassandraStore> {
   const { dc, dc_kind: kind, cassandra } = member
-  const { contact_points: contactPoints, keyspace, username, password_file: passwordFile, tls } = cassandra
-  if ((username === undefined) !== (passwordFile === undefined)) {
-    throw new CliError('cassandra: username and password_file go together', { exitCode: 2 })
-  }
-  const pem = (file: string | undefined, key: string): string | undefined =>
-    file === undefined ? undefined : readSecret(file, `cassandra.tls.${key}`)
-  const cert = pem(tls?.cert, 'cert')
-  const key = pem(tls?.key, 'key')
+  const access = { ...credentialsOf(cassandra), ...pemsOf(cassandra.tls) }
   try {
     return await openCassandraStore({
-      contactPoints,
+      contactPoints: cassandra.contact_points,
       localDc: dc,
-      keyspace,
-      ...(username === undefined || passwordFile === undefined
-        ? {}
-        : { credentials: { username, password: readSecret(passwordFile, 'cassandra.password_file') } }),
-      ...(tls === undefined
-        ? {}
-        : {
-            tls: {
-              ca: readSecret(tls.ca, 'cassandra.tls.ca'),
-              ...(cert === undefined ? {} : { cert }),
-              ...(key === undefined ? {} : { key }),
-            },
-          }),
+      keyspace: cassandra.keyspace,
+      ...access,
       tables: everything.filter(isTable),
       backup: kind === 'backup',
       log,

@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { once } from 'node:events'
@@ -24,10 +24,13 @@ export class Wan {
   readonly #options: WanOptions
   readonly #helper: ChildProcess | null
   readonly #cut = new Set<string>()
+  /** The rules would outlive a process that ends without closing. */
+  readonly #atExit = (): void => removeRulesNow(this.#options.net)
 
   private constructor(options: WanOptions, helper: ChildProcess | null) {
     this.#options = options
     this.#helper = helper
+    process.on('exit', this.#atExit)
   }
 
   /** Rejects with an Error of one line if this machine has no packet filter for us. */
@@ -75,6 +78,7 @@ export class Wan {
 
   /** Takes rules and helper away. */
   async close(): Promise<void> {
+    process.off('exit', this.#atExit)
     await removeRules(this.#options.net)
     this.#helper?.kill('SIGKILL')
   }
@@ -89,13 +93,23 @@ function pairOf(a: number, b: number): Pair {
   return a < b ? [a, b] : [b, a]
 }
 
-/** Also what a launcher that crashed has left. */
+/** Also what a launcher that was killed has left. */
 async function removeRules(net: number): Promise<void> {
-  const chain = chainOf(net)
-  const mangle = ['-w', '-t', 'mangle']
-  while (await runs('iptables', [...mangle, '-D', 'OUTPUT', '-o', 'lo', '-j', chain]));
-  for (const name of [chain, `${chain}-M`]) await runs('iptables', [...mangle, '-F', name])
-  for (const name of [chain, `${chain}-M`]) await runs('iptables', [...mangle, '-X', name])
+  while (await runs('iptables', unhooking(net)));
+  for (const args of emptying(net)) await runs('iptables', args)
+}
+
+function removeRulesNow(net: number): void {
+  for (const args of [unhooking(net), ...emptying(net)]) spawnSync('iptables', args)
+}
+
+function unhooking(net: number): string[] {
+  return ['-w', '-t', 'mangle', '-D', 'OUTPUT', '-o', 'lo', '-j', chainOf(net)]
+}
+
+function emptying(net: number): string[][] {
+  const chains = [chainOf(net), `${chainOf(net)}-M`]
+  return ['-F', '-X'].flatMap((verb) => chains.map((chain) => ['-w', '-t', 'mangle', verb, chain]))
 }
 
 async function startHelper(

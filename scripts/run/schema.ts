@@ -1,0 +1,52 @@
+import { migrate } from '#cassandra/migrate.ts'
+import { InventoryError } from '#platform/inventory/inventory.ts'
+import { loadInventory } from '#platform/inventory/load.ts'
+import { Metrics } from '#platform/metrics.ts'
+import { StoreError } from '#platform/store/store.ts'
+import { credentialsOf, pemsOf } from '#scripts/cell/member-config.ts'
+import { CliError, printJson, printLine } from '#scripts/output.ts'
+import { stderrLogger } from './logger.ts'
+
+export interface SchemaRun {
+  readonly inventory: string
+  readonly dc?: string
+  readonly keyspace: string
+  readonly username?: string
+  readonly passwordFile?: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly json: boolean
+}
+
+/** Brings the schema of the cell in an inventory up to date. CliError. */
+export async function applySchema(run: SchemaRun): Promise<void> {
+  const { keyspace, username, passwordFile, ca, cert, key, json } = run
+  try {
+    const { dcs, hosts } = loadInventory(run.inventory)
+    const dc = run.dc ?? dcs[0].name
+    const contactPoints = hosts
+      .filter((host) => host.dc === dc && host.roles.includes('db'))
+      .map(({ address }) => address)
+    if (contactPoints.length === 0) {
+      const names = dcs.map(({ name }) => name).join(', ')
+      throw new CliError(`--dc ${dc}: there is no such DC; the DCs are ${names}`, { exitCode: 2 })
+    }
+    const { applied, version } = await migrate({
+      contactPoints,
+      localDc: dc,
+      keyspace,
+      replication: Object.fromEntries(dcs.map(({ name, replicas }) => [name, replicas])),
+      ...credentialsOf({ username, password_file: passwordFile }),
+      ...pemsOf(ca === undefined ? undefined : { ca, cert, key }),
+      log: stderrLogger(json ? 'warn' : 'info', new Metrics()),
+    })
+    if (json) printJson({ keyspace, version, applied })
+    else if (applied.length === 0) printLine(`keyspace ${keyspace} is up to date (version ${version})`)
+    else printLine(`keyspace ${keyspace}: applied ${applied.join(', ')} (version ${version})`)
+  } catch (error) {
+    if (error instanceof InventoryError) throw new CliError(error.message, { exitCode: 2, cause: error })
+    if (error instanceof StoreError) throw new CliError(error.message, { cause: error })
+    throw error
+  }
+}
