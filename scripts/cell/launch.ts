@@ -50,7 +50,7 @@ export function launch(options: LaunchOptions): Launched {
   // Of its own process group: Ctrl-C is for the launcher, which stops all in order.
   const child = spawn(program, rest, {
     stdio: ['ignore', fd, fd],
-    env: { ...process.env, ...env },
+    env: { ...inherited(), ...env },
     detached: true,
   })
   closeSync(fd)
@@ -64,6 +64,11 @@ export function launch(options: LaunchOptions): Launched {
     })
   })
   return { pid: child.pid ?? 0, ended, ready: untilReady(options, from, ended) }
+}
+
+/** What configures a process of a cell is in its files, not in the environment of whoever starts the cell. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CINQUE_')))
 }
 
 async function untilReady(options: LaunchOptions, from: number, ended: Promise<string>): Promise<void> {
