@@ -9,13 +9,12 @@ import { keyspace } from './parts.ts'
 const versionTable = 'schema_version'
 
 /**
- * Makes the schema while only nodes of the first DC run: nodes that join later take it whole, which is quicker by far
+ * Makes the schema while only the first node of all runs: those that join later take it whole, which is quicker by far
  * than their agreeing on each table. For a cell without data; `spreadSchema` ends it.
  */
 export async function makeSchema(inventory: Inventory, log: Logger): Promise<void> {
   const options = optionsOf(inventory, log)
-  const { localDc, replication } = options
-  await migrate({ ...options, replication: { [localDc]: replication[localDc] } })
+  await migrate({ ...options, replication: { [options.localDc]: 1 } })
 }
 
 /** Gives all DCs their replicas of the schema that `makeSchema` made; all nodes must be up. */

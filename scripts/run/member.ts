@@ -1,5 +1,6 @@
 import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
+import { LiveEvents } from '#broker/cluster/live-events.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { Message } from '#broker/message.ts'
 import type { OutgoingMessage } from '#api/deps.ts'
@@ -87,6 +88,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const broker = new Broker(deps)
   const { commit } = platform
   const control = new Control(broker, platform)
+  if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
   broker.onNameTaken = () => {
     // Two that take each other's messages are worse than one too few.
     process.stderr.write(
