@@ -143,6 +143,8 @@ export async function allNormal(
       localDc: node.options.dc,
       log: options.log,
       only: true,
+      // Nodes that have all just started on few cores answer late.
+      readTimeoutMs: 30_000,
       ...options.connection,
     })
     try {

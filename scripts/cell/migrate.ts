@@ -7,6 +7,8 @@ import { keyspace } from './parts.ts'
 
 /** Tables made in the first DC alone are known by this row, which all DCs must have (cassandra/schema/version.ts). */
 const versionTable = 'schema_version'
+/** Nodes that have all just started on few cores answer late. */
+const readTimeoutMs = 30_000
 
 /**
  * Makes the schema while only the first node of all runs: those that join later take it whole, which is quicker by far
@@ -20,7 +22,7 @@ export async function makeSchema(inventory: Inventory, log: Logger): Promise<voi
 /** Gives all DCs their replicas of the schema that `makeSchema` made; all nodes must be up. */
 export async function spreadSchema(inventory: Inventory, log: Logger): Promise<void> {
   const { contactPoints, localDc, replication } = optionsOf(inventory, log)
-  const client = await connect({ contactPoints, localDc, keyspace, log })
+  const client = await connect({ contactPoints, localDc, keyspace, log, readTimeoutMs })
   try {
     const replicas = Object.entries(replication).map(([dc, count]) => `'${dc}': ${count}`)
     const to = `{'class': 'NetworkTopologyStrategy', ${replicas.join(', ')}}`
