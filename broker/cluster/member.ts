@@ -41,6 +41,13 @@ export class Member {
     source.holdSource()
   }
 
+  /** Resolves when the process has taken what was sent, down to a part of it; at once while it does. */
+  room(): Promise<void> {
+    if (!this.peer.pressed) return Promise.resolve()
+    return new Promise((resolve) => this.hold({ holdSource: () => undefined, releaseSource: resolve }))
+  }
+
+  /** It has taken more, or is out of contact: nobody waits for it. */
   release(): void {
     const held = Array.from(this.#held)
     this.#held.clear()
