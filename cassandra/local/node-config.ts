@@ -59,9 +59,10 @@ export function cassandraYaml(config: NodeConfig): string {
       compaction_throughput: '0MiB/s',
       native_transport_max_threads: 32,
       prepared_statements_cache_size: '4MiB',
-      // Batches are of one partition and cut to 64 KB by the store; one large row goes alone.
+      // The store cuts batches to 64 KB, one large row goes alone; it packs partitions together on purpose.
       batch_size_warn_threshold: '256KiB',
       batch_size_fail_threshold: '8MiB',
+      unlogged_batch_across_partitions_warn_threshold: 1000,
       storage_compatibility_mode: 'NONE',
       uuid_sstable_identifiers_enabled: true,
       paxos_variant: 'v2',

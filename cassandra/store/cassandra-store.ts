@@ -1,12 +1,5 @@
 import cassandra from 'cassandra-driver'
-import {
-  type Batch,
-  type Conditional,
-  type Mutation,
-  type Range,
-  type Store,
-  StoreError,
-} from '#platform/store/store.ts'
+import { type Batch, type Conditional, type Range, type Store, StoreError } from '#platform/store/store.ts'
 import type { AnyTable, KeyOf, PartitionOf, RowOf } from '#platform/store/table.ts'
 import type { Fields } from '#platform/store/key-codec.ts'
 import type { Metrics } from '#platform/metrics.ts'
@@ -14,9 +7,10 @@ import type { Logger } from '#platform/log.ts'
 import { isOutage, storeError } from './failures.ts'
 import { Health } from './health.ts'
 import { Limiter } from './limiter.ts'
-import { planRequests, type Request } from './plan.ts'
+import { same, type Statement } from './plan.ts'
 import { boundsOf } from './range-bounds.ts'
 import { TableCql } from './table-cql.ts'
+import { Writer } from './writer.ts'
 
 const { consistencies } = cassandra.types
 
@@ -45,8 +39,8 @@ const conditionalTimeoutMs = 5_000
  * itself.
  *
  * What differs from the embedded engines:
- * - Rows of one partition are written atomically up to 50 rows and 64 KB.
- * - Writes of one row resolve in any order, but the later call wins.
+ * - Rows of one partition are written atomically up to 50 rows and 64 KB; beyond that one part after the other. Writes
+ *   that meet in a partition are done one after the other, in the order of calls.
  * - On stamped tables a deletion takes the versions that were there: a write with a newer stamp is not hidden by it,
  *   one with an older stamp never comes to light. Of two different rows with one stamp one wins, everywhere the same.
  * - Rows of TWCS tables are written once; a column left out by a second put keeps the first one's value.
@@ -56,22 +50,27 @@ const conditionalTimeoutMs = 5_000
  */
 export class CassandraStore implements Store {
   readonly #client: cassandra.Client
-  readonly #durability: (org: string) => 'local' | 'geo'
   readonly #health: Health
   readonly #localWrite: cassandra.types.consistencies
   readonly #reads = new Limiter(maxReads)
   readonly #writes = new Limiter(maxWrites)
+  readonly #writer: Writer
   readonly #tables = new WeakMap<AnyTable, TableCql>()
   readonly #conditional = new Map<string, Promise<unknown>>()
   readonly #underWay = new Set<Promise<unknown>>()
   readonly #count: (what: 'read' | 'write' | 'conditional', outcome: 'done' | 'failed') => void
-  #micros = 0
   #closed = false
 
   constructor({ client, log, metrics, durability, backup }: StoreSettings) {
     this.#client = client
-    this.#durability = durability
     this.#localWrite = backup ? consistencies.two : consistencies.localQuorum
+    this.#writer = new Writer({
+      limiter: this.#writes,
+      cqlOf: ({ table }) => this.#cql(table),
+      isGeo: (org) => durability(org) === 'geo',
+      send: (statements, geo) => this.#send(statements, geo),
+      read: async (query, params) => (await this.#read(query, params, 1))[0],
+    })
     this.#health = new Health(() => this.#probe(), log)
     this.#health.onChange((healthy) => {
       if (healthy) return
@@ -137,12 +136,7 @@ export class CassandraStore implements Store {
   }
 
   write(batch: Batch): Promise<void> {
-    return this.#call(async () => {
-      const micros = this.#reserve(batch.size)
-      const cqlOf = (mutation: Mutation): TableCql => this.#cql(mutation.table)
-      const stamps = await this.#newestStamps(batch)
-      await this.#send(planRequests(batch, cqlOf, micros, (mutation) => stamps?.get(mutation)))
-    })
+    return this.#call(() => this.#writer.write(batch))
   }
 
   putIf<T extends AnyTable>(
@@ -211,13 +205,6 @@ export class CassandraStore implements Store {
     return cql
   }
 
-  /** `count` microseconds that no other write of this process has, later than all before. */
-  #reserve(count: number): number {
-    const first = Math.max(this.#micros, Date.now() * 1000)
-    this.#micros = first + count
-    return first
-  }
-
   async #read(query: string, params: unknown[], limit: number): Promise<Fields[]> {
     return this.#reads.run(async () => {
       const rows: Fields[] = []
@@ -255,85 +242,22 @@ export class CassandraStore implements Store {
     }
   }
 
-  /** All requests, a bounded number at a time; after a failure no more of them are begun. */
-  async #send(requests: Request[]): Promise<void> {
-    if (requests.length === 1) {
-      await this.#sendOne(requests[0])
-      return
-    }
-    let next = 0
-    let failed = false
-    const worker = async (): Promise<void> => {
-      while (next < requests.length && !failed) {
-        try {
-          // oxlint-disable-next-line no-await-in-loop -- a pool
-          await this.#sendOne(requests[next++])
-        } catch (error) {
-          failed = true
-          throw error
-        }
-      }
-    }
-    // All have ended before the batch is said to have failed, so that a repetition does not meet them.
-    const ends = await Promise.allSettled(
-      Array.from({ length: Math.min(maxWrites, requests.length) }, worker),
-    )
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
-  }
-
-  #sendOne({ org, statements }: Request): Promise<void> {
-    const geo = org !== undefined && this.#durability(org) === 'geo'
+  async #send(statements: Statement[], geo: boolean): Promise<void> {
     const options = {
       prepare: true,
       isIdempotent: true,
       logged: false,
       consistency: geo ? consistencies.quorum : this.#localWrite,
     }
-    return this.#writes.run(async () => {
-      try {
-        if (statements.length === 1)
-          await this.#client.execute(statements[0].query, statements[0].params, options)
-        else await this.#client.batch(statements, options)
-        this.#count('write', 'done')
-      } catch (error) {
-        this.#count('write', 'failed')
-        throw storeError(error, 'write')
-      }
-    })
-  }
-
-  /** For each deletion on a stamped table the newest stamp that it takes: stored, or put by the same batch before it. */
-  async #newestStamps(batch: Batch): Promise<Map<Mutation, number> | undefined> {
-    const deletions = batch.mutations.filter(
-      ({ kind, table }) => table.stamp !== undefined && (kind === 'delete' || kind === 'deletePartition'),
-    )
-    if (deletions.length === 0) return undefined
-    const newest = new Map<Mutation, number>()
-    const look = async (mutation: Mutation): Promise<void> => {
-      const cql = this.#cql(mutation.table)
-      const stamp = Math.max(await this.#storedStamp(cql, mutation), stagedStamp(cql, batch, mutation))
-      if (stamp > Number.NEGATIVE_INFINITY) newest.set(mutation, stamp)
+    try {
+      if (statements.length === 1)
+        await this.#client.execute(statements[0].query, statements[0].params, options)
+      else await this.#client.batch(statements, options)
+      this.#count('write', 'done')
+    } catch (error) {
+      this.#count('write', 'failed')
+      throw storeError(error, 'write')
     }
-    await Promise.all(deletions.map(look))
-    return newest
-  }
-
-  async #storedStamp(cql: TableCql, mutation: Mutation): Promise<number> {
-    if (mutation.kind !== 'delete' && mutation.kind !== 'deletePartition') return Number.NEGATIVE_INFINITY
-    const params: unknown[] = []
-    cql.bindPartition(params, mutation.kind === 'delete' ? mutation.key : mutation.partition)
-    if (mutation.kind === 'delete') cql.bindClustering(params, mutation.key)
-    const [row] = await this.#read(
-      mutation.kind === 'delete' ? cql.selectStamp : cql.selectNewestStamp,
-      params,
-      1,
-    )
-    const stamp = row?.stamp
-    if (stamp instanceof cassandra.types.Long) return stamp.toNumber()
-    // A row without a stamp is older than any.
-    return row === undefined || mutation.kind === 'deletePartition'
-      ? Number.NEGATIVE_INFINITY
-      : -(2 ** 53) + 1
   }
 
   async #putIf(
@@ -400,28 +324,6 @@ export class CassandraStore implements Store {
   }
 }
 
-/** The newest stamp that the batch itself puts to what a deletion of it takes. */
-function stagedStamp(cql: TableCql, batch: Batch, deletion: Mutation): number {
-  let newest = Number.NEGATIVE_INFINITY
-  if (deletion.kind !== 'delete' && deletion.kind !== 'deletePartition') return newest
-  const key: Fields = deletion.kind === 'delete' ? deletion.key : deletion.partition
-  const columns = deletion.kind === 'delete' ? [...cql.partition, ...cql.clustering] : cql.partition
-  for (const mutation of batch.mutations) {
-    if (mutation === deletion) break
-    if (mutation.kind !== 'put' || mutation.table !== deletion.table) continue
-    const { row } = mutation
-    if (!columns.every(({ name }) => same(row[name], key[name]))) continue
-    const stamp = row[cql.table.stamp ?? '']
-    newest = Math.max(newest, typeof stamp === 'number' ? stamp : -(2 ** 53) + 1)
-  }
-  return newest
-}
-
 function sameColumns(cql: TableCql, one: Fields, other: Fields): boolean {
   return cql.columns.every(({ name }) => same(one[name], other[name]))
-}
-
-function same(one: unknown, other: unknown): boolean {
-  if (one instanceof Uint8Array && other instanceof Uint8Array) return Buffer.compare(one, other) === 0
-  return one === other
 }

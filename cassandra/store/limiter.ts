@@ -5,12 +5,12 @@ const maxWaiting = 10_000
 
 /** At most so many requests under way at a time: a cluster that is slow is not made slower by more of them. */
 export class Limiter {
-  readonly #max: number
+  readonly max: number
   #running = 0
   #waiting: { go: () => void; fail: (error: StoreError) => void }[] = []
 
   constructor(max: number) {
-    this.#max = max
+    this.max = max
   }
 
   get running(): number {
@@ -19,7 +19,7 @@ export class Limiter {
 
   /** StoreError `unavailable` when too many wait already, or what `failWaiting` says. */
   async run<T>(request: () => Promise<T>): Promise<T> {
-    if (this.#running < this.#max) this.#running++
+    if (this.#running < this.max) this.#running++
     else {
       if (this.#waiting.length >= maxWaiting) {
         throw new StoreError(

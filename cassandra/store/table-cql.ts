@@ -178,11 +178,17 @@ export class TableCql {
     return row
   }
 
+  /** The stamp of a row; one without is older than any. */
+  stampOf(row: Fields): number {
+    const stamp = row[this.table.stamp ?? '']
+    return typeof stamp === 'number' ? stamp : oldestStamp
+  }
+
   /** The write timestamp of a row of a stamped table. */
   stampedAt(row: Fields): cassandra.types.Long {
-    const stamp = row[this.table.stamp ?? '']
-    const base = Long.fromNumber(typeof stamp === 'number' ? stamp : oldestStamp)
-    return base.shiftLeft(tieBits).or(Long.fromInt(this.#tie(row)))
+    return Long.fromNumber(this.stampOf(row))
+      .shiftLeft(tieBits)
+      .or(Long.fromInt(this.#tie(row)))
   }
 
   /** The write timestamp of a deletion of what has this stamp or an older one. */
