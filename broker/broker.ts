@@ -352,6 +352,8 @@ export class Broker {
     if (this.#standing === null) {
       const still = this.timers.monotonic() - this.#beat
       if (still < STILL_MS) return false
+      // Their silence counts from now on, too.
+      this.cell.channels.checkStall()
       this.stoodStill(still)
     }
     // Nobody may be there to wait for.

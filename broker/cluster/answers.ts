@@ -143,6 +143,7 @@ export class Answers {
       reader.adopt(new WriterProgress(writer, after))
       for await (const rows of reader.unread(day)) {
         for (const row of rows) if (Buffer.compare(row.writer, writer) === 0) this.#copy(member, id, row)
+        await member.room()
       }
     }
   }

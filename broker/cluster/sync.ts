@@ -7,7 +7,6 @@ import type { Cell } from './cell.ts'
 import { Entry, readJson, sendJson } from './entries.ts'
 import type { Member } from './member.ts'
 import { encodeRow } from './rows.ts'
-import { BUCKETS } from './sums.ts'
 
 interface SumsEntry {
   readonly session: string
@@ -59,28 +58,34 @@ export class Sync {
   }
 
   #answer(member: Member, sums: SumsEntry): void {
+    this.#send(member, sums).catch((error: unknown) =>
+      this.#cell.broker.log.error({ event: 'cell.sync_failed', err: error }, 'tables were not sent'),
+    )
+  }
+
+  /** Sends the rows that differ, no faster than they are taken; a stream that begins anew asks anew. */
+  async #send(member: Member, sums: SumsEntry): Promise<void> {
+    const { peer, opens } = member
+    for (const [type, bytes] of this.#rows(sums)) {
+      if (peer.pressed) await member.room()
+      if (member.opens !== opens) return
+      peer.send(type, bytes)
+    }
+    sendJson(peer, Entry.SYNCED, {})
+  }
+
+  *#rows(sums: SumsEntry): Iterable<[type: number, row: Buffer]> {
     const { directory, retainedSums, broker } = this.#cell
-    const { peer } = member
-    let rows = 0
     const sessions = directory.sessionSums.differing(sums.session)
-    if (sessions.size > 0)
-      for (const row of directory.sessionRows(sessions)) {
-        peer.send(Entry.SESSION, encodeRow(sessionTable, row))
-        rows++
-      }
     const subscriptions = directory.subscriptionSums.differing(sums.subscription)
-    if (subscriptions.size > 0)
-      for (const row of directory.subscriptionRows(subscriptions)) {
-        peer.send(Entry.SUBSCRIPTION, encodeRow(subscriptionTable, row))
-        rows++
-      }
     const retained = retainedSums.differing(sums.retained)
-    if (retained.size > 0)
-      for (const space of broker.spaces())
-        for (const row of space.retained.rows(retained)) {
-          peer.send(Entry.RETAINED, encodeRow(retainedTable, row))
-          rows++
-        }
-    sendJson(peer, Entry.SYNCED, { rows, buckets: BUCKETS })
+    if (sessions.size > 0)
+      for (const row of directory.sessionRows(sessions)) yield [Entry.SESSION, encodeRow(sessionTable, row)]
+    if (subscriptions.size > 0)
+      for (const row of directory.subscriptionRows(subscriptions))
+        yield [Entry.SUBSCRIPTION, encodeRow(subscriptionTable, row)]
+    if (retained.size === 0) return
+    for (const space of broker.spaces())
+      for (const row of space.retained.rows(retained)) yield [Entry.RETAINED, encodeRow(retainedTable, row)]
   }
 }
