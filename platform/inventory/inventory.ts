@@ -70,7 +70,7 @@ const inventorySchema = z
 export type Inventory = z.output<typeof inventorySchema>
 export type Dc = Inventory['dcs'][number]
 export type Host = Inventory['hosts'][number]
-export type Role = z.output<typeof role>
+type Role = z.output<typeof role>
 
 /** An inventory that can't be right: one line for each thing that is wrong, with its field and the remedy. */
 export class InventoryError extends Error {

@@ -1,7 +1,7 @@
 import { existsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createUser, fromSeed } from '@nats-io/nkeys'
+import { nkeys } from '@nats-io/transport-node'
 import { stringify } from 'yaml'
 import type { z } from 'zod'
 import { type Engine, enginesDirectory } from '#cassandra/local/engine.ts'
@@ -242,9 +242,9 @@ function memberFile(
 }
 
 function newSeed(): string {
-  return `${new TextDecoder().decode(createUser().getSeed())}\n`
+  return `${new TextDecoder().decode(nkeys.createUser().getSeed())}\n`
 }
 
 function publicKey(seed: string): string {
-  return fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey()
+  return nkeys.fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey()
 }

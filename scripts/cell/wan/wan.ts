@@ -16,6 +16,8 @@ export interface WanOptions extends Net {
   readonly say: (line: string) => void
 }
 
+const iptables = 'iptables'
+
 /**
  * The network between the DCs of a cell on one machine: delays packets between them, or lets none through. Made of
  * packet filter rules for the groups that the DCs' processes run under, and of a helper that holds packets back.
@@ -37,13 +39,13 @@ export class Wan {
   static async open(options: WanOptions): Promise<Wan> {
     if (process.platform !== 'linux') throw new Error('only Linux has the packet filter for it')
     if (process.getuid?.() !== 0) throw new Error('it needs root')
-    if (!(await runs('iptables', ['--version']))) await install(['iptables'], options.say)
+    if (!(await runs(iptables, ['--version']))) await install(['iptables'], options.say)
     await removeRules(options.net)
     const helper = options.delay === undefined ? null : await startHelper(options, options.delay)
     const wan = new Wan(options, helper)
     try {
       await wan.#apply()
-      await run('iptables', ['-w', '-t', 'mangle', '-I', 'OUTPUT', '-o', 'lo', '-j', chainOf(options.net)])
+      await run(iptables, ['-w', '-t', 'mangle', '-I', 'OUTPUT', '-o', 'lo', '-j', chainOf(options.net)])
     } catch (error) {
       await wan.close()
       throw error
@@ -85,7 +87,7 @@ export class Wan {
 
   async #apply(): Promise<void> {
     const cut = pairsOf(this.#options.dcs).filter((pair) => this.#cut.has(pair.join(' ')))
-    await run('iptables-restore', ['-w', '--noflush'], rulesOf(this.#options, cut, this.delays))
+    await run(`${iptables}-restore`, ['-w', '--noflush'], rulesOf(this.#options, cut, this.delays))
   }
 }
 
@@ -95,12 +97,12 @@ function pairOf(a: number, b: number): Pair {
 
 /** Also what a launcher that was killed has left. */
 async function removeRules(net: number): Promise<void> {
-  while (await runs('iptables', unhooking(net)));
-  for (const args of emptying(net)) await runs('iptables', args)
+  while (await runs(iptables, unhooking(net)));
+  for (const args of emptying(net)) await runs(iptables, args)
 }
 
 function removeRulesNow(net: number): void {
-  for (const args of [unhooking(net), ...emptying(net)]) spawnSync('iptables', args)
+  for (const args of [unhooking(net), ...emptying(net)]) spawnSync(iptables, args)
 }
 
 function unhooking(net: number): string[] {
