@@ -293,6 +293,13 @@ export class Gathering {
     for (const dc of readDcs) {
       knowledge.unread.delete(dc)
       if (quiet.has(dc)) knowledge.reread.delete(dc)
+      else knowledge.reread.add(dc)
+    }
+    // Who ended before this session was held here was not taken out when that happened.
+    for (const member of knowledge.waiting) {
+      if (this.#cell.member(member.id) === member) continue
+      knowledge.waiting.delete(member)
+      knowledge.reread.add(member.peer.dcNumber)
     }
     for (const [writer, seq] of newest) {
       const bytes = Buffer.from(writer, 'hex')

@@ -9,7 +9,7 @@ import { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 import { SimNetwork } from './sim-bus.ts'
 import { SimDatabase } from './sim-store.ts'
-import { watch } from './watch.ts'
+import { tellUnknown, watch } from './watch.ts'
 import { World } from './world.ts'
 
 /** Milliseconds in which things go wrong, and after which everything must have come right. */
@@ -102,6 +102,7 @@ export class Cell {
     } finally {
       unwatch()
     }
+    tellUnknown(this)
     this.checks.finish()
     return {
       failures: this.failures,

@@ -23,6 +23,18 @@ export function wrap(
   }
 }
 
+/** What the processes do not know, at the end. */
+export function tellUnknown(cell: Cell): void {
+  for (const { name, broker } of cell.processes) {
+    for (const { session, knowledge } of broker?.cell?.held ?? []) {
+      if (knowledge === null || knowledge.complete) continue
+      const waiting = Array.from(knowledge.waiting, ({ peer }) => `${peer.info.name} ${peer.inContact}`)
+      const dcs = `unread ${[...knowledge.unread].join()} reread ${[...knowledge.reread].join()}`
+      cell.world.lines?.push(`unknown at ${name} of ${session.clientId}: waiting ${waiting.join()} ${dcs}`)
+    }
+  }
+}
+
 /** In a traced run the trace tells what happens to sessions inside the brokers, too. */
 export function watch(cell: Cell): () => void {
   const { world } = cell
