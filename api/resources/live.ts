@@ -46,7 +46,10 @@ export const live: readonly Route[] = [
           retryAfter: 5,
         })
       }
-      stream(deps, subscription, request, response)
+      // From the first byte on nothing is missing, whatever process takes it.
+      await deps.platform.live.whole()
+      if (response.closed) subscription.close()
+      else stream(deps, subscription, request, response)
       return undefined
     },
   }),
@@ -66,6 +69,8 @@ function stream(deps: ApiDeps, subscription: LiveSubscription, request: Request,
     while (!response.writableNeedDrain && !response.writableEnded) {
       const dropped = subscription.takeDropped()
       if (dropped > 0) response.write(frame('dropped', { events: dropped }))
+      if (subscription.takeGap())
+        response.write(frame('gap', { reason: 'events were lost on their way from another process' }))
       const placed = subscription.take()
       if (placed === undefined) return
       response.write(asText(placed))

@@ -61,11 +61,11 @@ export interface CellOptions {
 export interface CellPart {
   /** A stream begins: the process is new, or (`again`) what it sent before may be lost. */
   opened?(member: Member, again: boolean): void
-  /** What was sent waits no more: it is in contact again, or has caught up. */
-  relieved?(member: Member): void
   gone?(member: Member, how: 'goodbye' | 'replaced' | 'silent'): void
   /** An entry of a type that the broker itself does not know; false: nor does this. May throw. */
   entry?(member: Member, type: number, body: Buffer): boolean
+  /** Each second. */
+  second?(): void
 }
 
 export interface ControlEntry {
@@ -369,7 +369,6 @@ export class Cell implements ChannelListener {
   }
 
   back(peer: Peer): void {
-    this.#relieve(peer)
     this.wills.back(peer.info.incarnation)
     this.broker.log.info({ event: 'cell.back', peer: peer.info.name }, 'heard again')
   }
@@ -398,12 +397,6 @@ export class Cell implements ChannelListener {
 
   relieved(peer: Peer): void {
     this.#members.get(peer.info.incarnation)?.release()
-    this.#relieve(peer)
-  }
-
-  #relieve(peer: Peer): void {
-    const member = this.#members.get(peer.info.incarnation)
-    if (member !== undefined) for (const part of this.parts) part.relieved?.(member)
   }
 
   stoodStill(ms: number): void {
@@ -543,6 +536,7 @@ export class Cell implements ChannelListener {
   #second(): void {
     this.ring.sweep()
     this.answers.sweep()
+    for (const part of this.parts) part.second?.()
     this.#seconds++
     this.#scrub()
     this.#tellMissing()

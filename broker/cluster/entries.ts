@@ -44,6 +44,12 @@ export const Entry = {
   SYNCED: 17,
   /** An operator's or the registry's word for all processes. */
   CONTROL: 18,
+  /** Organisations whose live events the sender wants from now on, or no more. */
+  LISTENING: 19,
+  /** A live event that the sender has taken. */
+  LIVE: 20,
+  /** Live events of an organisation that the sender has dropped on their way to the receiver. */
+  LIVE_LOST: 21,
   /** DCs that the sender has not heard of. */
   MISSING: 30,
 } as const

@@ -1,7 +1,9 @@
 import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
+import { LiveEvents } from '#broker/cluster/live-events.ts'
 import { brokerConfig } from '#broker/config.ts'
 import { systemClock } from '#platform/clock.ts'
+import type { Bus } from '#platform/cluster/bus.ts'
 import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { LocalHub } from '#platform/cluster/local-bus.ts'
 import { Metrics } from '#platform/metrics.ts'
@@ -12,6 +14,46 @@ import { collectLog } from '../log-lines.ts'
 
 const INFO = { remoteAddress: '127.0.0.1', remotePort: 1, listener: 'test', protocol: 'tcp' } as const
 
+/** A bus that can be cut off. */
+class BreakableBus implements Bus {
+  cut = false
+  readonly #bus: Bus
+
+  constructor(bus: Bus) {
+    this.#bus = bus
+  }
+
+  get address(): string {
+    return this.#bus.address
+  }
+
+  get connected(): boolean {
+    return this.#bus.connected
+  }
+
+  get maxFrame(): number {
+    return this.#bus.maxFrame
+  }
+
+  send(to: string, frame: Uint8Array): void {
+    if (!this.cut) this.#bus.send(to, frame)
+  }
+
+  broadcast(frame: Uint8Array): void {
+    if (!this.cut) this.#bus.broadcast(frame)
+  }
+
+  receive(listener: (frame: Buffer) => void): void {
+    this.#bus.receive((frame) => {
+      if (!this.cut) listener(frame)
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#bus.close()
+  }
+}
+
 /** A process of a cell with all of the platform. */
 export interface PlatformMember {
   readonly platform: Platform
@@ -19,13 +61,13 @@ export interface PlatformMember {
   readonly control: Control
   readonly metrics: Metrics
   readonly store: Store
-  readonly address: string
+  readonly bus: BreakableBus
   readonly lines: Record<string, unknown>[]
 }
 
 /** Several processes with brokers and platforms; the caller says which of them share a store. */
 export class PlatformCell {
-  readonly hub = new LocalHub()
+  readonly #hub = new LocalHub()
   readonly #members: PlatformMember[] = []
 
   /** Resolves when it takes connections. The first two must be started together. */
@@ -36,8 +78,7 @@ export class PlatformCell {
     const { organisation, auth } = config
     const platform = await openPlatform({ store, log, metrics, clock: systemClock, organisation, auth })
     const incarnation = newIncarnation(Date.now() * 1024, dc)
-    const address = incarnation.toString('hex')
-    const bus = this.hub.open(address)
+    const bus = new BreakableBus(this.#hub.open(incarnation.toString('hex')))
     const broker = new Broker({
       ...platform,
       config,
@@ -48,7 +89,8 @@ export class PlatformCell {
       cell: { bus, incarnation, name, dc: `dc0${dc}`, dcs: [1, 2] },
     })
     const control = new Control(broker, platform)
-    const member = { platform, broker, control, metrics, store, address, lines }
+    if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
+    const member = { platform, broker, control, metrics, store, bus, lines }
     this.#members.push(member)
     await broker.start()
     return member

@@ -1,6 +1,13 @@
 import { expect } from 'chai'
-import { LiveBus, type LiveEvent, type LiveLimits, type LiveSubscription } from '#platform/live/live-bus.ts'
+import {
+  LiveBus,
+  type LiveEvent,
+  type LiveLimits,
+  type LiveRelay,
+  type LiveSubscription,
+} from '#platform/live/live-bus.ts'
 import { Metrics } from '#platform/metrics.ts'
+import type { Timer, Timers } from '#platform/timers.ts'
 
 function event(org: string, device: string, at: number): LiveEvent {
   return { type: 'telemetry', device: { org, id: device, name: device }, at, points: [] }
@@ -148,5 +155,120 @@ describe('live events', () => {
     publish('acme', 'a', 1)
     expect(takeAll(one)).to.deep.equal([])
     expect(bus.subscribe('acme')).to.not.equal(null)
+  })
+
+  describe('in a cell', () => {
+    /** The other processes, who all want everything. */
+    class Others implements LiveRelay {
+      readonly heard: string[] = []
+      readonly sent: number[] = []
+      wanted = true
+
+      wants(): boolean {
+        return this.wanted
+      }
+
+      send({ at }: LiveEvent): void {
+        this.sent.push(at)
+      }
+
+      listening(org: string, on: boolean): void {
+        this.heard.push(`${org} ${on}`)
+      }
+
+      whenKnown(then: () => void): void {
+        then()
+      }
+    }
+
+    /** Time that passes when the test says so. */
+    class Time implements Timers {
+      due: (() => void)[] = []
+      monotonic(): number {
+        return 0
+      }
+      after(_ms: number, then: () => void): Timer {
+        this.due.push(then)
+        return { cancel: () => void this.due.splice(this.due.indexOf(then), 1) }
+      }
+      every(): Timer {
+        throw new Error('not used')
+      }
+      soon(): void {
+        throw new Error('not used')
+      }
+    }
+
+    let others: Others
+    let time: Time
+    let bus: LiveBus
+    beforeEach(() => {
+      others = new Others()
+      time = new Time()
+      bus = new LiveBus(new Metrics(), {}, time)
+      bus.join(others)
+    })
+
+    it('what is taken here goes to those who want it, and is kept only for listeners here', () => {
+      bus.publish(event('acme', 'a', 1), 10)
+      others.wanted = false
+      bus.publish(event('acme', 'a', 2), 10)
+      expect(others.sent).to.deep.equal([1])
+      const stream = bus.subscribe('acme', { after: 'x-0' })
+      expect(takeAll(stream)).to.deep.equal([])
+      bus.receive(event('acme', 'a', 3), 10)
+      expect(takeAll(stream)).to.deep.equal([3])
+      expect(others.sent).to.deep.equal([1])
+    })
+
+    it('the others are told of the first listener, and a minute after the last that there is none', () => {
+      const one = bus.subscribe('acme')
+      const two = bus.subscribe('acme')
+      expect(others.heard).to.deep.equal(['acme true'])
+      one?.close()
+      two?.close()
+      bus.subscribe('acme')?.close()
+      expect(time.due).to.have.length(1)
+      expect(others.heard).to.deep.equal(['acme true'])
+      bus.publish(event('acme', 'a', 1), 10)
+      time.due[0]()
+      expect(others.heard).to.deep.equal(['acme true', 'acme false'])
+    })
+
+    it('a stream that comes back later than that is told that something is missing', () => {
+      const stream = bus.subscribe('acme')
+      bus.receive(event('acme', 'a', 1), 10)
+      const cursor = stream?.take()?.cursor
+      stream?.close()
+      const soon = bus.subscribe('acme', { after: cursor })
+      expect(soon?.complete).to.equal(true)
+      soon?.close()
+      time.due[0]()
+      expect(bus.subscribe('acme', { after: cursor })?.complete).to.equal(false)
+    })
+
+    it('what was lost on its way is told to streams that are open, and to those that come back', () => {
+      const stream = bus.subscribe('acme')
+      const quiet = bus.subscribe('other')
+      for (const at of [1, 2]) bus.receive(event('acme', 'a', at), 10)
+      const cursors = [stream?.take()?.cursor, stream?.take()?.cursor]
+      let woken = 0
+      stream?.onReadable(() => woken++)
+      bus.lost('acme')
+      expect([woken, stream?.takeGap(), stream?.takeGap(), quiet?.takeGap()]).to.deep.equal([
+        1,
+        true,
+        false,
+        false,
+      ])
+      bus.receive(event('acme', 'a', 3), 10)
+      const again = bus.subscribe('acme', { after: cursors[1] })
+      expect(again?.complete).to.equal(false)
+      expect(takeAll(again)).to.deep.equal([3])
+      const after = bus.subscribe('acme', { after: stream?.take()?.cursor })
+      expect(after?.complete).to.equal(true)
+      bus.lostSome()
+      expect([stream?.takeGap(), quiet?.takeGap()]).to.deep.equal([true, true])
+    })
   })
 })
