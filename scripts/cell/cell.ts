@@ -450,7 +450,7 @@ async function startCassandra(options: {
   })
   await Promise.all(workers)
   const started = nodes.flatMap(({ node }) => node() ?? [])
-  await timed(say, 'cassandra: all nodes see all', () => allNormal({ log }, started))
+  await timed(say, 'cassandra: all nodes see all', () => allNormal(log, started))
   if (fresh) await timed(say, 'schema, everywhere', () => spreadSchema(inventory, log))
   await timed(say, 'schema, checked', () => updateSchema(inventory, log))
   directory.write([bornFile], `${new Date().toISOString()}\n`)

@@ -92,7 +92,12 @@ async function runCell(options: DevOptions, dcs: number): Promise<void> {
   const { full, brokers: brokersPerDc, net, mqttPort, httpPort, wan } = options
   const sets = [`log_level=${logLevel ?? 'info'}`, ...(set ?? [])]
   // What is wrong with them is said before anything is started.
-  loadConfig(brokerConfig, { sets })
+  const { config, origins } = loadConfig(brokerConfig, { env: process.env, sets })
+  if (config.data !== undefined) {
+    throw new CliError(`data (${origins.get('data')}): the directory of a cell is named by --data`, {
+      exitCode: 2,
+    })
+  }
   const { runDevCell } = await import('#scripts/cell/run.ts')
   await runDevCell({ directory, dcs, full, brokersPerDc, net, mqttPort, httpPort, wan, sets, json })
 }

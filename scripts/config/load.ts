@@ -31,7 +31,7 @@ interface Assignment {
 }
 
 /** Variables that mean something else than a configuration key. */
-const otherVariables = new Set(['CINQUE_URL', 'CINQUE_TOKEN', 'CINQUE_TEST_RESULT'])
+const otherVariables = new Set(['CINQUE_URL', 'CINQUE_TOKEN', 'CINQUE_TEST_RESULT', 'CINQUE_ENGINES'])
 
 /**
  * Merges defaults < file < environment < `--set` < options and checks the result.
