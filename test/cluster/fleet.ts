@@ -6,7 +6,7 @@ import type { Promised } from './five-dcs.ts'
 import { Home } from './home.ts'
 
 /** Milliseconds between the messages of one publisher. Each is a row for every subscriber, in every DC. */
-const PACE_MS = 250
+const PACE_MS = 400
 const RETRY_MS = 200
 const FILTERS = ['load/+']
 /** Generous: everything runs on a few cores, and DCs are starting beside it. */
