@@ -4,7 +4,9 @@ import { busyNote, describeMachine } from '../machine.ts'
 import { messageOf } from '../process.ts'
 import { formatTable } from '../table.ts'
 import { hop } from './hop.ts'
+import { latency } from './latency.ts'
 import type { ClusterScenario, Line } from './scenario.ts'
+import { throughput } from './throughput.ts'
 
 const usage = `npm run bench:cluster -- [options]
 
@@ -18,7 +20,7 @@ What a cell of several processes and DCs does, next to what it must (docs/scale.
   --help            prints this
 `
 
-const scenarios: readonly ClusterScenario[] = [hop]
+const scenarios: readonly ClusterScenario[] = [hop, throughput, latency]
 
 interface Options {
   readonly chosen: readonly ClusterScenario[]
