@@ -18,6 +18,8 @@ export type SessionRow = RowOf<typeof sessionTable>
 export type SubscriptionRow = RowOf<typeof subscriptionTable>
 type Known = Session | RemoteSession
 
+/** Filters of which one string is kept for all. */
+const FILTERS = 1024
 /** Subscriptions that came before their session. */
 const ORPHANS = 10_000
 /** Those who do not decide on the end of a session by expiry let go of it this much later. */
@@ -35,6 +37,7 @@ export class Directory {
   readonly #bySid = new Map<string, Known>()
   readonly #endedSessions = new Marks()
   readonly #gone = new Marks()
+  readonly #filters = new Map<string, string>()
   readonly #orphans = new Map<string, SubscriptionRow[]>()
 
   constructor(cell: Cell, broker: Broker) {
@@ -138,7 +141,7 @@ export class Directory {
       this.#gone.set(`${sidKey(sid)}\0${filter}`, stamp)
       return true
     }
-    const s = old ?? this.#newSubscription(session, filter)
+    const s = old ?? this.#newSubscription(session, this.#shared(filter))
     const options = row.options ?? 0
     this.#subscriptionSum(s)
     s.stamp = stamp
@@ -272,8 +275,9 @@ export class Directory {
     }
     remote.lastDc = row.holder === undefined ? 0 : dcOf(row.holder)
     remote.expiry = row.expiry ?? 0
-    remote.username = row.username ?? ''
-    remote.deviceId = row.device_id ?? null
+    // Most devices have one name for all three: one string of it is enough.
+    remote.username = same(row.username ?? '', clientId)
+    remote.deviceId = row.device_id === undefined ? null : same(row.device_id, remote.username)
     const orphans = this.#orphans.get(key)
     if (orphans === undefined) return
     this.#orphans.delete(key)
@@ -329,6 +333,14 @@ export class Directory {
       { qos: 0, noLocal: false, retainAsPublished: false },
       0,
     )
+  }
+
+  /** One string for a filter that many devices have, such as `v1/devices/me/#`. */
+  #shared(filter: string): string {
+    const known = this.#filters.get(filter)
+    if (known !== undefined) return known
+    if (this.#filters.size < FILTERS) this.#filters.set(filter, filter)
+    return filter
   }
 
   #keepOrphan(row: SubscriptionRow): void {
@@ -388,6 +400,11 @@ function subscriptionRow(org: string, s: Subscription): SubscriptionRow {
     identifier: s.identifier,
     stamp: s.stamp,
   }
+}
+
+/** `text`, as the object `other` if that is the same. */
+function same(text: string, other: string): string {
+  return text === other ? other : text
 }
 
 function move(from: Known, to: Known): void {

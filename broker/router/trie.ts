@@ -5,13 +5,47 @@ type Entry = Subscription | SharedGroup
 type Slot = null | Entry | Set<Entry>
 
 class Node {
-  children: Map<string, Node> | null = null
+  /** The level's name. */
+  readonly name: string
+  /** A lone child is held directly: below a device's own level that is the rule, and a map would be most of what it costs. */
+  #children: Node | Map<string, Node> | null = null
   plus: Node | null = null
   hash: Node | null = null
   slot: Slot = null
 
+  constructor(name: string) {
+    this.name = name
+  }
+
   get empty(): boolean {
-    return this.slot === null && this.children === null && this.plus === null && this.hash === null
+    return this.slot === null && this.#children === null && this.plus === null && this.hash === null
+  }
+
+  child(name: string): Node | undefined {
+    const children = this.#children
+    if (children === null) return undefined
+    if (children instanceof Node) return children.name === name ? children : undefined
+    return children.get(name)
+  }
+
+  add(child: Node): void {
+    const children = this.#children
+    if (children === null) this.#children = child
+    else if (children instanceof Node) {
+      this.#children = new Map([
+        [children.name, children],
+        [child.name, child],
+      ])
+    } else children.set(child.name, child)
+  }
+
+  remove(child: Node): void {
+    const children = this.#children
+    if (children === child) this.#children = null
+    else if (children instanceof Map) {
+      children.delete(child.name)
+      if (children.size === 0) this.#children = null
+    }
   }
 }
 
@@ -23,7 +57,7 @@ export class Trie {
   /** Levels of the tree. */
   levels = 0
   readonly #exact = new Map<string, Slot>()
-  readonly #root = new Node()
+  readonly #root = new Node('')
 
   add(filter: string, entry: Entry): void {
     if (isExact(filter)) {
@@ -67,21 +101,20 @@ export class Trie {
   #walk(filter: string): Node {
     let node = this.#root
     for (const level of filter.split('/')) {
-      if (level === '+') node = node.plus ??= this.#grow()
-      else if (level === '#') node = node.hash ??= this.#grow()
+      if (level === '+') node = node.plus ??= this.#grow(level)
+      else if (level === '#') node = node.hash ??= this.#grow(level)
       else {
-        const children = (node.children ??= new Map<string, Node>())
-        let next = children.get(level)
-        if (next === undefined) children.set(level, (next = this.#grow()))
+        let next = node.child(level)
+        if (next === undefined) node.add((next = this.#grow(level)))
         node = next
       }
     }
     return node
   }
 
-  #grow(): Node {
+  #grow(name: string): Node {
     this.levels++
-    return new Node()
+    return new Node(name)
   }
 
   #find(filter: string): Slot {
@@ -89,7 +122,7 @@ export class Trie {
     for (const level of filter.split('/')) {
       if (level === '+') node = node.plus
       else if (level === '#') node = node.hash
-      else node = node.children?.get(level)
+      else node = node.child(level)
       if (node === null || node === undefined) return null
     }
     return node.slot
@@ -122,16 +155,13 @@ function prune(node: Node, levels: readonly string[], i: number, entry: Entry): 
     return 0
   }
   const level = levels[i]
-  const next = level === '+' ? node.plus : level === '#' ? node.hash : node.children?.get(level)
+  const next = level === '+' ? node.plus : level === '#' ? node.hash : node.child(level)
   if (next === null || next === undefined) return 0
   const pruned = prune(next, levels, i + 1, entry)
   if (!next.empty) return pruned
   if (level === '+') node.plus = null
   else if (level === '#') node.hash = null
-  else {
-    node.children?.delete(level)
-    if (node.children?.size === 0) node.children = null
-  }
+  else node.remove(next)
   return pruned + 1
 }
 
@@ -156,7 +186,7 @@ function collect(
     if (i > 0) take(node.slot, subscriptions, groups)
     return
   }
-  const next = node.children?.get(levels[i])
+  const next = node.child(levels[i])
   if (next !== undefined) collect(next, levels, i + 1, false, subscriptions, groups)
   if (node.plus !== null && !hidden) collect(node.plus, levels, i + 1, false, subscriptions, groups)
 }
