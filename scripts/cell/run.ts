@@ -14,6 +14,8 @@ const firstDevice = 'thermo-1'
 /** Runs `cinque dev --dcs` until SIGTERM or SIGINT; resolves when everything has ended. */
 export async function runDevCell({ json, ...options }: CellOptions & { json: boolean }): Promise<void> {
   const asked = untilStopped()
+  // The terminal was closed: the rules in the packet filter must go, too.
+  process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
   const startedAt = Date.now()
   const say = (line: string): void => {
     const at = ((Date.now() - startedAt) / 1000).toFixed(0).padStart(4)

@@ -17,6 +17,8 @@ export interface WanOptions extends Net {
 }
 
 const iptables = 'iptables'
+/** Packet filters are where not every shell looks for programs. */
+const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` }
 
 /**
  * The network between the DCs of a cell on one machine: delays packets between them, or lets none through. Made of
@@ -102,7 +104,7 @@ async function removeRules(net: number): Promise<void> {
 }
 
 function removeRulesNow(net: number): void {
-  for (const args of [unhooking(net), ...emptying(net)]) spawnSync(iptables, args)
+  for (const args of [unhooking(net), ...emptying(net)]) spawnSync(iptables, args, { env })
 }
 
 function unhooking(net: number): string[] {
@@ -170,7 +172,7 @@ async function runs(command: string, args: readonly string[]): Promise<boolean> 
 /** Rejects with an Error that says what the command said. */
 function run(command: string, args: readonly string[], input = ''): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = execFile(command, [...args], { timeout: 600_000 }, (error, _stdout, stderr) => {
+    const child = execFile(command, [...args], { timeout: 600_000, env }, (error, _stdout, stderr) => {
       if (error === null) resolve()
       else reject(new Error(`${command}: ${stderr.trim().split('\n').at(-1) || errorLine(error)}`))
     })
