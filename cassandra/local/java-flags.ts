@@ -33,8 +33,8 @@ const exported = [
   'jdk.attach/sun.tools.attach',
 ]
 
-/** What Cassandra asks of Java's modules, for the server and for its tools. */
-export const moduleFlags = [
+/** What Cassandra asks of Java's modules. */
+const moduleFlags = [
   '-Djdk.attach.allowAttachSelf=true',
   ...exported.map((one) => `--add-exports=${one}=ALL-UNNAMED`),
   ...opens.map((one) => `--add-opens=${one}=ALL-UNNAMED`),

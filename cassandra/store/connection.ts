@@ -1,5 +1,6 @@
 import cassandra from 'cassandra-driver'
 import type { Logger } from '#platform/log.ts'
+import { DriverWarnings } from './driver-warnings.ts'
 import { StoreError } from '#platform/store/store.ts'
 
 export interface ConnectionOptions {
@@ -34,6 +35,7 @@ export async function connect(options: ConnectionOptions): Promise<cassandra.Cli
   const { localDc, contactPoints, credentials, tls, log } = options
   const { loadBalancing, reconnection, speculativeExecution } = cassandra.policies
   const dcAware = new loadBalancing.DCAwareRoundRobinPolicy(localDc)
+  const warnings = new DriverWarnings(log)
   const client = new cassandra.Client({
     contactPoints: [...contactPoints],
     localDataCenter: localDc,
@@ -67,14 +69,10 @@ export async function connect(options: ConnectionOptions): Promise<cassandra.Cli
     },
     // A login costs the node 0.2 s of CPU: one connection a node carries all requests.
     pooling: { heartBeatInterval: heartBeatMs, coreConnectionsPerHost: { 0: 1, 1: 1, 2: 1 } },
-    // Nothing here reads the schema through the driver.
+    // Which node has which rows depends on the replicas of the keyspace.
     isMetadataSyncEnabled: true,
   })
-  client.on('log', (level: string, name: string, message: string) => {
-    if (level === 'error' || level === 'warning') {
-      log.warn({ event: 'store.driver', name }, message)
-    }
-  })
+  client.on('log', (level: string, name: string, message: string) => warnings.hear(level, name, message))
   try {
     await client.connect()
   } catch (error) {
