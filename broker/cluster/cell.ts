@@ -34,6 +34,8 @@ import { Sync } from './sync.ts'
 const AHEAD_MS = 5000
 /** Without having heard anybody a process begins after this long: it may be the first. */
 const ALONE_MS = 3000
+/** Not before all that live have announced themselves twice: who was not heard yet cannot be waited for. */
+const HEAR_MS = 1200
 /** Seconds between comparisons of the tables. */
 const SYNC_SECONDS = 60
 /** Seconds between looks for rows of DCs that are out of contact. */
@@ -239,8 +241,9 @@ export class Cell implements ChannelListener {
     this.sync.loaded()
     await new Promise<void>((resolve) => {
       this.#becameReady = resolve
-      const wait = Math.max(0, ALONE_MS - (this.timers.monotonic() - this.#started))
-      this.timers.after(wait, () => this.#checkReady())
+      const passed = this.timers.monotonic() - this.#started
+      for (const ms of [HEAR_MS, ALONE_MS])
+        this.timers.after(Math.max(0, ms - passed), () => this.#checkReady())
       this.#checkReady()
     })
   }
@@ -258,7 +261,8 @@ export class Cell implements ChannelListener {
       heard = true
       if (!member.synced) return
     }
-    if (!heard && this.timers.monotonic() - this.#started < ALONE_MS) return
+    const passed = this.timers.monotonic() - this.#started
+    if (passed < (heard ? HEAR_MS : ALONE_MS)) return
     this.#ready = true
     this.wills.joined()
     this.#becameReady()

@@ -91,6 +91,8 @@ export class DurableOutbox implements Outbox, Sources {
   #behind = true
   #reading = false
   #appended = 0
+  /** How often it has changed what may be read. */
+  #changes = 0
   #lastTicket = 0
   /** Rows that came live, in order, and were copied; they may be read when they are durable. */
   readonly #copies = new WriterMap<{ ticket: number; seq: number }[]>()
@@ -291,6 +293,7 @@ export class DurableOutbox implements Outbox, Sources {
   /** Something has changed in what may be read. */
   readAgain(): void {
     this.#behind = true
+    this.#changes++
     this.#reader.exhausted = -1
     if (this.#loaded === true) this.#pump()
   }
@@ -614,6 +617,7 @@ export class DurableOutbox implements Outbox, Sources {
     }
     const connection = this.#connection
     const appended = this.#appended
+    const changes = this.#changes
     const excess = this.#excess
     const before = this.#staged.find(({ ticket }) => ticket > commit.through)?.hlc ?? this.#broker.hlc.next()
     const read =
@@ -625,7 +629,9 @@ export class DurableOutbox implements Outbox, Sources {
     read.then(
       (end) => {
         if (end && connection === this.#connection) {
-          if (durable && appended === this.#appended) {
+          // What may be read has changed meanwhile: some of it may have been passed already.
+          if (changes !== this.#changes) this.#reader.exhausted = -1
+          else if (durable && appended === this.#appended) {
             this.#behind = connection === null
             // Rows that expired were counted, too.
             this.#waiting = this.#flights.size - this.#released + this.#queue.length
