@@ -61,7 +61,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     ...options.auth,
     organisation,
   })
-  const devices = new DeviceAuthenticator(registry, {
+  const devices = new DeviceAuthenticator(registry, clock, {
     certificateOrganisation: organisation,
     ...options.devices,
   })

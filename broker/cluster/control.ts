@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { DeviceRef } from '#platform/auth/principal.ts'
+import { birthOf } from '#platform/cluster/incarnation.ts'
 import type { Counter } from '#platform/metrics.ts'
 import type { Platform } from '#platform/platform.ts'
 import type { KeyGone } from '#platform/registry/revocations.ts'
@@ -8,9 +9,12 @@ import type { Cell, CellPart, ControlEntry } from './cell.ts'
 import { betterView, type ClientView, clientView, viewClient } from './client-view.ts'
 import { Entry, sendJson } from './entries.ts'
 import type { Member } from './member.ts'
+import { Recheck } from './recheck.ts'
 
 /** Processes in contact have this long to answer a question. */
 const ANSWER_MS = 2000
+/** A process that was there for longer than this before it was met has said things that were not heard here, ms. */
+const MET_LATE_MS = 10_000
 /** Questions under way at a time; more are refused. */
 const QUESTIONS = 1000
 
@@ -22,6 +26,7 @@ const verbs = {
   /** This key of the device is good no more. */
   key_gone: z.object({ ...ref, hash: z.hex().optional() }),
   device_gone: z.object({ ...ref, hash: z.hex().optional(), deleted_at: z.int() }),
+  organisation_changed: z.object({ org: z.string(), version: z.int() }),
   /** What do you know of this client? */
   who: z.object(asked),
   /** Disconnect this client. */
@@ -55,6 +60,7 @@ export class Control implements CellPart {
   readonly #platform: Platform
   readonly #questions = new Map<number, Question>()
   readonly #unknown: Counter
+  readonly #recheck: Recheck | null
   #lastId = 0
 
   constructor(broker: Broker, platform: Platform) {
@@ -67,8 +73,12 @@ export class Control implements CellPart {
       { reason: 'unknown_verb' },
     )
     const { registry } = platform
+    this.#recheck = this.#cell === null ? null : new Recheck(broker, registry)
     registry.onRevoked((gone) => this.#revoked(gone))
     registry.onDeleted((device) => this.#deleted(device))
+    registry.organisations.onChanged(({ id, version }, elsewhere) => {
+      return elsewhere ? undefined : this.#said({ verb: 'organisation_changed', org: id, version })
+    })
     if (this.#cell === null) return
     this.#cell.parts.push(this)
     this.#cell.onControl = (entry) => this.#take(entry)
@@ -88,6 +98,14 @@ export class Control implements CellPart {
     return { kicked: answers.reduce((sum, { kicked }) => sum + (kicked ?? 0), own) > 0, complete }
   }
 
+  /** What the process said before it was met, or before its stream broke, may never have come here. */
+  opened(member: Member, again: boolean): void {
+    const age = this.#broker.now - birthOf(Buffer.from(member.id, 'hex')) / 1024
+    if (!again && age < MET_LATE_MS) return
+    this.#platform.registry.doubt()
+    this.#recheck?.start()
+  }
+
   gone(member: Member): void {
     for (const question of this.#questions.values()) answered(question, member)
   }
@@ -97,20 +115,17 @@ export class Control implements CellPart {
   /** Resolves when every process in contact has closed the device's connections. */
   async #revoked({ org, id, name, hash, deletedAt }: KeyGone): Promise<void> {
     this.#broker.kickDevice(org, id)
-    const cell = this.#cell
-    if (cell === null) return
     const said = {
       org,
       device: id,
       name,
       ...(hash === undefined ? {} : { hash: Buffer.from(hash).toString('hex') }),
     }
-    this.#tell(
+    await this.#said(
       deletedAt === undefined
         ? { verb: 'key_gone', ...said }
         : { verb: 'device_gone', ...said, deleted_at: deletedAt },
     )
-    await new Promise<void>((known) => cell.channels.echo(known))
   }
 
   /** Resolves when the sessions of a deleted device are gone durably: those held here, and those that nobody holds. */
@@ -132,6 +147,10 @@ export class Control implements CellPart {
       case 'key_gone':
       case 'device_gone':
         return this.#heardGone(entry)
+      case 'organisation_changed': {
+        const { org, version } = verbs.organisation_changed.parse(entry)
+        return this.#platform.registry.organisations.heardChanged({ id: org, version })
+      }
       case 'who': {
         const { id, from, org, client } = verbs.who.parse(entry)
         return this.#answer(from, { id, view: this.#view(org, client) })
@@ -167,8 +186,12 @@ export class Control implements CellPart {
     this.#broker.timers.soon(close)
   }
 
-  #tell(entry: ControlEntry): void {
-    this.#cell?.tell(Entry.CONTROL, Buffer.from(JSON.stringify(entry)))
+  /** Says it to all; resolves when those in contact have heard it. */
+  #said(entry: ControlEntry): Promise<void> {
+    const cell = this.#cell
+    if (cell === null) return Promise.resolve()
+    cell.tell(Entry.CONTROL, Buffer.from(JSON.stringify(entry)))
+    return new Promise((known) => cell.channels.echo(known))
   }
 
   // --- questions ----------------------------------------------------------------------------------------

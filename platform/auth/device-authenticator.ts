@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts'
 import type { Device } from '../registry/devices.ts'
 import type { Organisation } from '../registry/organisations.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -34,6 +35,11 @@ interface Known {
   readonly device: Device
 }
 
+type Kept = Known & { readonly readAt: number }
+
+/** By then a change is seen also by a process that was not told of it. */
+const maxAgeMs = 300_000
+
 export interface DeviceAuthenticatorOptions {
   /** The organisation whose devices may show certificates; absent: none. */
   readonly certificateOrganisation?: string | undefined
@@ -46,25 +52,30 @@ export interface DeviceAuthenticatorOptions {
 /**
  * Devices by key or by certificate. A key says by itself which device it is; the user name must agree with it: the
  * device's name or id, nothing, or (as the IoT Guru library does) the organisation's user short id with the device's
- * id as client id. Answers at once for what it has seen before; a rotated or deleted device is forgotten at once.
+ * id as client id. Answers at once for what it has seen in the last 5 minutes. A rotated or deleted device, and the
+ * devices of an organisation that was changed, are forgotten at once, also when another process has done it and says
+ * so; everything is when such words may have been lost.
  */
 export class DeviceAuthenticator implements Authenticator {
   readonly #registry: Registry
+  readonly #clock: Clock
   readonly #organisation: string | undefined
   readonly #identity: 'cn' | 'san'
   readonly #cacheSize: number
   /** By key hash or certificate name. */
-  readonly #known = new Map<string, Known>()
+  readonly #known = new Map<string, Kept>()
   readonly #keysOf = new Map<string, string[]>()
   #changes = 0
 
-  constructor(registry: Registry, options: DeviceAuthenticatorOptions = {}) {
+  constructor(registry: Registry, clock: Clock, options: DeviceAuthenticatorOptions = {}) {
     this.#registry = registry
+    this.#clock = clock
     this.#organisation = options.certificateOrganisation
     this.#identity = options.certificateIdentity ?? 'cn'
     this.#cacheSize = options.cacheSize ?? 100_000
     registry.onKeyGone((device) => this.#forget(device.org, device.id))
-    registry.organisations.onChanged(() => this.#forgetAll())
+    registry.organisations.onChanged(({ id }) => this.#forgetOrganisation(id))
+    registry.onDoubt(() => this.#forgetAll())
   }
 
   authenticate(credentials: Credentials): Principal | Denial | Promise<Principal | Denial> {
@@ -73,14 +84,14 @@ export class DeviceAuthenticator implements Authenticator {
       if (password.length > maxKeyText) return denied('the password is too long to be a device key')
       const hash = keyHash(password)
       const cacheKey = hash.toString('latin1')
-      const known = this.#known.get(cacheKey)
+      const known = this.#recall(cacheKey)
       if (known !== undefined) return byKey(known, credentials)
       return this.#learn(cacheKey, () => this.#findByHash(hash)).then((found) => byKey(found, credentials))
     }
     if (certificate === undefined) return denied('no device key was given as password')
     const names = this.#identity === 'cn' ? [certificate.cn] : certificate.sans
     for (const name of names) {
-      const known = this.#known.get(`certificate ${name}`)
+      const known = this.#recall(`certificate ${name}`)
       if (known !== undefined) return byCertificate(known, credentials)
     }
     return this.#learnCertificate(names).then((found) => byCertificate(found, credentials))
@@ -103,11 +114,17 @@ export class DeviceAuthenticator implements Authenticator {
       // oxlint-disable-next-line no-await-in-loop
       const found = await look()
       if (changes === this.#changes) {
-        if (found !== undefined) this.#keep(cacheKey, found)
+        if (found !== undefined && this.#registry.organisations.isCurrent(found.organisation))
+          this.#keep(cacheKey, found)
         return found
       }
       if (attempt === maxAttempts) throw new Error('devices change faster than one can be looked up')
     }
+  }
+
+  #recall(cacheKey: string): Known | undefined {
+    const kept = this.#known.get(cacheKey)
+    return kept !== undefined && this.#clock.now() - kept.readAt < maxAgeMs ? kept : undefined
   }
 
   async #findByHash(hash: Uint8Array): Promise<Known | undefined> {
@@ -123,7 +140,7 @@ export class DeviceAuthenticator implements Authenticator {
   }
 
   #keep(cacheKey: string, known: Known): void {
-    if (this.#known.size >= this.#cacheSize) {
+    if (this.#known.size >= this.#cacheSize && !this.#known.has(cacheKey)) {
       const [[oldest, { device }]] = this.#known
       this.#known.delete(oldest)
       const rest = this.#keysOf.get(idOf(device.org, device.id))?.filter((key) => key !== oldest)
@@ -133,13 +150,23 @@ export class DeviceAuthenticator implements Authenticator {
     const id = idOf(known.device.org, known.device.id)
     const keys = this.#keysOf.get(id) ?? []
     if (!keys.includes(cacheKey)) this.#keysOf.set(id, [...keys, cacheKey])
-    this.#known.set(cacheKey, known)
+    this.#known.delete(cacheKey)
+    this.#known.set(cacheKey, { ...known, readAt: this.#clock.now() })
   }
 
   #forget(org: string, device: string): void {
     this.#changes++
     for (const cacheKey of this.#keysOf.get(idOf(org, device)) ?? []) this.#known.delete(cacheKey)
     this.#keysOf.delete(idOf(org, device))
+  }
+
+  #forgetOrganisation(org: string): void {
+    this.#changes++
+    for (const [cacheKey, { organisation, device }] of this.#known) {
+      if (organisation.id !== org) continue
+      this.#known.delete(cacheKey)
+      this.#keysOf.delete(idOf(org, device.id))
+    }
   }
 
   #forgetAll(): void {

@@ -19,22 +19,31 @@ export interface Organisation {
   readonly rules: AclRules
   /** Milliseconds since 1970. */
   readonly createdAt: number
+  /** Counts its changes. */
+  readonly version: number
 }
+
+type Changed = Pick<Organisation, 'id' | 'version'>
 
 export const organisationId = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 export const shortId = /^[A-Za-z0-9_-]{1,64}$/
 
 const maxCached = 10_000
+/** By then every process has seen a change, also one that was not told of it. */
+const maxAgeMs = 30_000
 const defaultRules = new AclRules(defaultDeviceAcl)
 
 /**
- * The organisations. Records are kept in memory once read; changes made by this process are seen at once. Everything
- * is durable when a promise resolves.
+ * The organisations. Records are kept in memory for 30 s once read; changes made by this process are seen at once,
+ * those of others when they say so (`heardChanged`), else when the 30 s are over. Everything is durable when a promise
+ * resolves.
  */
 export class Organisations {
-  readonly #cache = new Map<string, Organisation>()
+  readonly #cache = new Map<string, { organisation: Organisation; readAt: number }>()
   #generation = 0
-  readonly #changed: ((id: string) => void)[] = []
+  /** Versions that other processes have written; their rows may not have come here yet. */
+  readonly #heard = new Map<string, number>()
+  readonly #changed: ((changed: Changed, elsewhere: boolean) => unknown)[] = []
   readonly #store: Store
   readonly #clock: Clock
 
@@ -94,13 +103,13 @@ export class Organisations {
 
   async find(id: string): Promise<Organisation | undefined> {
     const cached = this.#cache.get(id)
-    if (cached !== undefined) return cached
+    if (cached !== undefined && this.#clock.now() - cached.readAt < maxAgeMs) return cached.organisation
     const generation = this.#generation
     const row = await this.#store.get(organisation, { id })
     if (row === undefined || row.deleted_at !== undefined) return undefined
     const record = recordOf(row)
     // What was read while something changed may be old: it is used once and not kept.
-    if (generation === this.#generation) this.#keep(record)
+    if (generation === this.#generation && this.isCurrent(record)) this.#keep(record)
     return record
   }
 
@@ -169,9 +178,32 @@ export class Organisations {
     )
   }
 
-  /** Called with the id after a change is durable. */
-  onChanged(listener: (id: string) => void): void {
+  /**
+   * Called with the new record after a change is durable. The change is reported as done when a promise that the
+   * listener returns has resolved.
+   */
+  onChanged(listener: (changed: Changed, elsewhere: boolean) => unknown): void {
     this.#changed.push(listener)
+  }
+
+  /** Another process has written this version of an organisation. */
+  heardChanged(changed: Changed): void {
+    const { id, version } = changed
+    if (this.#heard.size >= maxCached) this.#heard.clear()
+    this.#heard.set(id, Math.max(version, this.#heard.get(id) ?? 0))
+    this.#forget(id)
+    for (const listener of this.#changed) listener(changed, true)
+  }
+
+  /** What was read may be old. */
+  doubt(): void {
+    this.#generation++
+    this.#cache.clear()
+  }
+
+  /** Whether no newer version of it is known to exist; one that is not must not be kept. */
+  isCurrent({ id, version }: Organisation): boolean {
+    return version >= (this.#heard.get(id) ?? 0)
   }
 
   async #change(
@@ -187,15 +219,20 @@ export class Organisations {
         `organisation "${id}" was changed by somebody else meanwhile; try again`,
       )
     }
-    this.#generation++
-    this.#cache.delete(id)
-    for (const listener of this.#changed) listener(id)
-    return recordOf(next)
+    this.#forget(id)
+    const changed = recordOf(next)
+    await Promise.all(this.#changed.map((listener) => listener(changed, false)))
+    return changed
   }
 
-  #keep(record: Organisation): void {
+  #forget(id: string): void {
+    this.#generation++
+    this.#cache.delete(id)
+  }
+
+  #keep(organisation: Organisation): void {
     if (this.#cache.size >= maxCached) this.#cache.clear()
-    this.#cache.set(record.id, record)
+    this.#cache.set(organisation.id, { organisation, readAt: this.#clock.now() })
   }
 }
 
@@ -208,6 +245,7 @@ function recordOf(row: RowOf<typeof organisation>): Organisation {
     acl,
     rules: acl === null ? defaultRules : new AclRules(acl),
     createdAt: row.created_at ?? 0,
+    version: row.version ?? 0,
   }
 }
 

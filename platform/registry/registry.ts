@@ -29,6 +29,7 @@ export class Registry {
   readonly #store: Store
   readonly #keyGone: ((gone: KeyGone) => void)[] = []
   readonly #revoked: ((gone: KeyGone) => unknown)[] = []
+  readonly #doubted: (() => void)[] = []
   readonly #deleting: ((device: DeviceRef) => Promise<void>)[] = []
 
   constructor(store: Store, clock: Clock) {
@@ -57,6 +58,17 @@ export class Registry {
   heardKeyGone(gone: KeyGone): void {
     this.#revocations.add(gone)
     for (const listener of this.#keyGone) listener(gone)
+  }
+
+  /** Words of other processes may have been lost: nothing that was read before can be trusted. */
+  doubt(): void {
+    this.organisations.doubt()
+    for (const listener of this.#doubted) listener()
+  }
+
+  /** `listener` forgets what it has read. */
+  onDoubt(listener: () => void): void {
+    this.#doubted.push(listener)
   }
 
   /** Whether another process has said that the device was deleted. */

@@ -1,6 +1,9 @@
 import { expect } from 'chai'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { type AnyTable } from '#platform/store/table.ts'
+import { Recheck } from '#broker/cluster/recheck.ts'
+import { systemClock } from '#platform/clock.ts'
+import { Registry } from '#platform/registry/registry.ts'
 import { Entry } from '#broker/cluster/entries.ts'
 import { credential, device as deviceTable, organisation } from '#platform/registry/tables.ts'
 import { Batch, type Store } from '#platform/store/store.ts'
@@ -111,6 +114,34 @@ describe('what the registry and operators say to all processes', () => {
     // A version that does not know the question.
     if (b.broker.cell !== null) b.broker.cell.onControl = () => undefined
     expect(await a.control.find('default', 'nobody')).to.deep.equal({ client: null, complete: false })
+  })
+
+  it('new rules of an organisation hold at the other for connections made from then on', async () => {
+    const { key } = await create('d')
+    const first = await connectDevice(b, 'c1', key)
+    expect(await first.subscribe('free', { qos: 0 })).to.deep.equal([0])
+    await a.platform.registry.organisations.update('default', {
+      acl: [{ effect: 'allow', access: 'publish', filter: '#' }],
+    })
+    const second = await connectDevice(b, 'c2', key)
+    expect(await second.subscribe('free', { qos: 0 })).to.deep.equal([0x87])
+  })
+
+  it('a key that was replaced while nothing could be said is found out when the stream begins anew', async () => {
+    const { device, key } = await create('d')
+    const other = await create('e')
+    const client = await connectDevice(b, 'c', key)
+    const safe = await connectDevice(b, 's', other.key)
+    // As by a process of which b never heard.
+    const silent = new Registry(shared, systemClock)
+    await silent.devices.rotateKey('default', device.id)
+    expect(await client.subscribe('t')).to.deep.equal([0])
+    await new Recheck(b.broker, b.platform.registry).look()
+    expect((await client.expect(14)).value.reason).to.equal(0x87)
+    expect(await safe.subscribe('t')).to.deep.equal([0])
+    const [member] = b.broker.cell?.members() ?? []
+    b.broker.cell?.opened(member.peer)
+    expect((await dial(b, 'c', key).expect(2)).value.reason).to.equal(0x86)
   })
 
   it('words of a newer version are counted and ignored, and so are broken ones', async () => {

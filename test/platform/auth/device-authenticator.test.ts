@@ -5,6 +5,8 @@ import { AuthenticatorChain } from '#platform/auth/chain.ts'
 import { DeviceAuthenticator, DevicePrincipal } from '#platform/auth/device-authenticator.ts'
 import type { Authenticator, Credentials } from '#platform/auth/principal.ts'
 import type { Device } from '#platform/registry/devices.ts'
+import { keyHash } from '#platform/auth/keys.ts'
+import { Registry } from '#platform/registry/registry.ts'
 import { openTestPlatform, type TestPlatform } from '../telemetry/fixture.ts'
 
 const cert = (cn: string, sans: string[] = []): Credentials['certificate'] => ({
@@ -22,7 +24,7 @@ describe('devices prove who they are', () => {
 
   beforeEach(async () => {
     platform = await openTestPlatform()
-    authenticator = new DeviceAuthenticator(platform.registry, {
+    authenticator = new DeviceAuthenticator(platform.registry, platform.clock, {
       certificateOrganisation: platform.organisation,
     })
     ;({ device, key } = await platform.registry.devices.create(platform.organisation, { name: 'thermo-1' }))
@@ -140,7 +142,7 @@ describe('devices prove who they are', () => {
   })
 
   it('forgets the oldest when it knows as many as it may, and still knows them by asking again', async () => {
-    const small = new DeviceAuthenticator(platform.registry, { cacheSize: 2 })
+    const small = new DeviceAuthenticator(platform.registry, platform.clock, { cacheSize: 2 })
     const keys = [key]
     for (const name of ['b', 'c']) {
       keys.push((await platform.registry.devices.create(platform.organisation, { name })).key)
@@ -149,6 +151,26 @@ describe('devices prove who they are', () => {
       expect(await who({ password }, small)).to.match(/^(thermo-1|b|c)$/)
     await platform.registry.devices.rotateKey(device.org, device.id)
     expect(await who({ password: key }, small)).to.include('no device has this key')
+  })
+
+  it('asks again after 5 minutes, should another process have changed something and not have said so', async () => {
+    await who({ password: key })
+    const other = new Registry(platform.store, platform.clock)
+    await other.devices.rotateKey(device.org, device.id)
+    platform.clock.time += 299_000
+    expect(await who({ password: key })).to.equal('thermo-1')
+    platform.clock.time += 2000
+    expect(await who({ password: key })).to.include('no device has this key')
+  })
+
+  it('refuses what another process says is gone, also if the store here still has it, and keeps no old rules', async () => {
+    await who({ password: key })
+    const { org, id, name } = device
+    platform.registry.heardKeyGone({ org, id, name, hash: keyHash(key) })
+    expect(await who({ password: key })).to.include('no device has this key')
+    expect(await who({ certificate: cert('thermo-1') })).to.equal('thermo-1')
+    platform.registry.heardKeyGone({ org, id, name, deletedAt: platform.clock.now() })
+    expect(await who({ certificate: cert('thermo-1') })).to.include('names no device')
   })
 
   it('by certificate: CN is the name or the id', async () => {
@@ -161,7 +183,7 @@ describe('devices prove who they are', () => {
   })
 
   it('by certificate: SAN only where that is configured', async () => {
-    const bySan = new DeviceAuthenticator(platform.registry, {
+    const bySan = new DeviceAuthenticator(platform.registry, platform.clock, {
       certificateOrganisation: platform.organisation,
       certificateIdentity: 'san',
     })
