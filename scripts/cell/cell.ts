@@ -1,10 +1,8 @@
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
-import { isDeepStrictEqual } from 'node:util'
 import { allNormal } from '#cassandra/local/cluster.ts'
 import { ensureCassandra } from '#cassandra/local/engine.ts'
-import type { Dc, Inventory } from '#platform/inventory/inventory.ts'
-import { type DevCell, devInventory, devNet } from '#platform/inventory/dev.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
 import { delayBetween } from '#platform/inventory/wan.ts'
 import { createLogger, type Logger } from '#platform/log.ts'
 import { ensureNatsServer } from '#platform/nats/server/engine.ts'
@@ -12,13 +10,16 @@ import { makeCertificates } from '#platform/pki/certificates.ts'
 import { DeviceClient, type DeviceWithKey } from '#scripts/client/devices.ts'
 import { RestClient } from '#scripts/client/rest.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
+import { claim, netOf } from './claim.ts'
+import { appHosts, CellDc, type DcStatus } from './dc.ts'
 import { bornFile, CellDirectory } from './directory.ts'
 import { makeSchema, spreadSchema, updateSchema } from './migrate.ts'
-import type { Part, PartKind, PartStatus } from './part.ts'
+import type { Part, PartKind } from './part.ts'
 import { type CassandraPart, makeParts, portsOf } from './parts.ts'
-import { checkMemory, checkPorts, takeNet } from './preflight.ts'
-import type { Pair } from './wan/rules.ts'
+import { checkMemory, checkPorts } from './preflight.ts'
 import { Wan } from './wan/wan.ts'
+
+export type { CellDc, DcStatus }
 
 export interface CellOptions {
   /** Where data, logs and keys are, or will be; a cell that was there is started again with what it had. */
@@ -45,12 +46,7 @@ export interface CellOptions {
   readonly say?: ((line: string) => void) | undefined
 }
 
-/** What is meant in a DC: everything, or one kind of its parts. */
-export type Which = PartKind | undefined
-
 const defaultHeapMb = 256
-/** Nets that are tried for a new cell. */
-const nets = 20
 /** Cassandra nodes that start at a time after the first; more is no faster on few cores. */
 const nodesAtATime = 4
 
@@ -197,208 +193,6 @@ export interface CellStatus {
   readonly directory: string
   readonly wan: Cell['wan']
   readonly dcs: readonly DcStatus[]
-}
-
-export interface DcStatus {
-  readonly name: string
-  readonly place: string
-  readonly kind: Dc['kind']
-  readonly mqtt: string
-  readonly http: string
-  /** DCs that no packet reaches from here. */
-  readonly cutFrom: readonly string[]
-  readonly parts: readonly PartStatus[]
-}
-
-/** One DC of a running cell. */
-export class CellDc {
-  readonly name: string
-  readonly number: number
-  /** Of its brokers, `mqtt://127.77.1.1:1883`. */
-  readonly brokers: readonly string[]
-  /** `http://127.77.1.1:8080`, without `/v1`. */
-  readonly http: string
-  /** Prometheus pages of its brokers. */
-  readonly metrics: readonly string[]
-  readonly #dc: Dc
-  readonly #others: readonly Dc[]
-  readonly #opened: Opened
-
-  constructor(dc: Dc, inventory: Inventory, opened: Opened) {
-    const { ports, dcs } = inventory
-    const hosts = appHosts(inventory).filter((host) => host.dc === dc.name)
-    const perBroker = (port: number, url: (at: string) => string): string[] =>
-      hosts.flatMap(({ address, brokers }) =>
-        Array.from({ length: brokers }, (_, index) => url(`${address}:${port + index}`)),
-      )
-    this.name = dc.name
-    this.number = dc.number
-    this.brokers = perBroker(ports.mqtt, (at) => `mqtt://${at}`)
-    this.metrics = perBroker(ports.metrics, (at) => `http://${at}/metrics`)
-    this.http = `http://${hosts[0].address}:${ports.http}`
-    this.#dc = dc
-    this.#others = dcs.filter((other) => other !== dc)
-    this.#opened = opened
-  }
-
-  /** Of its first broker. */
-  get mqtt(): string {
-    return this.brokers[0]
-  }
-
-  /** MQTT over WebSocket, at its API. */
-  get ws(): string {
-    return `${this.http.replace(/^http/, 'ws')}/mqtt`
-  }
-
-  parts(which?: Which): readonly Part[] {
-    return this.#opened.parts.filter(
-      ({ options: { dc, kind } }) => dc === this.name && (which === undefined || kind === which),
-    )
-  }
-
-  /** kill -9 of everything, or of one kind; it stays down until `start`. */
-  async kill(which?: Which): Promise<void> {
-    await Promise.all(this.parts(which).map((part) => part.kill()))
-  }
-
-  /** In good order: brokers drain while what they need is there. */
-  async stop(which?: Which): Promise<void> {
-    for (const kinds of startOrder.toReversed()) {
-      const some = this.parts(which).filter(({ options: { kind } }) => kinds.includes(kind))
-      await Promise.all(some.map((part) => part.stop()))
-    }
-  }
-
-  /** What is down is started; resolves when it is ready. */
-  async start(which?: Which): Promise<void> {
-    for (const kinds of startOrder) {
-      const some = this.parts(which).filter(({ options: { kind } }) => kinds.includes(kind))
-      await Promise.all(some.map((part) => part.start()))
-    }
-  }
-
-  /** Stands still (SIGSTOP): connections stay open, nothing answers. */
-  freeze(which?: Which): void {
-    for (const part of this.parts(which)) part.freeze()
-  }
-
-  thaw(which?: Which): void {
-    for (const part of this.parts(which)) part.thaw()
-  }
-
-  /** No packets between it and all other DCs, or one of them. CliError if this machine has no packet filter for us. */
-  async cut(from?: CellDc): Promise<void> {
-    await this.#wan().cut(this.#pairs(from))
-  }
-
-  async heal(from?: CellDc): Promise<void> {
-    await this.#wan().heal(this.#pairs(from))
-  }
-
-  status(): DcStatus {
-    const { name, place, kind } = this.#dc
-    const cutFrom = this.#others.filter(
-      (other) => this.#opened.wan?.isCut(this.number, other.number) === true,
-    )
-    return {
-      name,
-      place,
-      kind,
-      mqtt: this.mqtt,
-      http: this.http,
-      cutFrom: cutFrom.map((other) => other.name),
-      parts: this.parts().map((part) => part.status()),
-    }
-  }
-
-  #pairs(from: CellDc | undefined): Pair[] {
-    if (from?.name === this.name) {
-      throw new CliError(`${this.name} can't be cut from itself; name two DCs, or one for all others`, {
-        exitCode: 2,
-      })
-    }
-    const others = from === undefined ? this.#others : [from]
-    return others.map((other) => [this.number, other.number])
-  }
-
-  #wan(): Wan {
-    if (this.#opened.wan !== null) return this.#opened.wan
-    throw new CliError('this cell runs without a packet filter, so nothing can be cut', {
-      remedy: 'Start it as root on Linux, where iptables works; `cinque dc kill` works everywhere.',
-    })
-  }
-}
-
-const startOrder: readonly (readonly PartKind[])[] = [['cassandra'], ['nats'], ['broker', 'api']]
-
-function appHosts({ hosts }: Inventory): Inventory['hosts'] {
-  return hosts.filter(({ roles }) => roles.includes('app'))
-}
-
-/** What the cell is made of, its addresses taken for this process. */
-async function claim(
-  directory: CellDirectory,
-  options: CellOptions,
-): Promise<{ inventory: Inventory; guard: Server }> {
-  const kept = directory.read()
-  if (kept !== undefined) {
-    checkSame(kept, options)
-    const guard = await takeNet(netOf(kept))
-    if (guard !== undefined) return { inventory: kept, guard }
-    throw new CliError(`a cell with the addresses 127.${netOf(kept)}.x.x runs already`, {
-      remedy:
-        'Is it this one? `cinque dc status` shows it. Another cell beside it: --data with a new directory.',
-    })
-  }
-  const { net: wanted } = options
-  for (const net of wanted === undefined ? Array.from({ length: nets }, (_, at) => devNet + at) : [wanted]) {
-    const guard = await takeNet(net)
-    if (guard === undefined) continue
-    const inventory = devInventory(shapeOf(options, { net }))
-    directory.create(inventory)
-    return { inventory, guard }
-  }
-  throw new CliError('other cells have all addresses', {
-    remedy: 'Stop one of them; other addresses: --net.',
-  })
-}
-
-/** A cell keeps the nodes that its data are on. */
-function checkSame(kept: Inventory, options: CellOptions): void {
-  const { dcs, hosts, ports } = kept
-  const shape = {
-    dcs: dcs.length,
-    full: hosts.length > dcs.length,
-    brokers: hosts[0].brokers,
-    net: netOf(kept),
-    mqttPort: ports.mqtt,
-    httpPort: ports.http,
-  }
-  const wanted = devInventory(shapeOf(options, shape))
-  if (isDeepStrictEqual([wanted.hosts, wanted.ports], [hosts, ports])) return
-  throw new CliError(
-    'the cell in this directory was made with other --dcs, --full, --brokers, --net or ports',
-    {
-      remedy: 'Leave these out to start it as it was made; a new one: --data with a new directory.',
-      exitCode: 2,
-    },
-  )
-}
-
-function shapeOf(options: CellOptions, otherwise: DevCell): DevCell {
-  return {
-    dcs: options.dcs ?? otherwise.dcs,
-    full: options.full ?? otherwise.full,
-    brokers: options.brokersPerDc ?? otherwise.brokers,
-    net: options.net ?? otherwise.net,
-    mqttPort: options.mqttPort ?? otherwise.mqttPort,
-    httpPort: options.httpPort ?? otherwise.httpPort,
-  }
-}
-
-function netOf({ hosts }: Inventory): number {
-  return Number(hosts[0].address.split('.')[1])
 }
 
 async function openWan(

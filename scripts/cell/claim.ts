@@ -1,0 +1,77 @@
+import type { Server } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
+import { type DevCell, devInventory, devNet } from '#platform/inventory/dev.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
+import { CliError } from '#scripts/output.ts'
+import type { CellOptions } from './cell.ts'
+import type { CellDirectory } from './directory.ts'
+import { takeNet } from './preflight.ts'
+
+/** Nets that are tried for a new cell. */
+const nets = 20
+
+/** What the cell is made of, its addresses taken for this process. */
+export async function claim(
+  directory: CellDirectory,
+  options: CellOptions,
+): Promise<{ inventory: Inventory; guard: Server }> {
+  const kept = directory.read()
+  if (kept !== undefined) {
+    checkSame(kept, options)
+    const guard = await takeNet(netOf(kept))
+    if (guard !== undefined) return { inventory: kept, guard }
+    throw new CliError(`a cell with the addresses 127.${netOf(kept)}.x.x runs already`, {
+      remedy:
+        'Is it this one? `cinque dc status` shows it. Another cell beside it: --data with a new directory.',
+    })
+  }
+  const { net: wanted } = options
+  for (const net of wanted === undefined ? Array.from({ length: nets }, (_, at) => devNet + at) : [wanted]) {
+    const guard = await takeNet(net)
+    if (guard === undefined) continue
+    const inventory = devInventory(shapeOf(options, { net }))
+    directory.create(inventory)
+    return { inventory, guard }
+  }
+  throw new CliError('other cells have all addresses', {
+    remedy: 'Stop one of them; other addresses: --net.',
+  })
+}
+
+/** A cell keeps the nodes that its data are on. */
+function checkSame(kept: Inventory, options: CellOptions): void {
+  const { dcs, hosts, ports } = kept
+  const shape = {
+    dcs: dcs.length,
+    full: hosts.length > dcs.length,
+    brokers: hosts[0].brokers,
+    net: netOf(kept),
+    mqttPort: ports.mqtt,
+    httpPort: ports.http,
+  }
+  const wanted = devInventory(shapeOf(options, shape))
+  if (isDeepStrictEqual([wanted.hosts, wanted.ports], [hosts, ports])) return
+  throw new CliError(
+    'the cell in this directory was made with other --dcs, --full, --brokers, --net or ports',
+    {
+      remedy: 'Leave these out to start it as it was made; a new one: --data with a new directory.',
+      exitCode: 2,
+    },
+  )
+}
+
+function shapeOf(options: CellOptions, otherwise: DevCell): DevCell {
+  return {
+    dcs: options.dcs ?? otherwise.dcs,
+    full: options.full ?? otherwise.full,
+    brokers: options.brokersPerDc ?? otherwise.brokers,
+    net: options.net ?? otherwise.net,
+    mqttPort: options.mqttPort ?? otherwise.mqttPort,
+    httpPort: options.httpPort ?? otherwise.httpPort,
+  }
+}
+
+/** Second number of its loopback addresses. */
+export function netOf({ hosts }: Inventory): number {
+  return Number(hosts[0].address.split('.')[1])
+}

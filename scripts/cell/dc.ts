@@ -1,0 +1,153 @@
+import type { Dc, Inventory } from '#platform/inventory/inventory.ts'
+import { CliError } from '#scripts/output.ts'
+import type { Part, PartKind, PartStatus } from './part.ts'
+import type { Pair } from './wan/rules.ts'
+import type { Wan } from './wan/wan.ts'
+
+/** What is meant in a DC: everything, or one kind of its parts. */
+export type Which = PartKind | undefined
+
+const startOrder: readonly (readonly PartKind[])[] = [['cassandra'], ['nats'], ['broker', 'api']]
+
+/** What the DCs of a running cell have in common. */
+export interface Running {
+  /** Null: there is no packet filter for us. */
+  readonly wan: Wan | null
+  readonly parts: readonly Part[]
+}
+
+export interface DcStatus {
+  readonly name: string
+  readonly place: string
+  readonly kind: Dc['kind']
+  readonly mqtt: string
+  readonly http: string
+  /** DCs that no packet reaches from here. */
+  readonly cutFrom: readonly string[]
+  readonly parts: readonly PartStatus[]
+}
+
+/** One DC of a running cell. */
+export class CellDc {
+  readonly name: string
+  readonly number: number
+  /** Of its brokers, `mqtt://127.77.1.1:1883`. */
+  readonly brokers: readonly string[]
+  /** `http://127.77.1.1:8080`, without `/v1`. */
+  readonly http: string
+  /** Prometheus pages of its brokers. */
+  readonly metrics: readonly string[]
+  readonly #dc: Dc
+  readonly #others: readonly Dc[]
+  readonly #running: Running
+
+  constructor(dc: Dc, inventory: Inventory, running: Running) {
+    const { ports, dcs } = inventory
+    const hosts = appHosts(inventory).filter((host) => host.dc === dc.name)
+    const perBroker = (port: number, url: (at: string) => string): string[] =>
+      hosts.flatMap(({ address, brokers }) =>
+        Array.from({ length: brokers }, (_, index) => url(`${address}:${port + index}`)),
+      )
+    this.name = dc.name
+    this.number = dc.number
+    this.brokers = perBroker(ports.mqtt, (at) => `mqtt://${at}`)
+    this.metrics = perBroker(ports.metrics, (at) => `http://${at}/metrics`)
+    this.http = `http://${hosts[0].address}:${ports.http}`
+    this.#dc = dc
+    this.#others = dcs.filter((other) => other !== dc)
+    this.#running = running
+  }
+
+  /** Of its first broker. */
+  get mqtt(): string {
+    return this.brokers[0]
+  }
+
+  /** MQTT over WebSocket, at its API. */
+  get ws(): string {
+    return `${this.http.replace(/^http/, 'ws')}/mqtt`
+  }
+
+  parts(which?: Which): readonly Part[] {
+    return this.#running.parts.filter(
+      ({ options: { dc, kind } }) => dc === this.name && (which === undefined || kind === which),
+    )
+  }
+
+  /** kill -9 of everything, or of one kind; it stays down until `start`. */
+  async kill(which?: Which): Promise<void> {
+    await Promise.all(this.parts(which).map((part) => part.kill()))
+  }
+
+  /** In good order: brokers drain while what they need is there. */
+  async stop(which?: Which): Promise<void> {
+    for (const kinds of startOrder.toReversed()) {
+      const some = this.parts(which).filter(({ options: { kind } }) => kinds.includes(kind))
+      await Promise.all(some.map((part) => part.stop()))
+    }
+  }
+
+  /** What is down is started; resolves when it is ready. */
+  async start(which?: Which): Promise<void> {
+    for (const kinds of startOrder) {
+      const some = this.parts(which).filter(({ options: { kind } }) => kinds.includes(kind))
+      await Promise.all(some.map((part) => part.start()))
+    }
+  }
+
+  /** Stands still (SIGSTOP): connections stay open, nothing answers. */
+  freeze(which?: Which): void {
+    for (const part of this.parts(which)) part.freeze()
+  }
+
+  thaw(which?: Which): void {
+    for (const part of this.parts(which)) part.thaw()
+  }
+
+  /** No packets between it and all other DCs, or one of them. CliError if this machine has no packet filter for us. */
+  async cut(from?: CellDc): Promise<void> {
+    await this.#wan().cut(this.#pairs(from))
+  }
+
+  async heal(from?: CellDc): Promise<void> {
+    await this.#wan().heal(this.#pairs(from))
+  }
+
+  status(): DcStatus {
+    const { name, place, kind } = this.#dc
+    const cutFrom = this.#others.filter(
+      (other) => this.#running.wan?.isCut(this.number, other.number) === true,
+    )
+    return {
+      name,
+      place,
+      kind,
+      mqtt: this.mqtt,
+      http: this.http,
+      cutFrom: cutFrom.map((other) => other.name),
+      parts: this.parts().map((part) => part.status()),
+    }
+  }
+
+  #pairs(from: CellDc | undefined): Pair[] {
+    if (from?.name === this.name) {
+      throw new CliError(`${this.name} can't be cut from itself; name two DCs, or one for all others`, {
+        exitCode: 2,
+      })
+    }
+    const others = from === undefined ? this.#others : [from]
+    return others.map((other) => [this.number, other.number])
+  }
+
+  #wan(): Wan {
+    if (this.#running.wan !== null) return this.#running.wan
+    throw new CliError('this cell runs without a packet filter, so nothing can be cut', {
+      remedy: 'Start it as root on Linux, where iptables works; `cinque dc kill` works everywhere.',
+    })
+  }
+}
+
+/** Hosts that run brokers. */
+export function appHosts({ hosts }: Inventory): Inventory['hosts'] {
+  return hosts.filter(({ roles }) => roles.includes('app'))
+}
