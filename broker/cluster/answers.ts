@@ -21,6 +21,8 @@ export interface GatherEntry {
   readonly read: boolean
   /** Writer in hex and floor. */
   readonly floors: readonly (readonly [string, number])[]
+  /** The asker's clock: what is written after the answer has a greater stamp. */
+  readonly stamp: number
 }
 
 export interface StateEntry {
@@ -81,6 +83,7 @@ export class Answers {
   /** GATHER. */
   gather(member: Member, body: Buffer): void {
     const question = readJson(body) as GatherEntry
+    this.#cell.seen(question.stamp)
     const sid = Buffer.from(question.sid, 'hex')
     const key = sidKey(sid)
     const live = this.#released.get(key)?.state

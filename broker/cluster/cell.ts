@@ -434,17 +434,17 @@ export class Cell implements ChannelListener {
         return this.inbound.shared(body)
       case Entry.SESSION: {
         const row = decodeRow(sessionTable, body)
-        if (this.#seen(Math.max(row.epoch, row.stamp ?? 0))) this.directory.takeSession(row)
+        if (this.seen(Math.max(row.epoch, row.stamp ?? 0))) this.directory.takeSession(row)
         return
       }
       case Entry.SUBSCRIPTION: {
         const row = decodeRow(subscriptionTable, body)
-        if (this.#seen(row.stamp ?? 0)) this.directory.takeSubscription(row)
+        if (this.seen(row.stamp ?? 0)) this.directory.takeSubscription(row)
         return
       }
       case Entry.RETAINED: {
         const row = decodeRow(retainedTable, body)
-        if (this.#seen(row.stamp ?? 0)) this.broker.space(row.org).retained.take(row)
+        if (this.seen(row.stamp ?? 0)) this.broker.space(row.org).retained.take(row)
         return
       }
       case Entry.CLAIM:
@@ -506,7 +506,7 @@ export class Cell implements ChannelListener {
   }
 
   #claimed({ org, client, epoch }: ClaimEntry): void {
-    if (!this.#seen(epoch)) return
+    if (!this.seen(epoch)) return
     this.wills.connected(org, client, epoch)
     const session = this.broker.space(org).sessions.get(client)
     if (session === undefined || session.durable || session.epoch >= epoch) return
@@ -526,7 +526,7 @@ export class Cell implements ChannelListener {
   }
 
   /** Takes a stamp into the own clock; false: it is too far ahead. */
-  #seen(stamp: number): boolean {
+  seen(stamp: number): boolean {
     if (stamp > (this.broker.now + AHEAD_MS) * 1024) {
       this.#counters.ahead.value++
       return false

@@ -90,12 +90,14 @@ export class Gathering {
     knowledge.forget()
     const { epoch } = session
     const states = outbox.loaded ? [] : await outbox.ownStates()
+    const stamp = this.#cell.broker.hlc.next()
     const answers = await this.#gather(session, outbox, this.#cell.dcs)
     if (session.epoch !== epoch || session.ended) return
     if (!outbox.loaded) {
       const certain = lastDc === 0 || lastDc === this.#cell.dc || answers.readDcs.has(lastDc) || answers.live
       await outbox.adopt([...states, ...answers.states], certain)
     } else outbox.learn(answers.states)
+    outbox.gathered = stamp
     this.#conclude(outbox, answers)
   }
 
@@ -170,10 +172,11 @@ export class Gathering {
     const floors = floorsOf(outbox)
     const { org } = session.space
     const sid = Buffer.from(session.sid).toString('hex')
+    const stamp = cell.broker.hlc.next()
     const ask = (member: Member, read: boolean): void => {
       const early = question.asked.get(member)?.end === null
       question.asked.set(member, { member, opens: member.opens, read, early, end: null })
-      const entry: GatherEntry = { id: question.id, org, sid, read, floors }
+      const entry: GatherEntry = { id: question.id, org, sid, read, floors, stamp }
       sendJson(member.peer, Entry.GATHER, entry)
     }
     const readers = new Set<number>([cell.dc])

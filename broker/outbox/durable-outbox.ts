@@ -70,6 +70,8 @@ export class DurableOutbox implements Outbox, Sources {
   /** The newest number of this session's own stream (as a publisher of QoS 2). */
   streamSeq = 0
   session!: Session
+  /** Of all that was written before this stamp, what could be had is here. */
+  gathered = 0
   /** What is known of rows that other processes write; null: there are none. */
   readonly knowledge: Knowledge | null
   readonly #broker: Broker
@@ -93,6 +95,8 @@ export class DurableOutbox implements Outbox, Sources {
   #appended = 0
   /** How often it has changed what may be read. */
   #changes = 0
+  /** Rows that were too young to be read will be read later. */
+  #ripening = false
   #lastTicket = 0
   /** Rows that came live, in order, and were copied; they may be read when they are durable. */
   readonly #copies = new WriterMap<{ ticket: number; seq: number }[]>()
@@ -148,7 +152,7 @@ export class DurableOutbox implements Outbox, Sources {
   }
 
   isYoung(hlc: number): boolean {
-    return hlc / STAMPS_PER_MS > this.#broker.now - YOUNG_MS
+    return hlc > this.gathered && hlc / STAMPS_PER_MS > this.#broker.now - YOUNG_MS
   }
 
   /** What is saved of the session is known: rows are taken, and its state may be saved. */
@@ -264,14 +268,21 @@ export class DurableOutbox implements Outbox, Sources {
 
   /** Rows of this writer up to `seq` are in the own store, and none is missing: they may be read. */
   allow(writer: Uint8Array, seq: number): void {
-    this.#raise(writer, seq)
     this.#behind = true
+    if (!isStream(writer)) this.#raise(writer, seq)
+    else this.#seen(this.#reader.progressOf(writer), seq)
   }
 
   #raise(writer: Uint8Array, seq: number): void {
     const progress = this.#reader.progressOf(writer)
-    if (seq <= progress.limit) return
-    progress.limit = seq
+    if (seq > progress.limit) progress.limit = seq
+    if (isStream(writer)) this.#seen(progress, seq)
+  }
+
+  /** A row of a stream was seen by somebody; which were before it can be told when all is quiet. */
+  #seen(progress: WriterProgress, seq: number): void {
+    if (seq <= progress.newest) return
+    progress.newest = seq
     progress.raisedAt = this.#broker.now
   }
 
@@ -286,7 +297,8 @@ export class DurableOutbox implements Outbox, Sources {
     if (this.knowledge?.complete !== true || this.#behind) return
     const settled = this.#broker.now - STREAM_AGE_MS
     for (const progress of this.#reader.writers()) {
-      if (isStream(progress.writer) && progress.raisedAt < settled) progress.seenThrough(progress.limit)
+      if (!isStream(progress.writer) || progress.raisedAt >= settled) continue
+      if (!this.#reader.holdsBack(progress)) progress.seenThrough(progress.newest)
     }
   }
 
@@ -648,6 +660,15 @@ export class DurableOutbox implements Outbox, Sources {
 
   #hasRead(): void {
     this.#reading = false
+    if (this.#reader.heldYoung && !this.#ripening) {
+      this.#ripening = true
+      this.#broker.wheel.after(YOUNG_MS, {
+        due: () => {
+          this.#ripening = false
+          if (this.#connection !== null) this.readAgain()
+        },
+      })
+    }
     if (this.#connection !== null) this.#pump()
     else if (this.#excess > this.#slack) this.#readMore()
   }

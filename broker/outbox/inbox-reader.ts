@@ -49,6 +49,8 @@ export interface Sources {
 export class InboxReader {
   /** Appends known when the last read came to the end; the owner's mark. */
   exhausted = -1
+  /** The last fetch left rows where they were because they were young. */
+  heldYoung = false
   readonly #store: Store
   readonly #owner: Owner
   readonly #sources: Sources | null
@@ -117,6 +119,7 @@ export class InboxReader {
     let bytes = 0
     const generation = this.#generation
     this.#fetches++
+    this.heldYoung = false
     for (let day = Math.max(this.#fromDay, today - DAYS); day <= today; day++) {
       let empty = true
       for await (const rows of this.unread(day)) {
@@ -155,9 +158,11 @@ export class InboxReader {
 
   /** Whether a row beyond what is known to be there without a gap has to wait. */
   #waits(mode: Mode, { writer, hlc = 0 }: RowOf<typeof inbox>): boolean {
-    if (mode === 'ordered') return true
+    if (!isStream(writer)) return mode === 'ordered'
     // Nobody knows who writes a stream: as long as it may be somebody in contact, those before it may still come.
-    return isStream(writer) && this.#sources?.isYoung(hlc) === true
+    if (this.#sources?.isYoung(hlc) !== true) return false
+    this.heldYoung = true
+    return true
   }
 
   /** The last fetch left rows of this writer where they were: newer ones must not pass them. */

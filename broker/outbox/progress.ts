@@ -32,7 +32,9 @@ export class WriterProgress {
   day: number
   /** Rows above this one are not read from the store yet: one between them may still be on its way there. */
   limit = Number.POSITIVE_INFINITY
-  /** When that was raised, milliseconds since 1970. */
+  /** Newest row of a stream that anybody has seen. */
+  newest = 0
+  /** When that was raised last, milliseconds since 1970. */
   raisedAt = 0
   /** Number of the last fetch that found a row which had to wait; -1: none has. */
   heldBackIn = -1
