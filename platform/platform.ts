@@ -52,7 +52,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const live = new LiveBus(metrics)
   const telemetry = new Telemetry({ store, commit, live, metrics, log })
   const checkIns = new CheckIns(store, commit)
-  registry.onDeleted((device) => telemetry.purge(device))
+  registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
   registry.onDeleted((device) => checkIns.purge(device))
   const configured = new ConfigAuthenticator({
     anonymous: false,

@@ -182,8 +182,24 @@ export class Control implements CellPart {
       else this.#broker.forgetDevice(org, id)
     }
     close()
+    if (deletedAt !== undefined) this.#forgetValues({ org, id, name }, deletedAt)
     // Who was let in by the old key just before is known a turn later.
     this.#broker.timers.soon(close)
+  }
+
+  #forgetValues(device: DeviceRef, deletedAt: number): void {
+    const { telemetry, registry } = this.#platform
+    const forget = async (): Promise<void> => {
+      // After a long cut there may be another device of that id, whose values are its own.
+      const successor = await registry.devices.findById(device.org, device.id)
+      if (successor === undefined || registry.isDeleted(successor)) await telemetry.forget(device, deletedAt)
+    }
+    forget().catch((error: unknown) => {
+      this.#broker.log.error(
+        { event: 'telemetry.purge_failed', device: device.id, err: error },
+        'values of a device that another process has deleted may be left; they are never shown, and end by their TTL',
+      )
+    })
   }
 
   /** Says it to all; resolves when those in contact have heard it. */

@@ -15,6 +15,8 @@ export interface DeviceRef {
   readonly org: string
   readonly id: string
   readonly name: string
+  /** Milliseconds since 1970; absent: not known. */
+  readonly createdAt?: number | undefined
 }
 
 /** Limits of one client; absent fields mean the broker's own configuration. */

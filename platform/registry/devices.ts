@@ -5,7 +5,7 @@ import { PlatformError } from '../errors.ts'
 import { hash128 } from '../hash.ts'
 import { Batch, type Store } from '../store/store.ts'
 import type { RowOf } from '../store/table.ts'
-import { putIf } from './conditional.ts'
+import { insert, putIf, remove } from './conditional.ts'
 import type { KeyGone } from './revocations.ts'
 import { credential, device, deviceByName, nameBuckets } from './tables.ts'
 
@@ -56,10 +56,10 @@ export class Devices {
     const row = { org, id, name, key_hash: hash, created_at: now, version: 1 }
     try {
       await this.#putCredential(org, id, hash, now, input.key !== undefined)
-      if (!(await putIf(this.#store, device, row, 'version', undefined))) throw idTaken(id)
+      if (!(await insert(this.#store, device, row, 'version'))) throw idTaken(id)
     } catch (error) {
       if (error instanceof PlatformError && error.code !== 'outcome_unknown')
-        await this.#releaseName(org, name)
+        await this.#releaseName(org, name, id)
       throw error
     }
     return { device: record(row), key }
@@ -123,16 +123,23 @@ export class Devices {
   }
 
   /** Deletes the device, its key and its name; returns what it was. Its nodes and data go with it (see Registry). */
-  async delete(org: string, idOrName: string): Promise<Device> {
+  async delete(org: string, idOrName: string): Promise<Device & { deletedAt: number }> {
     const row = await this.#row(org, idOrName)
     const gone = record(row)
     const batch = new Batch()
     batch.delete(device, { org, id: row.id })
     if (row.key_hash !== undefined) batch.delete(credential, { hash: row.key_hash })
     batch.delete(deviceByName, { org, bucket: bucketOf(gone.name), name: gone.name })
-    await this.#store.write(batch)
-    await this.#revoke({ ...refOf(row), hash: row.key_hash, deletedAt: this.#clock.now() })
-    return gone
+    await remove(this.#store, device, batch, async () => {
+      const [stored, named] = await Promise.all([
+        this.#store.get(device, row),
+        this.#store.get(deviceByName, { org, bucket: bucketOf(gone.name), name: gone.name }),
+      ])
+      return (stored !== undefined && stored.created_at === row.created_at) || named?.id === row.id
+    })
+    const deletedAt = this.#clock.now()
+    await this.#revoke({ ...refOf(row), hash: row.key_hash, deletedAt })
+    return { ...gone, deletedAt }
   }
 
   /** The device whose current key has this hash. */
@@ -154,7 +161,7 @@ export class Devices {
 
   async #claimName(org: string, name: string, id: string, now: number): Promise<void> {
     const claim = { org, bucket: bucketOf(name), name, id, claimed_at: now }
-    if (await putIf(this.#store, deviceByName, claim, 'id', undefined)) return
+    if (await insert(this.#store, deviceByName, claim, 'id')) return
     const held = await this.#store.get(deviceByName, claim)
     const alive =
       held?.id !== undefined && (await this.#store.get(device, { org, id: held.id })) !== undefined
@@ -162,10 +169,13 @@ export class Devices {
     if (!(await putIf(this.#store, deviceByName, claim, 'id', held?.id))) throw nameTaken(name)
   }
 
-  async #releaseName(org: string, name: string): Promise<void> {
+  async #releaseName(org: string, name: string, id: string): Promise<void> {
+    const claim = { org, bucket: bucketOf(name), name }
     const batch = new Batch()
-    batch.delete(deviceByName, { org, bucket: bucketOf(name), name })
-    await this.#store.write(batch)
+    batch.delete(deviceByName, claim)
+    await remove(this.#store, deviceByName, batch, async () => {
+      return (await this.#store.get(deviceByName, claim))?.id === id
+    })
   }
 
   async #putCredential(
@@ -177,7 +187,7 @@ export class Devices {
   ): Promise<void> {
     const row = { hash, kind: 'device', org, device: id, created_at: now }
     if (imported) {
-      if (await putIf(this.#store, credential, row, 'device', undefined)) return
+      if (await insert(this.#store, credential, row, 'device')) return
       const held = await this.#store.get(credential, { hash })
       const owned = held?.device !== undefined && (await this.findByKey(held.org ?? '', held.device, hash))
       if (owned || held?.kind !== 'device')

@@ -3,7 +3,7 @@ import type { DeviceRef } from '../auth/principal.ts'
 import type { Clock } from '../clock.ts'
 import { PlatformError } from '../errors.ts'
 import { Batch, type Store } from '../store/store.ts'
-import { putIf } from './conditional.ts'
+import { insert } from './conditional.ts'
 import { shortId } from './organisations.ts'
 import { credential, node } from './tables.ts'
 
@@ -50,7 +50,7 @@ export class Nodes {
     const hash = keyHash(key)
     const created_at = this.#clock.now()
     const owner = { hash, kind: 'node', org: of.org, device: of.id, node: id, created_at }
-    if (!(await putIf(this.#store, credential, owner, 'created_at', undefined))) {
+    if (!(await insert(this.#store, credential, owner, 'created_at'))) {
       throw new PlatformError('key_taken', 'this key is in use already', 'key')
     }
     const batch = new Batch()

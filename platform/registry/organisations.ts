@@ -39,7 +39,7 @@ const defaultRules = new AclRules(defaultDeviceAcl)
  * resolves.
  */
 export class Organisations {
-  readonly #cache = new Map<string, { organisation: Organisation; readAt: number }>()
+  readonly #cache = new Map<string, { record: Organisation; readAt: number }>()
   #generation = 0
   /** Versions that other processes have written; their rows may not have come here yet. */
   readonly #heard = new Map<string, number>()
@@ -103,7 +103,7 @@ export class Organisations {
 
   async find(id: string): Promise<Organisation | undefined> {
     const cached = this.#cache.get(id)
-    if (cached !== undefined && this.#clock.now() - cached.readAt < maxAgeMs) return cached.organisation
+    if (cached !== undefined && this.#clock.now() - cached.readAt < maxAgeMs) return cached.record
     const generation = this.#generation
     const row = await this.#store.get(organisation, { id })
     if (row === undefined || row.deleted_at !== undefined) return undefined
@@ -230,9 +230,9 @@ export class Organisations {
     this.#cache.delete(id)
   }
 
-  #keep(organisation: Organisation): void {
+  #keep(record: Organisation): void {
     if (this.#cache.size >= maxCached) this.#cache.clear()
-    this.#cache.set(organisation.id, { organisation, readAt: this.#clock.now() })
+    this.#cache.set(record.id, { record, readAt: this.#clock.now() })
   }
 }
 

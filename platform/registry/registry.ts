@@ -30,7 +30,7 @@ export class Registry {
   readonly #keyGone: ((gone: KeyGone) => void)[] = []
   readonly #revoked: ((gone: KeyGone) => unknown)[] = []
   readonly #doubted: (() => void)[] = []
-  readonly #deleting: ((device: DeviceRef) => Promise<void>)[] = []
+  readonly #deleting: ((device: DeviceRef, deletedAt: number) => Promise<void>)[] = []
 
   constructor(store: Store, clock: Clock) {
     this.#store = store
@@ -77,7 +77,7 @@ export class Registry {
   }
 
   /** `listener` removes what it keeps of a deleted device; `deleteDevice` waits for it. */
-  onDeleted(listener: (device: DeviceRef) => Promise<void>): void {
+  onDeleted(listener: (device: DeviceRef, deletedAt: number) => Promise<void>): void {
     this.#deleting.push(listener)
   }
 
@@ -85,7 +85,7 @@ export class Registry {
   async deleteDevice(org: string, idOrName: string): Promise<void> {
     const gone = await this.devices.delete(org, idOrName)
     await this.nodes.deleteAll(gone)
-    await Promise.all(this.#deleting.map((listener) => listener(gone)))
+    await Promise.all(this.#deleting.map((listener) => listener(gone, gone.deletedAt)))
   }
 
   /** Whose current key this is, or undefined. Asks the store each time. */

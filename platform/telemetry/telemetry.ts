@@ -17,6 +17,8 @@ const telemetryTopic = 'v1/devices/me/telemetry'
 /** Writers kept while nobody holds them; one more costs a read of the device's keys. */
 const maxWriters = 20_000
 const daysPerBatch = 64
+/** Deleted devices remembered, so that a request that was under way cannot store for them any more. */
+const maxGone = 10_000
 
 export interface TelemetryOptions {
   readonly store: Store
@@ -38,6 +40,8 @@ export class Telemetry implements Conventions {
   readonly #log: Logger
   readonly #points: Counter
   readonly #writers = new Map<string, DeviceWriter>()
+  /** When devices were deleted, milliseconds since 1970: one that was made later with the same id is another. */
+  readonly #gone = new Map<string, number>()
   /** Events whose rows are not durable yet, in order of their tickets. */
   readonly #waiting: { ticket: number; event: LiveEvent; bytes: number }[] = []
 
@@ -90,10 +94,18 @@ export class Telemetry implements Conventions {
       .map((row) => ({ key: row.key, ts: row.ts ?? 0, value: getValue(row) }))
   }
 
+  /**
+   * Another process has deleted the device and its values: refuses more, and if this one stored some, deletes them
+   * again, because its last ones may come after that deletion. Durable when it resolves.
+   */
+  async forget(device: DeviceRef, deletedAt: number): Promise<void> {
+    if (this.#writers.has(idOf(device))) await this.purge(device, deletedAt)
+    else this.#close(device, deletedAt)
+  }
+
   /** Deletes all values of a device that was deleted, and refuses more. Durable when it resolves. */
-  async purge(device: DeviceRef): Promise<void> {
-    this.#writers.get(idOf(device))?.close()
-    this.#writers.delete(idOf(device))
+  async purge(device: DeviceRef, deletedAt: number): Promise<void> {
+    this.#close(device, deletedAt)
     // What is staged already must not come after the deletion.
     await this.#commit.durable()
     const owner = { org: device.org, device: device.id }
@@ -110,6 +122,16 @@ export class Telemetry implements Conventions {
       await this.#store.write(batch)
       if (days.length < daysPerBatch) return
     }
+  }
+
+  #close(device: DeviceRef, deletedAt: number): void {
+    const id = idOf(device)
+    this.#writers.get(id)?.close()
+    this.#writers.delete(id)
+    this.#gone.delete(id)
+    this.#gone.set(id, deletedAt)
+    if (this.#gone.size > maxGone)
+      for (const oldest of this.#gone.keys()) return void this.#gone.delete(oldest)
   }
 
   #sink(device: DeviceRef, parse: Parse): Sink {
@@ -159,6 +181,11 @@ export class Telemetry implements Conventions {
     if (writer === undefined) {
       if (this.#writers.size >= maxWriters) this.#writers.delete(this.#writers.keys().next().value ?? '')
       writer = new DeviceWriter(device, this.#commit)
+      const gone = this.#gone.get(id)
+      if (gone !== undefined && (device.createdAt ?? 0) <= gone) {
+        writer.close()
+        return writer
+      }
       this.#writers.set(id, writer)
       this.#learnKeys(writer)
     }

@@ -254,6 +254,42 @@ describe('registry: who exists and by which keys', () => {
       expect(purged).to.deep.equal(['a'])
     })
 
+    it('are gone when that is reported, also where the deletion is older than their rows for the store: clocks are apart', async () => {
+      await registry.devices.create('acme', { name: 'a', id: 'A', key: 'KeyKeyKeyKeyKeyKeyKey1' })
+      let hidden = 2
+      const behind = new Registry(
+        around(store, { write: (batch) => (hidden-- > 0 ? Promise.resolve() : store.write(batch)) }),
+        clock,
+      )
+      await behind.deleteDevice('acme', 'a')
+      expect(await registry.devices.find('acme', 'A')).to.equal(undefined)
+      expect(await registry.findKey('KeyKeyKeyKeyKeyKeyKey1')).to.equal(undefined)
+      expect((await registry.devices.list('acme', { limit: 10 })).devices).to.deep.equal([])
+    })
+
+    it('are there when that is reported, also where an older deletion of the same id and name is newer for the store', async () => {
+      const hidden = new Map<string, number>()
+      const ahead = new Registry(
+        around(store, {
+          outcome: (table) => {
+            const times = (hidden.get(table.name) ?? 0) + 1
+            hidden.set(table.name, times)
+            return times <= 2 ? 'applied' : undefined
+          },
+        }),
+        clock,
+      )
+      const { key } = await ahead.devices.create('acme', {
+        name: 'a',
+        id: 'A',
+        key: 'KeyKeyKeyKeyKeyKeyKey1',
+      })
+      expect((await registry.findKey(key))?.kind).to.equal('device')
+      expect(
+        (await registry.devices.list('acme', { limit: 10 })).devices.map(({ name }) => name),
+      ).to.deep.equal(['a'])
+    })
+
     it('are created once where the store does not say whether it wrote', async () => {
       const unsure = new Registry(unsureStore(store), clock)
       const { key } = await unsure.devices.create('acme', { name: 'a' })
@@ -300,27 +336,37 @@ describe('registry: who exists and by which keys', () => {
 
 /** A store on which conditional puts of one table fail. */
 function failingOn(store: Store, table: string): Store {
-  return around(store, (spec) => {
-    if (spec.name === table) throw new Error('store away')
+  return around(store, {
+    outcome: (spec) => {
+      if (spec.name === table) throw new Error('store away')
+      return undefined
+    },
   })
 }
 
 /** A store that does everything and never says so. */
 function unsureStore(store: Store): Store {
-  return around(store, () => 'unknown')
+  return around(store, {
+    putIf: async (table, row, column, expected) => {
+      await store.putIf(table, row, column, expected)
+      return 'unknown'
+    },
+  })
 }
 
-function around(store: Store, outcome: (table: { name: string }) => Conditional | void): Store {
+function around(store: Store, changed: Partial<Store> & { outcome?: Outcome }): Store {
+  const { outcome, ...rest } = changed
   return {
     get: (table, key) => store.get(table, key),
     range: (table, partition, range) => store.range(table, partition, range),
     write: (batch) => store.write(batch),
     scan: (table, cursor, limit) => store.scan(table, cursor, limit),
     close: () => store.close(),
-    putIf: async (table, row, column, expected) => {
-      const forced = outcome(table)
-      const real = await store.putIf(table, row, column, expected)
-      return forced ?? real
-    },
+    putIf: async (table, row, column, expected) =>
+      outcome?.(table) ?? store.putIf(table, row, column, expected),
+    ...rest,
   }
 }
+
+/** What a conditional put of this table says without being done; undefined: it is done. */
+type Outcome = (table: { name: string }) => Conditional | undefined
