@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { aclRule } from '#platform/auth/acl.ts'
-import { organisationId, type Organisation, shortId } from '#platform/registry/organisations.ts'
+import { durabilities, organisationId, type Organisation, shortId } from '#platform/registry/organisations.ts'
 import type { Caller } from '../callers.ts'
 import { Problem } from '../problems.ts'
 import { pageOf, pageQuery } from '../paging.ts'
@@ -15,6 +15,12 @@ const acl = z
   .array(aclRule)
   .max(256)
   .describe('rules for its devices, first match wins, no match denies; null: the default rules')
+const durability = z
+  .enum(durabilities)
+  .describe(
+    'when a write counts: `local`: when one datacenter has it safely; `geo`: when most of the world has it, so that ' +
+      'the loss of a datacenter loses nothing; needs most datacenters in contact',
+  )
 
 const organisation = z
   .object({
@@ -22,6 +28,7 @@ const organisation = z
     name,
     iotguru_user: z.string().describe("its devices' user name in the IoT Guru library"),
     acl: acl.nullable(),
+    durability,
     created_at: z.iso.datetime(),
   })
   .meta({ id: 'Organisation' })
@@ -47,6 +54,7 @@ export const organisations: readonly Route[] = [
         .optional()
         .describe('user short id of an IoT Guru account that moves here'),
       acl: acl.optional(),
+      durability: durability.optional(),
     }),
     status: 201,
     answer: withToken,
@@ -91,10 +99,15 @@ export const organisations: readonly Route[] = [
     method: 'patch',
     path: '/v1/organisations/{organisation}',
     access: 'organisation',
-    summary: 'Change name or access rules; rules hold for connections made from then on',
+    summary:
+      'Change name, access rules or durability; rules hold for connections made from then on, durability for writes',
     tag,
     params,
-    body: z.strictObject({ name: name.optional(), acl: acl.nullable().optional() }),
+    body: z.strictObject({
+      name: name.optional(),
+      acl: acl.nullable().optional(),
+      durability: durability.optional(),
+    }),
     status: 200,
     answer: organisation,
     problems: ['invalid_field', 'organisation_not_found', 'conflict'],
@@ -148,6 +161,7 @@ function shown(one: Organisation): z.input<typeof organisation> {
     name: one.name,
     iotguru_user: one.user,
     acl: one.acl === null ? null : [...one.acl],
+    durability: one.durability,
     created_at: new Date(one.createdAt).toISOString(),
   }
 }

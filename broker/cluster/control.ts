@@ -3,6 +3,7 @@ import type { DeviceRef } from '#platform/auth/principal.ts'
 import { birthOf } from '#platform/cluster/incarnation.ts'
 import type { Counter } from '#platform/metrics.ts'
 import type { Platform } from '#platform/platform.ts'
+import { durabilities } from '#platform/registry/organisations.ts'
 import type { KeyGone } from '#platform/registry/revocations.ts'
 import type { Broker } from '../broker.ts'
 import type { Cell, CellPart, ControlEntry } from './cell.ts'
@@ -26,7 +27,7 @@ const verbs = {
   /** This key of the device is good no more. */
   key_gone: z.object({ ...ref, hash: z.hex().optional() }),
   device_gone: z.object({ ...ref, hash: z.hex().optional(), deleted_at: z.int() }),
-  organisation_changed: z.object({ org: z.string(), version: z.int() }),
+  organisation_changed: z.object({ org: z.string(), version: z.int(), durability: z.enum(durabilities) }),
   /** What do you know of this client? */
   who: z.object(asked),
   /** Disconnect this client. */
@@ -76,8 +77,10 @@ export class Control implements CellPart {
     this.#recheck = this.#cell === null ? null : new Recheck(broker, registry)
     registry.onRevoked((gone) => this.#revoked(gone))
     registry.onDeleted((device) => this.#deleted(device))
-    registry.organisations.onChanged(({ id, version }, elsewhere) => {
-      return elsewhere ? undefined : this.#said({ verb: 'organisation_changed', org: id, version })
+    registry.organisations.onChanged(({ id, version, durability }, elsewhere) => {
+      return elsewhere
+        ? undefined
+        : this.#said({ verb: 'organisation_changed', org: id, version, durability })
     })
     if (this.#cell === null) return
     this.#cell.parts.push(this)
@@ -148,8 +151,8 @@ export class Control implements CellPart {
       case 'device_gone':
         return this.#heardGone(entry)
       case 'organisation_changed': {
-        const { org, version } = verbs.organisation_changed.parse(entry)
-        return this.#platform.registry.organisations.heardChanged({ id: org, version })
+        const { org, version, durability } = verbs.organisation_changed.parse(entry)
+        return this.#platform.registry.organisations.heardChanged({ id: org, version, durability })
       }
       case 'who': {
         const { id, from, org, client } = verbs.who.parse(entry)

@@ -19,11 +19,20 @@ export interface Organisation {
   readonly rules: AclRules
   /** Milliseconds since 1970. */
   readonly createdAt: number
+  readonly durability: Durability
   /** Counts its changes. */
   readonly version: number
 }
 
-type Changed = Pick<Organisation, 'id' | 'version'>
+/**
+ * When a write counts: `local`: when a majority of the replicas of one DC has it; `geo`: when a majority of those of all
+ * DCs has it, so that the loss of a DC loses nothing; it needs most DCs in contact, and takes a round trip between them.
+ */
+export const durabilities = ['local', 'geo'] as const
+export type Durability = (typeof durabilities)[number]
+
+/** What is told of a change. */
+type Changed = Pick<Organisation, 'id' | 'version' | 'durability'>
 
 export const organisationId = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 export const shortId = /^[A-Za-z0-9_-]{1,64}$/
@@ -58,6 +67,7 @@ export class Organisations {
     name?: string | undefined
     user?: string | undefined
     acl?: readonly AclRule[] | undefined
+    durability?: Durability | undefined
   }): Promise<{ organisation: Organisation; token: string }> {
     if (!organisationId.test(input.id)) {
       throw new PlatformError('invalid_field', 'must be 1 to 63 of a-z, 0-9 and - (not first or last)', 'id')
@@ -86,12 +96,15 @@ export class Organisations {
       token_hash: keyHash(token),
       created_at: now,
       version: 1,
+      durability: stored(input.durability ?? 'local'),
     }
     await this.#store.write(tokenBatch(id, token, now))
     if (!(await putIf(this.#store, organisation, row, 'version', undefined))) {
       throw new PlatformError('organisation_exists', `organisation "${id}" exists already`, 'id')
     }
-    return { organisation: recordOf(row), token }
+    const created = recordOf(row)
+    await this.#tell(created)
+    return { organisation: created, token }
   }
 
   /** PlatformError `organisation_not_found`. */
@@ -123,16 +136,24 @@ export class Organisations {
     return { organisations: live.map(recordOf), cursor }
   }
 
-  /** `acl: null` goes back to the default rules. New rules hold for connections made from now on. */
+  /**
+   * `acl: null` goes back to the default rules. New rules hold for connections made from now on, a new durability for
+   * what is written from now on.
+   */
   async update(
     id: string,
-    change: { name?: string | undefined; acl?: readonly AclRule[] | null | undefined },
+    change: {
+      name?: string | undefined
+      acl?: readonly AclRule[] | null | undefined
+      durability?: Durability | undefined
+    },
   ): Promise<Organisation> {
     const acl = change.acl === null ? undefined : checkedAcl(change.acl)
     return this.#change(id, (row) => ({
       ...row,
       name: change.name ?? row.name,
       acl: change.acl === undefined ? row.acl : acl,
+      durability: change.durability === undefined ? row.durability : stored(change.durability),
     }))
   }
 
@@ -221,8 +242,12 @@ export class Organisations {
     }
     this.#forget(id)
     const changed = recordOf(next)
-    await Promise.all(this.#changed.map((listener) => listener(changed, false)))
+    await this.#tell(changed)
     return changed
+  }
+
+  async #tell(changed: Organisation): Promise<void> {
+    await Promise.all(this.#changed.map((listener) => listener(changed, false)))
   }
 
   #forget(id: string): void {
@@ -245,8 +270,13 @@ function recordOf(row: RowOf<typeof organisation>): Organisation {
     acl,
     rules: acl === null ? defaultRules : new AclRules(acl),
     createdAt: row.created_at ?? 0,
+    durability: row.durability === 'geo' ? 'geo' : 'local',
     version: row.version ?? 0,
   }
+}
+
+function stored(durability: Durability): string | undefined {
+  return durability === 'local' ? undefined : durability
 }
 
 function checkedAcl(acl: readonly AclRule[] | undefined): string | undefined {

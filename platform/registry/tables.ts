@@ -16,6 +16,8 @@ export const organisation = table({
     /** Deleted; the row stays so that nobody inherits the data by taking the id. */
     deleted_at: 'long',
     version: 'long',
+    /** `geo`; absent: `local`. */
+    durability: 'text',
   },
   compaction: 'UCS',
 })

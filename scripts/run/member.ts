@@ -12,11 +12,13 @@ import { openNatsBus } from '#platform/nats/nats-bus.ts'
 import { openPlatform, type Platform } from '#platform/platform.ts'
 import type { CassandraStore } from '#cassandra/store/cassandra-store.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
+import { Durabilities } from '#platform/registry/durabilities.ts'
 import * as registryTables from '#platform/registry/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
 import type { AnyTable } from '#platform/store/table.ts'
 import * as brokerTables from '#platform/store/tables.ts'
 import * as telemetryTables from '#platform/telemetry/tables.ts'
+import { systemTimers } from '#platform/timers.ts'
 import {
   credentialsOf,
   loadMember,
@@ -67,12 +69,15 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const member = loadMember(file)
   const { dc, dc_number: dcNumber, dc_numbers: dcs, nats } = member
   const nkeySeed = nats.seed_file === undefined ? undefined : readSecret(nats.seed_file, 'nats.seed_file')
-  const store = await openStore(member, log, metrics)
+  const durabilities = new Durabilities()
+  const store = await openStore(member, durabilities, { log, metrics })
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
   const platform = await patiently(log, () =>
     openPlatform({ store, log, metrics, clock, organisation, auth, devices }),
   )
+  const { organisations } = platform.registry
+  const following = await patiently(log, () => durabilities.follow(organisations, systemTimers, log))
   const incarnation = newIncarnation(new HybridClock(clock).next(), dcNumber)
   const bus = await openNatsBus({
     servers: nats.servers,
@@ -108,6 +113,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
     },
     notReady: () => (store.healthy ? null : `Cassandra of ${dc} does not answer`),
     close: async () => {
+      following.stop()
       await bus.close()
       await platform.close()
       await store.close()
@@ -132,7 +138,11 @@ async function patiently<T>(log: Logger, open: () => Promise<T>): Promise<T> {
   }
 }
 
-async function openStore(member: MemberConfig, log: Logger, metrics: Metrics): Promise<CassandraStore> {
+async function openStore(
+  member: MemberConfig,
+  durabilities: Durabilities,
+  { log, metrics }: Pick<MemberOptions, 'log' | 'metrics'>,
+): Promise<CassandraStore> {
   const { dc, dc_kind: kind, cassandra } = member
   const access = { ...credentialsOf(cassandra), ...pemsOf(cassandra.tls) }
   try {
@@ -145,6 +155,7 @@ async function openStore(member: MemberConfig, log: Logger, metrics: Metrics): P
       backup: kind === 'backup',
       log,
       metrics,
+      durability: (org) => durabilities.of(org),
     })
   } catch (error) {
     if (error instanceof StoreError) throw new CliError(error.message, { cause: error })

@@ -37,6 +37,21 @@ describe('REST: organisations, and that none sees another (G9)', () => {
     expectProblem(await api.ask('DELETE', '/v1/organisations/initech', { authorization }), 403, 'forbidden')
   })
 
+  it('say how far their writes must go, and change it', async () => {
+    const created = await api.ask('POST', '/v1/organisations', { body: { id: 'careful', durability: 'geo' } })
+    expect(created.body.durability).to.equal('geo')
+    expect((await api.ask('GET', '/v1/organisations/acme')).body.durability).to.equal('local')
+    const path = '/v1/organisations/careful'
+    expect((await api.ask('PATCH', path, { body: { name: 'Careful' } })).body.durability).to.equal('geo')
+    expect((await api.ask('PATCH', path, { body: { durability: 'local' } })).body.durability).to.equal(
+      'local',
+    )
+    expect((await api.ask('GET', path)).body.durability).to.equal('local')
+    const wrong = await api.ask('PATCH', path, { body: { durability: 'forever' } })
+    expectProblem(wrong, 400, 'invalid_request')
+    expect(wrong.body.errors[0].field).to.equal('body.durability')
+  })
+
   it('answer the same for what belongs to another as for what is nowhere', async () => {
     const { id, key } = await api.device('secret-pump', 'globex')
     await api.ask('POST', '/v1/ingest', { body: { pressure: 7 }, authorization: `Device ${key}` })
