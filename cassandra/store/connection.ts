@@ -1,10 +1,11 @@
 import cassandra from 'cassandra-driver'
 import type { Logger } from '#platform/log.ts'
+import { DriverClient } from './driver-client.ts'
 import { DriverWarnings } from './driver-warnings.ts'
 import { StoreError } from '#platform/store/store.ts'
 
 export interface ConnectionOptions {
-  /** Addresses of some nodes of the own DC; the others are learned from them. */
+  /** Addresses of some nodes of the own DC, or address:port (IPv4); the others are learned from them. */
   readonly contactPoints: readonly string[]
   /** Only nodes of this DC are asked: there is no fallback to another, that is a client's own affair (DNS). */
   readonly localDc: string
@@ -36,7 +37,7 @@ export async function connect(options: ConnectionOptions): Promise<cassandra.Cli
   const { loadBalancing, reconnection, speculativeExecution } = cassandra.policies
   const dcAware = new loadBalancing.DCAwareRoundRobinPolicy(localDc)
   const warnings = new DriverWarnings(log)
-  const client = new cassandra.Client({
+  const client = new DriverClient({
     contactPoints: [...contactPoints],
     localDataCenter: localDc,
     ...(options.keyspace === undefined ? {} : { keyspace: options.keyspace }),
@@ -51,7 +52,7 @@ export async function connect(options: ConnectionOptions): Promise<cassandra.Cli
         options.only === true
           ? new loadBalancing.AllowListPolicy(
               dcAware,
-              contactPoints.map((ip) => `${ip}:9042`),
+              contactPoints.map((one) => (/^[^:]+:\d+$/.test(one) ? one : `${one}:9042`)),
             )
           : new loadBalancing.TokenAwarePolicy(dcAware),
       reconnection: new reconnection.ExponentialReconnectionPolicy(250, 5_000, false),
