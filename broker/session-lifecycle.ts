@@ -42,7 +42,7 @@ export class SessionLifecycle {
     } else if (session.connection === connection) {
       session.connection = null
       session.outbox.detach()
-      if (session.outbox instanceof DurableOutbox) this.#broker.cell?.detached(session.outbox)
+      if (session.outbox instanceof DurableOutbox) this.#broker.cell?.scrubber.detached(session.outbox)
     } else return
     if (session.ended) return
     if (session.released) {

@@ -16,17 +16,20 @@ import type { Outgoing } from '../message.ts'
 import { inboxRow } from '../outbox/inbox-row.ts'
 import type { DurableOutbox } from '../outbox/durable-outbox.ts'
 import type { Session } from '../session.ts'
-import { Answers, type FetchedEntry, type GatheredEntry } from './answers.ts'
+import { Answers } from './answers.ts'
 import { Directory } from './directory.ts'
-import { Entry, PROTOCOL, readJson, sendJson } from './entries.ts'
+import { takeEntry } from './dispatch.ts'
+import { Entry, PROTOCOL, sendJson } from './entries.ts'
 import { Gathering } from './gathering.ts'
 import { Inbound } from './inbound.ts'
 import { Interest } from './interest.ts'
-import { Member } from './member.ts'
+import type { Member } from './member.ts'
+import { Membership } from './membership.ts'
 import type { RemoteSession } from './remote-session.ts'
 import { Ring } from './ring.ts'
 import { SilentWills } from './silent-wills.ts'
-import { decodeRow, encodeRow } from './rows.ts'
+import { encodeRow } from './rows.ts'
+import { Scrubber } from './scrubber.ts'
 import { Sums } from './sums.ts'
 import { Sync } from './sync.ts'
 
@@ -40,12 +43,6 @@ const HEAR_MS = 1200
 const SYNC_SECONDS = 60
 /** Seconds between looks for rows of DCs that are out of contact. */
 const RESCAN_SECONDS = 10
-/** Questions for sessions of which something is not known, at a time. */
-const SCRUBS = 32
-/** What a process said of missing DCs counts this long; it says it each second. */
-const MISSING_MS = 5000
-/** A DC whose store could not be read counts as out of contact for rows this long. */
-const UNREADABLE_MS = 5000
 
 /** What makes a broker a member of a cell. */
 export interface CellOptions {
@@ -75,12 +72,6 @@ export interface ControlEntry {
   readonly [key: string]: unknown
 }
 
-interface ClaimEntry {
-  readonly org: string
-  readonly client: string
-  readonly epoch: number
-}
-
 /** This process as a member of a cell of several: what it knows of the others, and all that goes to and fro (docs/cluster.md). */
 export class Cell implements ChannelListener {
   readonly broker: Broker
@@ -103,21 +94,14 @@ export class Cell implements ChannelListener {
   readonly interest: Interest
   readonly inbound: Inbound
   readonly wills: SilentWills
-  /** Outboxes of connected sessions. */
-  readonly held = new Set<DurableOutbox>()
-  /** Of these, those of which not everything is known. */
-  readonly incomplete = new Set<DurableOutbox>()
+  readonly membership: Membership
+  readonly scrubber: Scrubber
   /** Told of what other processes say, beside what the broker itself does. */
   onControl: (entry: ControlEntry) => void = () => undefined
   /** Told of the streams, beside the broker itself. */
   readonly parts: CellPart[] = []
-  readonly #members = new Map<string, Member>()
-  readonly #deaths = new Map<number, number>()
-  readonly #unreadable = new Map<number, number>()
-  /** DCs that other processes miss. */
-  readonly #missing = new Map<Member, { dcs: ReadonlySet<number>; at: number }>()
-  readonly #counters
-  #scrubs = 0
+  /** Entries that were not taken, by reason. */
+  readonly dropped
   #seconds = 0
   #timer: Timer | null = null
   #ready = false
@@ -133,6 +117,8 @@ export class Cell implements ChannelListener {
     this.dc = dcOf(incarnation)
     this.dcs = dcs
     this.timers = timers
+    this.membership = new Membership(this.dc, timers)
+    this.scrubber = new Scrubber(this)
     this.ring = new Ring(commit, timers)
     this.directory = new Directory(this, broker)
     this.sync = new Sync(this)
@@ -159,7 +145,7 @@ export class Cell implements ChannelListener {
       },
     })
     const dropped = 'Entries from other processes that were not taken'
-    this.#counters = {
+    this.dropped = {
       unknown: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'unknown' }),
       malformed: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'malformed' }),
       ahead: metrics.counter('cinque_cell_dropped_total', dropped, { reason: 'clock_ahead' }),
@@ -174,7 +160,7 @@ export class Cell implements ChannelListener {
     metrics.gauge(
       'cinque_cell_incomplete_sessions',
       'Sessions held of which not everything is known',
-      () => this.incomplete.size,
+      () => this.scrubber.incomplete.size,
     )
   }
 
@@ -184,34 +170,16 @@ export class Cell implements ChannelListener {
   }
 
   member(id: string): Member | undefined {
-    return this.#members.get(id)
+    return this.membership.get(id)
   }
 
   members(): Iterable<Member> {
-    return this.#members.values()
+    return this.membership.all()
   }
 
   /** Whether what is in that DC can be had now. */
   reachable(dc: number): boolean {
-    if (dc === this.dc) return true
-    const until = this.#unreadable.get(dc)
-    if (until !== undefined && this.timers.monotonic() < until) return false
-    for (const { peer } of this.#members.values()) if (peer.dcNumber === dc && peer.inContact) return true
-    return false
-  }
-
-  /** How many processes of that DC have ended without goodbye. */
-  deathsIn(dc: number): number {
-    return this.#deaths.get(dc) ?? 0
-  }
-
-  /** How many DCs miss that one, the own one included. */
-  missedBy(dc: number): number {
-    const by = new Set<number>()
-    if (!this.reachable(dc)) by.add(this.dc)
-    const oldest = this.timers.monotonic() - MISSING_MS
-    for (const [{ peer }, { dcs, at }] of this.#missing) if (at > oldest && dcs.has(dc)) by.add(peer.dcNumber)
-    return by.size
+    return this.membership.reachable(dc)
   }
 
   /** The store of this DC could not be read when another process asked. */
@@ -220,11 +188,6 @@ export class Cell implements ChannelListener {
       { event: 'cell.store_unreadable', err: error },
       'cannot read the store for another process',
     )
-  }
-
-  /** That DC said that its store cannot be read. */
-  storeAway(dc: number): void {
-    this.#unreadable.set(dc, this.timers.monotonic() + UNREADABLE_MS)
   }
 
   // --- start and end ----------------------------------------------------------------------------------
@@ -242,9 +205,11 @@ export class Cell implements ChannelListener {
     await new Promise<void>((resolve) => {
       this.#becameReady = resolve
       const passed = this.timers.monotonic() - this.#started
-      for (const ms of [HEAR_MS, ALONE_MS])
-        this.timers.after(Math.max(0, ms - passed), () => this.#checkReady())
-      this.#checkReady()
+      for (const ms of [HEAR_MS, ALONE_MS]) {
+        // One more: a timer may come a moment early, and would then be the last to look.
+        this.timers.after(Math.max(0, ms - passed) + 1, () => this.checkReady())
+      }
+      this.checkReady()
     })
   }
 
@@ -253,10 +218,11 @@ export class Cell implements ChannelListener {
     await this.channels.goodbye()
   }
 
-  #checkReady(): void {
+  /** Begins when nothing has to be waited for any more. */
+  checkReady(): void {
     if (this.#ready) return
     let heard = false
-    for (const member of this.#members.values()) {
+    for (const member of this.membership.all()) {
       if (!member.peer.inContact) continue
       heard = true
       if (!member.synced) return
@@ -317,7 +283,7 @@ export class Cell implements ChannelListener {
     this.broker.commit.stage().put(inbox, row)
     this.ring.add(row)
     if (holder === '') session.appended++
-    else this.#members.get(holder)?.peer.send(Entry.LIVE_ROW, encodeRow(inbox, row))
+    else this.membership.get(holder)?.peer.send(Entry.LIVE_ROW, encodeRow(inbox, row))
   }
 
   /** A session that is held here is taken over by another process, or its client is. */
@@ -328,32 +294,17 @@ export class Cell implements ChannelListener {
       const durable = outbox as DurableOutbox
       const state = durable.snapshot()
       if (state !== null) this.answers.released(session.sid, state)
-      this.detached(durable)
+      this.scrubber.detached(durable)
     }
-  }
-
-  attached(outbox: DurableOutbox): void {
-    this.held.add(outbox)
-    if (outbox.knowledge?.complete === false) this.incomplete.add(outbox)
-  }
-
-  detached(outbox: DurableOutbox): void {
-    this.held.delete(outbox)
-    this.incomplete.delete(outbox)
   }
 
   // --- ChannelListener --------------------------------------------------------------------------------
 
   opened(peer: Peer): void {
-    const { incarnation } = peer.info
-    let member = this.#members.get(incarnation)
-    if (member === undefined) {
-      member = new Member(peer, peer.dcNumber === this.dc)
-      this.#members.set(incarnation, member)
-    } else this.gathering.lost(member)
-    member.opens++
-    this.wills.back(incarnation)
-    member.synced = false
+    const member = this.membership.opened(peer)
+    this.gathering.lost(member)
+    this.scrubber.heard(member)
+    this.wills.back(member.id)
     sendJson(peer, Entry.HELLO, { appended: this.broker.appended })
     this.interest.tellAll(peer)
     this.#claimAll(peer)
@@ -363,44 +314,42 @@ export class Cell implements ChannelListener {
   }
 
   lost(peer: Peer): void {
-    const member = this.#members.get(peer.info.incarnation)
+    const member = this.membership.get(peer.info.incarnation)
     if (member === undefined) return
     member.release()
     this.gathering.lost(member)
     this.wills.lost(member.id, peer.dcNumber, 'silent')
-    this.#checkReady()
+    this.membership.silent(member)
+    this.scrubber.silent(member)
+    this.checkReady()
     this.broker.log.warn({ event: 'cell.lost', peer: peer.info.name }, 'nothing heard for 3 s')
   }
 
   back(peer: Peer): void {
     this.wills.back(peer.info.incarnation)
+    const member = this.membership.get(peer.info.incarnation)
+    if (member !== undefined) this.scrubber.heard(member)
     this.broker.log.info({ event: 'cell.back', peer: peer.info.name }, 'heard again')
   }
 
   gone(peer: Peer, how: 'goodbye' | 'replaced' | 'silent'): void {
-    const member = this.#members.get(peer.info.incarnation)
+    const member = this.membership.get(peer.info.incarnation)
     if (member === undefined) return
-    this.#members.delete(peer.info.incarnation)
+    const died = how !== 'goodbye'
+    this.membership.gone(member, died)
     member.release()
-    this.#missing.delete(member)
     this.interest.forget(member)
     this.sync.forget(member)
     this.gathering.lost(member)
-    this.wills.lost(member.id, peer.dcNumber, how === 'goodbye' ? 'goodbye' : 'silent')
-    if (how !== 'goodbye') this.#deaths.set(peer.dcNumber, this.deathsIn(peer.dcNumber) + 1)
-    for (const outbox of this.held) {
-      outbox.knowledge?.waiting.delete(member)
-      if (how === 'goodbye') continue
-      outbox.knowledge?.reread.add(peer.dcNumber)
-      this.incomplete.add(outbox)
-    }
-    this.#checkReady()
+    this.wills.lost(member.id, peer.dcNumber, died ? 'silent' : 'goodbye')
+    this.scrubber.gone(member, died)
+    this.checkReady()
     for (const part of this.parts) part.gone?.(member, how)
     this.broker.log.info({ event: 'cell.gone', peer: peer.info.name, how }, 'process gone')
   }
 
   relieved(peer: Peer): void {
-    this.#members.get(peer.info.incarnation)?.release()
+    this.membership.get(peer.info.incarnation)?.release()
   }
 
   stoodStill(ms: number): void {
@@ -408,111 +357,18 @@ export class Cell implements ChannelListener {
   }
 
   entry(peer: Peer, type: number, body: Buffer): void {
-    const member = this.#members.get(peer.info.incarnation)
+    const member = this.membership.get(peer.info.incarnation)
     if (member === undefined) return
     try {
-      this.#take(member, type, body)
+      takeEntry(this, member, type, body)
     } catch (error) {
-      this.#counters.malformed.value++
+      this.dropped.malformed.value++
       this.broker.logLimit.warn(
         'cell entry',
         { event: 'cell.malformed', peer: peer.info.name, type, err: error },
         'an entry from another process was not understood',
       )
     }
-  }
-
-  #take(member: Member, type: number, body: Buffer): void {
-    switch (type) {
-      case Entry.RUN:
-        return this.inbound.run(body)
-      case Entry.MESSAGE:
-        return this.inbound.message(body)
-      case Entry.LIVE_ROW:
-        return this.#liveRow(member, body)
-      case Entry.SHARED:
-        return this.inbound.shared(body)
-      case Entry.SESSION: {
-        const row = decodeRow(sessionTable, body)
-        if (this.seen(Math.max(row.epoch, row.stamp ?? 0))) this.directory.takeSession(row)
-        return
-      }
-      case Entry.SUBSCRIPTION: {
-        const row = decodeRow(subscriptionTable, body)
-        if (this.seen(row.stamp ?? 0)) this.directory.takeSubscription(row)
-        return
-      }
-      case Entry.RETAINED: {
-        const row = decodeRow(retainedTable, body)
-        if (this.seen(row.stamp ?? 0)) this.broker.space(row.org).retained.take(row)
-        return
-      }
-      case Entry.CLAIM:
-        return this.#claimed(readJson(body) as ClaimEntry)
-      case Entry.GATHER:
-        return this.answers.gather(member, body)
-      case Entry.GATHERED:
-        return this.#gathered(member, body)
-      case Entry.COPY:
-        return this.gathering.copy(body.readUInt32BE(0), decodeRow(inbox, body.subarray(4)))
-      case Entry.FETCH:
-        return this.answers.fetch(member, body)
-      case Entry.FETCHED:
-        return this.gathering.fetched(member, readJson(body) as FetchedEntry)
-      case Entry.INTEREST:
-        return this.interest.told(member, body)
-      case Entry.SUMS:
-        return this.sync.asked(member, body)
-      case Entry.SYNCED:
-        member.synced = true
-        return this.#checkReady()
-      case Entry.MISSING:
-        this.#missing.set(member, { dcs: new Set(readJson(body) as number[]), at: this.timers.monotonic() })
-        return
-      case Entry.HELLO:
-        return this.#hello(member, readJson(body) as { appended: number })
-      case Entry.CONTROL:
-        return this.onControl(readJson(body) as ControlEntry)
-      default:
-        for (const part of this.parts) if (part.entry?.(member, type, body) === true) return
-        this.#counters.unknown.value++
-    }
-  }
-
-  /** A new stream: what the other has written before it was not sent here. */
-  #hello(member: Member, { appended }: { appended: number }): void {
-    if (appended === 0) return
-    for (const outbox of this.held) {
-      outbox.knowledge?.waiting.add(member)
-      outbox.knowledge?.unread.add(member.peer.dcNumber)
-      this.incomplete.add(outbox)
-    }
-  }
-
-  #liveRow(member: Member, body: Buffer): void {
-    const row = decodeRow(inbox, body)
-    const session = this.directory.bySid(row.log)
-    if (session?.kind !== 'here' || session.ended || !session.durable) {
-      this.#counters.notHeld.value++
-      return
-    }
-    ;(session.outbox as DurableOutbox).takeLive(row, member)
-  }
-
-  #gathered(member: Member, body: Buffer): void {
-    const end = readJson(body) as GatheredEntry
-    if (end.failed === true) this.storeAway(member.peer.dcNumber)
-    this.gathering.gathered(member, end)
-  }
-
-  #claimed({ org, client, epoch }: ClaimEntry): void {
-    if (!this.seen(epoch)) return
-    this.wills.connected(org, client, epoch)
-    const session = this.broker.space(org).sessions.get(client)
-    if (session === undefined || session.durable || session.epoch >= epoch) return
-    this.broker.stats.takeovers.value++
-    this.broker.lifecycle.release(session)
-    this.broker.lifecycle.end(session, 'taken over')
   }
 
   /** Who came out of contact may not have heard of the clients that connected here. */
@@ -528,7 +384,7 @@ export class Cell implements ChannelListener {
   /** Takes a stamp into the own clock; false: it is too far ahead. */
   seen(stamp: number): boolean {
     if (stamp > (this.broker.now + AHEAD_MS) * 1024) {
-      this.#counters.ahead.value++
+      this.dropped.ahead.value++
       return false
     }
     this.broker.hlc.see(stamp)
@@ -542,53 +398,17 @@ export class Cell implements ChannelListener {
     this.answers.sweep()
     for (const part of this.parts) part.second?.()
     this.#seconds++
-    this.#scrub()
+    this.scrubber.scrub()
     this.#tellMissing()
     this.wills.second()
-    if (this.#seconds % RESCAN_SECONDS === 0) this.#rescan()
+    if (this.#seconds % RESCAN_SECONDS === 0) this.scrubber.rescan()
     if (this.#seconds % SYNC_SECONDS !== 0) return
     this.directory.sweep(this.broker.now)
-    for (const member of this.#members.values()) if (member.peer.inContact) this.sync.ask(member)
-  }
-
-  /** Asks again for what is not known. */
-  #scrub(): void {
-    for (const outbox of this.incomplete) {
-      const { knowledge, session } = outbox
-      if (knowledge === null || knowledge.complete) {
-        this.incomplete.delete(outbox)
-        continue
-      }
-      if (this.#scrubs >= SCRUBS) return
-      if (!outbox.loaded || outbox.scrubbing || !this.#askable(outbox)) continue
-      this.#scrubs++
-      outbox.scrubbing = true
-      this.gathering
-        .scrub(session, outbox)
-        .catch((error: unknown) => this.unreadable(error))
-        .finally(() => {
-          this.#scrubs--
-          outbox.scrubbing = false
-        })
-    }
-  }
-
-  #askable({ knowledge }: DurableOutbox): boolean {
-    for (const { peer } of knowledge?.waiting ?? []) if (peer.inContact) return true
-    for (const dc of knowledge?.unread ?? []) if (this.reachable(dc)) return true
-    for (const dc of knowledge?.reread ?? []) if (this.reachable(dc)) return true
-    return false
+    for (const member of this.membership.all()) if (member.peer.inContact) this.sync.ask(member)
   }
 
   #tellMissing(): void {
     const missing = this.dcs.filter((dc) => !this.reachable(dc))
     if (missing.length > 0) this.tell(Entry.MISSING, Buffer.from(JSON.stringify(missing)))
-  }
-
-  /** Rows of DCs out of contact come by the own store, if at all. */
-  #rescan(): void {
-    let away = this.dcs.some((dc) => !this.reachable(dc))
-    for (const { peer } of this.#members.values()) away ||= !peer.inContact
-    if (away) for (const outbox of this.held) outbox.readAgain()
   }
 }

@@ -105,7 +105,7 @@ export class Gathering {
   async scrub(session: Session, outbox: DurableOutbox): Promise<void> {
     const { knowledge } = outbox
     if (knowledge === null || !outbox.loaded) return
-    const dcs = new Set<number>([...knowledge.unread, ...knowledge.reread])
+    const dcs = new Set(knowledge.unreadDcs())
     for (const { peer } of knowledge.waiting) dcs.add(peer.dcNumber)
     const { epoch } = session
     const answers = await this.#gather(session, outbox, dcs)
@@ -168,7 +168,7 @@ export class Gathering {
     dcs: ReadonlySet<number>,
   ): Promise<Gathered> {
     const cell = this.#cell
-    const deaths = new Map(Array.from(dcs, (dc) => [dc, cell.deathsIn(dc)]))
+    const deaths = new Map(Array.from(dcs, (dc) => [dc, cell.membership.deathsIn(dc)]))
     const floors = floorsOf(outbox)
     const { org } = session.space
     const sid = Buffer.from(session.sid).toString('hex')
@@ -279,7 +279,7 @@ export class Gathering {
       if (read && end.failed !== true) readDcs.add(member.peer.dcNumber)
     }
     const quiet = new Set<number>()
-    for (const [dc, n] of deaths) if (this.#cell.deathsIn(dc) === n) quiet.add(dc)
+    for (const [dc, n] of deaths) if (this.#cell.membership.deathsIn(dc) === n) quiet.add(dc)
     return { answered, readDcs, quiet, newest, states, live }
   }
 
@@ -293,17 +293,8 @@ export class Gathering {
     const { knowledge } = outbox
     if (knowledge === null) return
     for (const member of answered) if (readDcs.has(member.peer.dcNumber)) knowledge.waiting.delete(member)
-    for (const dc of readDcs) {
-      knowledge.unread.delete(dc)
-      if (quiet.has(dc)) knowledge.reread.delete(dc)
-      else knowledge.reread.add(dc)
-    }
-    // Who ended before this session was held here was not taken out when that happened.
-    for (const member of knowledge.waiting) {
-      if (this.#cell.member(member.id) === member) continue
-      knowledge.waiting.delete(member)
-      knowledge.reread.add(member.peer.dcNumber)
-    }
+    for (const dc of readDcs) knowledge.read(dc, quiet.has(dc))
+    knowledge.prune()
     for (const [writer, seq] of newest) {
       const bytes = Buffer.from(writer, 'hex')
       const member = this.#cell.member(writer)
@@ -311,7 +302,7 @@ export class Gathering {
       if (seen && knowledge.modeOf(bytes) === 'ordered') outbox.allow(bytes, seq)
     }
     outbox.concluded()
-    if (!knowledge.complete) this.#cell.incomplete.add(outbox)
+    if (!knowledge.complete) this.#cell.scrubber.incomplete.add(outbox)
     outbox.readAgain()
   }
 }

@@ -110,7 +110,7 @@ export class SilentWills {
   #hasDuty({ dc, whole }: { dc: number; whole: boolean }): boolean {
     if (dc === this.#cell.dc || this.#cell.reachable(dc)) return this.#isLowest(dc)
     if (!whole && this.#cell.dcs.length > 1) return false
-    const missing = this.#cell.missedBy(dc)
+    const missing = this.#cell.membership.missedBy(dc)
     if (missing < Math.ceil(this.#cell.dcs.length * MISSED_BY)) return false
     const lowest = Math.min(this.#cell.dc, ...this.#cell.dcs.filter((other) => this.#cell.reachable(other)))
     return lowest === this.#cell.dc && this.#isLowest(lowest)

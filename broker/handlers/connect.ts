@@ -453,7 +453,7 @@ function established(
   connection.send(encodeConnack({ sessionPresent: present, reason: ReasonCode.Success, properties }, version))
   connection.watchKeepAlive(keepAlive)
   broker.connected(connection, session, present)
-  if (session.outbox instanceof DurableOutbox) broker.cell?.attached(session.outbox)
+  if (session.outbox instanceof DurableOutbox) broker.cell?.scrubber.attached(session.outbox)
   session.outbox.attach(connection)
   if (attempt.held) connection.resume()
 }

@@ -1,3 +1,4 @@
+import { DurableOutbox } from '#broker/outbox/durable-outbox.ts'
 import { Checks } from './checks.ts'
 import { SimClient } from './client.ts'
 import type { Connected } from './history.ts'
@@ -9,7 +10,7 @@ import { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 import { SimNetwork } from './sim-bus.ts'
 import { SimDatabase } from './sim-store.ts'
-import { tellUnknown, watch } from './watch.ts'
+import { tellUnknown, watch, wrap } from './watch.ts'
 import { World } from './world.ts'
 
 /** Milliseconds in which things go wrong, and after which everything must have come right. */
@@ -54,8 +55,8 @@ export class Cell {
   readonly failures: string[] = []
   /** Who died or stood still, and when. */
   readonly breaks: { process: SimProcess; at: number }[] = []
-  /** Somewhere the state of a session could not be had in time: what was in flight may come twice. */
-  inDoubt = false
+  /** Clients whose state could not be had when they connected: what was in flight to or from them may come twice. */
+  readonly inDoubt = new Set<string>()
   readonly faults: readonly Fault[]
   readonly #random: Random
 
@@ -97,9 +98,14 @@ export class Cell {
 
   async run(): Promise<Outcome> {
     const unwatch = this.options.trace ? watch(this) : () => undefined
+    const unwatchDoubt = wrap(DurableOutbox, 'adopt', (self, args, original) => {
+      if (args[1] === false) this.inDoubt.add((self as DurableOutbox).session.clientId)
+      return original(...args)
+    })
     try {
       await this.world.run(TROUBLE_MS + SETTLE_MS)
     } finally {
+      unwatchDoubt()
       unwatch()
     }
     tellUnknown(this)

@@ -158,7 +158,9 @@ export class Checks {
     }
     // (b), (g) Retained messages come once for each subscription.
     if (qos < 2 || first.qos < 2 || receipt.retain || first.retain) return
-    if (sent.excused || this.#cell.options.mode !== 'crash' || this.#cell.inDoubt) return
+    const { inDoubt, options } = this.#cell
+    if (sent.excused || options.mode !== 'crash') return
+    if (inDoubt.has(client.id) || inDoubt.has(sent.publisher)) return
     // A session without expiry is promised nothing when its publisher repeats itself at another process.
     if (client.plan.expiry > 0) this.#cell.fail(`(b) twice: ${id} to ${client.id}`)
   }

@@ -26,7 +26,7 @@ export function wrap(
 /** What the processes do not know, at the end. */
 export function tellUnknown(cell: Cell): void {
   for (const { name, broker } of cell.processes) {
-    for (const { session, knowledge } of broker?.cell?.held ?? []) {
+    for (const { session, knowledge } of broker?.cell?.scrubber.held ?? []) {
       if (knowledge === null || knowledge.complete) continue
       const waiting = Array.from(knowledge.waiting, ({ peer }) => `${peer.info.name} ${peer.inContact}`)
       const dcs = `unread ${[...knowledge.unread].join()} reread ${[...knowledge.reread].join()}`

@@ -1,0 +1,99 @@
+import type { DurableOutbox } from '../outbox/durable-outbox.ts'
+import type { Cell } from './cell.ts'
+import type { Member } from './member.ts'
+
+/** Questions for sessions of which something is not known, at a time. */
+const SCRUBS = 32
+
+/** The connected sessions, and those of them of which not everything is known: that is asked for until it is. */
+export class Scrubber {
+  /** Outboxes of connected sessions. */
+  readonly held = new Set<DurableOutbox>()
+  /** Of these, those of which not everything is known. */
+  readonly incomplete = new Set<DurableOutbox>()
+  readonly #cell: Cell
+  #scrubs = 0
+
+  constructor(cell: Cell) {
+    this.#cell = cell
+  }
+
+  attached(outbox: DurableOutbox): void {
+    this.held.add(outbox)
+    if (outbox.knowledge?.complete === false) this.incomplete.add(outbox)
+  }
+
+  detached(outbox: DurableOutbox): void {
+    this.held.delete(outbox)
+    this.incomplete.delete(outbox)
+  }
+
+  /** A stream began: what the other has written before it was not sent here. */
+  missed(member: Member): void {
+    for (const outbox of this.held) {
+      outbox.knowledge?.waiting.add(member)
+      outbox.knowledge?.unread.add(member.peer.dcNumber)
+      this.incomplete.add(outbox)
+    }
+  }
+
+  /** Nothing is heard of this process: what it writes now is not sent here. */
+  silent(member: Member): void {
+    for (const outbox of this.held) {
+      outbox.knowledge?.silent.set(member, false)
+      this.incomplete.add(outbox)
+    }
+  }
+
+  /** It is heard again, and its stream goes on without a gap. */
+  heard(member: Member): void {
+    for (const { knowledge } of this.held) knowledge?.silent.delete(member)
+  }
+
+  /** A process is over; `died`: its last rows may have been missed. */
+  gone(member: Member, died: boolean): void {
+    for (const outbox of this.held) {
+      outbox.knowledge?.waiting.delete(member)
+      outbox.knowledge?.silent.delete(member)
+      if (!died) continue
+      outbox.knowledge?.reread.add(member.peer.dcNumber)
+      this.incomplete.add(outbox)
+    }
+  }
+
+  /** Asks again for what is not known; once a second. */
+  scrub(): void {
+    for (const outbox of this.incomplete) {
+      const { knowledge, session } = outbox
+      if (knowledge === null || knowledge.complete) {
+        this.incomplete.delete(outbox)
+        continue
+      }
+      if (this.#scrubs >= SCRUBS) return
+      if (!outbox.loaded || outbox.scrubbing || !this.#askable(outbox)) continue
+      this.#scrubs++
+      outbox.scrubbing = true
+      this.#cell.gathering
+        .scrub(session, outbox)
+        .catch((error: unknown) => this.#cell.unreadable(error))
+        .finally(() => {
+          this.#scrubs--
+          outbox.scrubbing = false
+        })
+    }
+  }
+
+  /** Rows of DCs out of contact come by the own store, if at all. */
+  rescan(): void {
+    const { dcs, membership } = this.#cell
+    const away = membership.partial || dcs.some((dc) => !membership.reachable(dc))
+    if (away) for (const outbox of this.held) outbox.readAgain()
+  }
+
+  #askable({ knowledge }: DurableOutbox): boolean {
+    const { membership } = this.#cell
+    for (const { peer } of knowledge?.waiting ?? []) if (peer.inContact) return true
+    for (const dc of knowledge?.unreadDcs() ?? []) if (membership.reachable(dc)) return true
+    return false
+  }
+}
