@@ -51,6 +51,8 @@ export interface ApiDeps {
   readonly version: string
   /** Why the process takes no requests now (starting, draining), or null. Asked by `/readyz`. */
   readonly notReady?: (() => string | null) | undefined
+  /** Why the store can be neither read nor written now, or null. Writes are refused before they begin, `/readyz` fails. */
+  readonly storeAway?: (() => string | null) | undefined
   /** Aborted when the server stops: `/readyz` fails and live streams end. */
   readonly stopping?: AbortSignal | undefined
   /** Publishes at QoS 1 to whoever is subscribed; resolves when that is promised. Absent: `/mqtt/send` is not there. */

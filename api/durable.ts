@@ -4,6 +4,15 @@ import { Problem } from './problems.ts'
 const retryAfter = 1
 const maxStagedBytes = 67_108_864
 
+const awayRetryAfter = 5
+
+/** Refuses what would change something while the store is away: nothing is begun that could not be finished. */
+export function gateStore({ storeAway }: ApiDeps): void {
+  const reason = storeAway?.() ?? null
+  if (reason !== null)
+    throw new Problem('store_unavailable', `${reason}; try again`, { retryAfter: awayRetryAfter })
+}
+
 /** Refuses before anything is staged: while the store fails, or when too much waits for it (G7). */
 export function gateLoad(deps: ApiDeps): void {
   const { commit } = deps.platform

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi'
 import { authenticate, type Caller } from './callers.ts'
 import type { ApiDeps } from './deps.ts'
+import { gateStore } from './durable.ts'
 import { type FieldProblem, Problem, problemDocument, type ProblemCode, problems } from './problems.ts'
 
 type Method = 'get' | 'post' | 'patch' | 'delete'
@@ -60,7 +61,7 @@ const callers = new WeakMap<Request, Caller | null>()
 
 const nothing = z.strictObject({})
 
-/** Declares a route: its gates in order (who asks, params, query, body), its handler, and its part of the OpenAPI document. */
+/** Declares a route: its gates in order (can be stored, who asks, params, query, body), its handler, and its part of the OpenAPI document. */
 export function route<
   P extends z.ZodType<unknown, Record<string, unknown>> = typeof nothing,
   Q extends z.ZodType<unknown, Record<string, unknown>> = typeof nothing,
@@ -75,6 +76,7 @@ export function route<
     operation: describe(spec, params, query),
     bodyAs: spec.bytes === undefined ? (spec.body === undefined ? 'none' : 'json') : 'bytes',
     caller: (deps) => async (request, _response, next) => {
+      if (spec.method !== 'get') gateStore(deps)
       callers.set(request, await gateCaller(deps, request, spec.access))
       next()
     },

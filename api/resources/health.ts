@@ -49,5 +49,5 @@ export const healthRoutes: readonly Route[] = [
 function whyNot(deps: ApiDeps): string | null {
   if (deps.stopping?.aborted === true) return 'stopping'
   if (deps.platform.commit.failing) return 'the store cannot be written'
-  return deps.notReady?.() ?? null
+  return deps.storeAway?.() ?? deps.notReady?.() ?? null
 }

@@ -56,6 +56,12 @@ export class Devices {
     const row = { org, id, name, key_hash: hash, created_at: now, version: 1 }
     try {
       await this.#putCredential(org, id, hash, now, input.key !== undefined)
+    } catch (error) {
+      // Nothing of the device is there: the name is free again, now or, if that fails too, in a minute.
+      await this.#releaseName(org, name, id).catch(() => undefined)
+      throw error
+    }
+    try {
       if (!(await insert(this.#store, device, row, 'version'))) throw idTaken(id)
     } catch (error) {
       if (error instanceof PlatformError && error.code !== 'outcome_unknown')

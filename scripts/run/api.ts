@@ -36,10 +36,21 @@ export async function runApi(config: BrokerConfig, { file, name, http, json }: A
   if (tokenFile === undefined) {
     throw new CliError(`admin_token_file is missing in ${file}: the API needs it`, { exitCode: 2 })
   }
-  const { platform, broker, control, clock, publish, notReady } = member
+  const { platform, broker, control, clock, publish, notReady, storeAway } = member
   await broker.start()
   const adminToken = readSecret(tokenFile, 'admin_token_file')
-  const deps = { platform, log, metrics, clock, version, adminToken, publish, clients: control, notReady }
+  const deps = {
+    platform,
+    log,
+    metrics,
+    clock,
+    version,
+    adminToken,
+    publish,
+    clients: control,
+    notReady,
+    storeAway,
+  }
   const server = await listen(deps, http)
   attachWebSocket(server.server, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {
     log,

@@ -4,6 +4,7 @@ import { LiveEvents } from '#broker/cluster/live-events.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { Message } from '#broker/message.ts'
 import type { OutgoingMessage } from '#api/deps.ts'
+import type { Bus } from '#platform/cluster/bus.ts'
 import { type Clock, HybridClock, systemClock } from '#platform/clock.ts'
 import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import type { Logger } from '#platform/log.ts'
@@ -56,6 +57,8 @@ export interface CellMember {
   readonly publish: (message: OutgoingMessage) => Promise<void>
   /** Why nothing can be taken now, or null. */
   readonly notReady: () => string | null
+  /** Why nothing can be stored now, or null. */
+  readonly storeAway: () => string | null
   /** After the broker is drained: leaves the cell. */
   close(): Promise<void>
 }
@@ -111,7 +114,8 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
       broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
       return commit.durable()
     },
-    notReady: () => (store.healthy ? null : `Cassandra of ${dc} does not answer`),
+    storeAway: () => (store.healthy ? null : `Cassandra of ${dc} does not answer`),
+    notReady: () => whyNotReady(broker, bus),
     close: async () => {
       following.stop()
       await bus.close()
@@ -119,6 +123,14 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
       await store.close()
     },
   }
+}
+
+function whyNotReady({ cell }: Broker, bus: Bus): string | null {
+  if (cell === null) return null
+  const { clockTrouble } = cell.channels
+  if (clockTrouble !== null) return clockTrouble
+  if (!cell.ready) return 'the tables of the other processes have not been taken in yet'
+  return bus.connected ? null : 'NATS cannot be reached'
 }
 
 /** Tries again for a while: a DC that has just come back is slow at first. */

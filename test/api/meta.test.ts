@@ -3,7 +3,7 @@ import { createApi } from '#api/app.ts'
 import { problems } from '#api/problems.ts'
 import { createLogger } from '#platform/log.ts'
 import { StoreError } from '#platform/store/store.ts'
-import { expectProblem, rawRequest, startTestApi, type TestApi } from './fixture.ts'
+import { type AskOptions, expectProblem, rawRequest, startTestApi, type TestApi } from './fixture.ts'
 
 describe('REST: what every request has', () => {
   let api: TestApi
@@ -159,6 +159,58 @@ describe('REST: what every request has', () => {
       store.write = write
       await own.platform.commit.durable()
       expect((await own.ask('GET', '/v1/devices/d/latest')).body.items[0].value).to.equal(1)
+      expect((await own.ask('GET', '/readyz')).status).to.equal(200)
+      await own.close()
+    })
+
+    it('refuses what would change something before it begins while the store is away, and says so to who sends requests', async () => {
+      let away: string | null = null
+      const own = await startTestApi({ storeAway: () => away })
+      const { key } = await own.device('d')
+      const authorization = `Device ${key}`
+      away = 'Cassandra of dc01 does not answer'
+      const writes: [method: string, path: string, options: AskOptions][] = [
+        ['POST', '/v1/devices', { body: { name: 'half' } }],
+        ['DELETE', '/v1/devices/d', {}],
+        ['POST', '/v1/devices/d/key', { body: {} }],
+        ['PATCH', '/v1/organisations/default', { body: { name: 'x' } }],
+        ['POST', '/v1/ingest', { body: { t: 1 }, authorization }],
+      ]
+      for (const [method, path, options] of writes) {
+        const answer = await own.ask(method, path, options)
+        expectProblem(answer, 503, 'store_unavailable')
+        expect(answer.headers.get('retry-after')).to.equal('5')
+        expect(answer.body.detail).to.include('dc01')
+      }
+      const ready = await own.ask('GET', '/readyz')
+      expect([ready.status, ready.body]).to.deep.equal([
+        503,
+        { status: 'unavailable', reason: 'Cassandra of dc01 does not answer' },
+      ])
+      away = null
+      expect((await own.ask('GET', '/readyz')).status).to.equal(200)
+      expect((await own.ask('POST', '/v1/devices', { body: { name: 'half' } })).status).to.equal(201)
+      expect((await own.ask('GET', '/v1/devices/me', { authorization })).body.name).to.equal('d')
+      await own.close()
+    })
+
+    it('frees the name of a device that could not be made, so that it can be tried again at once', async () => {
+      const own = await startTestApi()
+      const { store } = own.platform
+      const write = store.write.bind(store)
+      let failures = 1
+      store.write = (batch) =>
+        failures-- > 0 ? Promise.reject(new StoreError('unavailable', 'away for a moment')) : write(batch)
+      expectProblem(await own.ask('POST', '/v1/devices', { body: { name: 'x' } }), 503, 'store_unavailable')
+      expect((await own.ask('POST', '/v1/devices', { body: { name: 'x' } })).status).to.equal(201)
+      await own.close()
+    })
+
+    it('says why it takes no requests: the cell, its clock', async () => {
+      let reason: string | null = 'the clock is 5 s behind that of the others'
+      const own = await startTestApi({ notReady: () => reason })
+      expect((await own.ask('GET', '/readyz')).body.reason).to.equal(reason)
+      reason = null
       expect((await own.ask('GET', '/readyz')).status).to.equal(200)
       await own.close()
     })
