@@ -47,7 +47,8 @@ export class Scrubber {
 
   /** It is heard again, and its stream goes on without a gap. */
   heard(member: Member): void {
-    for (const { knowledge } of this.held) knowledge?.silent.delete(member)
+    // What it sent while it was not heard may be read now.
+    for (const outbox of this.held) if (outbox.knowledge?.silent.delete(member) === true) outbox.readAgain()
   }
 
   /** A process is over; `died`: its last rows may have been missed. */
