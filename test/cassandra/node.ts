@@ -61,6 +61,20 @@ export function newDirectory(): string {
   return directory
 }
 
+/** Nodes outlive a run that is ended from outside. */
+function killAll(): void {
+  for (const node of nodes) {
+    if (node.running) process.kill(node.pid, 'SIGKILL')
+  }
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    killAll()
+    process.exit(1)
+  })
+}
+process.once('exit', killAll)
+
 after(async function () {
   this.timeout(30_000)
   await (await shared?.catch(() => undefined))?.admin.shutdown()
