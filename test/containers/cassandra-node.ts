@@ -8,6 +8,8 @@ import { engineAddress } from './engine.ts'
 import { images } from './images.ts'
 
 const CQL = 9042
+/** Those that the image names: Podman has all of them published, or none. */
+const PORTS = [7000, 7001, 7199, CQL, 9160]
 const NAME = 'cassandra'
 /** TRUNCATE and changes of the schema wait for the disk here: seconds. */
 const READ_TIMEOUT_MS = 30_000
@@ -65,12 +67,13 @@ async function startContainer(): Promise<StartedTestContainer> {
         // There are no others to hear of.
         JVM_EXTRA_OPTS: '-Dcassandra.skip_wait_for_gossip_to_settle=0',
       })
-      .withExposedPorts(CQL)
+      .withExposedPorts(...PORTS)
       .withLogConsumer((stream) => stream.on('data', (line: string) => (last = line.trim() || last)))
       .withWaitStrategy(
         Wait.forAll([
           Wait.forLogMessage('Starting listening for CQL clients'),
-          Wait.forListeningPorts(),
+          // The line comes a moment before the port.
+          Wait.forSuccessfulCommand(`bash -c '</dev/tcp/127.0.0.1/${CQL}'`),
         ]).withDeadline(startTimeoutMs),
       )
       .start()

@@ -31,12 +31,15 @@ export async function fetchImage(engine: ContainerRuntimeClient, image: string):
     if (await engine.image.exists(name)) return
     console.log(`fetching image ${image}, once`)
     await engine.image.pull(name)
+    // A pull that fails half way does not say so.
+    if (await engine.image.exists(name)) return
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     throw new Error(`image ${image} cannot be fetched: ${text.trim().replaceAll(/\s+/g, ' ')}`, {
       cause: error,
     })
   }
+  throw new Error(`image ${image} cannot be fetched: can this machine reach its registry?`)
 }
 
 /** Where ports of containers are reached from here: IPv4, which every engine gives them. */

@@ -15,8 +15,10 @@ import { engineAddress } from './engine.ts'
 import { images } from './images.ts'
 
 const CLIENTS = 4222
-const GATEWAYS = 7222
+const GATEWAYS = 6222
 const MONITOR = 8222
+/** Those that the image names: Podman has all of them published, or none. */
+const PORTS = [CLIENTS, GATEWAYS, MONITOR]
 const CA = '/etc/cinque/ca.pem'
 const CERTIFICATE = '/etc/cinque/server.pem'
 const KEY = '/etc/cinque/server.key'
@@ -59,10 +61,14 @@ export class NatsMesh {
     })
     const mesh = new NatsMesh(directory, address, names, certificates, await new Network().start())
     try {
-      mesh.#servers = await Promise.all(names.map((name) => mesh.#up(name)))
+      const results = await Promise.allSettled(names.map((name) => mesh.#up(name)))
+      mesh.#servers = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+      const failed = results.find((one) => one.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
       await mesh.#meshed()
     } catch (error) {
-      await mesh.remove()
+      // A container that did not start is removed by testcontainers at the end of the run, and its network too.
+      await mesh.remove().catch(() => undefined)
       throw error
     }
     return mesh
@@ -107,7 +113,7 @@ export class NatsMesh {
       .withCommand(['--config', CONFIG])
       .withNetwork(this.#network)
       .withNetworkAliases(name)
-      .withExposedPorts(CLIENTS, MONITOR)
+      .withExposedPorts(...PORTS)
       .withWaitStrategy(Wait.forLogMessage('Server is ready'))
       .start()
   }

@@ -95,7 +95,7 @@ export function busContract(name: string, prepare: () => Promise<BusGround>): vo
       ground = await prepare()
     })
 
-    after(() => ground.remove())
+    after(() => ground?.remove())
 
     beforeEach(async () => {
       ;[a, b, c] = (await Promise.all(['a1', 'b1', 'c1'].map((one) => ground.open(one)))).map(
