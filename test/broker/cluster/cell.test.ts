@@ -59,6 +59,8 @@ describe('a cell of brokers whose stores do not replicate', () => {
   it('lets the newest connection of a client id win, wherever it is', async () => {
     for (const options of [PERSISTENT, {}]) {
       const first = await connectTo(a, 'c', options)
+      // Which of two connections is the newer one, clocks say: to the millisecond.
+      for (const now = Date.now(); Date.now() <= now; ) await new Promise(setImmediate)
       const second = await connectTo(b, 'c', options)
       const { value } = await first.expect(14)
       expect(value.reason).to.equal(0x8e)
