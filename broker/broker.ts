@@ -193,9 +193,10 @@ export class Broker {
       return
     }
     // CONNACK has no code for shutting down (table 3-1).
-    connection.refusal = this.#draining
-      ? ReasonCode.ServerUnavailable
-      : (this.admission.connecting(info) ?? 0)
+    connection.refusal =
+      this.#draining || this.cell?.ready === false
+        ? ReasonCode.ServerUnavailable
+        : (this.admission.connecting(info) ?? 0)
     this.admission.opened()
     if (head !== null && head.length > 0) connection.receive(head)
   }

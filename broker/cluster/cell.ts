@@ -15,6 +15,7 @@ import type { Broker } from '../broker.ts'
 import type { Outgoing } from '../message.ts'
 import { inboxRow } from '../outbox/inbox-row.ts'
 import type { DurableOutbox } from '../outbox/durable-outbox.ts'
+import { ReasonCode } from '../packets/reason-code.ts'
 import type { Session } from '../session.ts'
 import { Answers } from './answers.ts'
 import { Directory } from './directory.ts'
@@ -103,6 +104,7 @@ export class Cell implements ChannelListener {
   /** Entries that were not taken, by reason. */
   readonly dropped
   #seconds = 0
+  #inTime = true
   #timer: Timer | null = null
   #ready = false
   #started = 0
@@ -401,10 +403,27 @@ export class Cell implements ChannelListener {
     this.scrubber.scrub()
     this.#tellMissing()
     this.wills.second()
+    this.#watchClock()
     if (this.#seconds % RESCAN_SECONDS === 0) this.scrubber.rescan()
     if (this.#seconds % SYNC_SECONDS !== 0) return
     this.directory.sweep(this.broker.now)
     for (const member of this.membership.all()) if (member.peer.inContact) this.sync.ask(member)
+  }
+
+  /** The others refuse stamps of a clock that is ahead, and overrule one that is behind: clients are better off with them. */
+  #watchClock(): void {
+    const { clockTrouble } = this.channels
+    if ((clockTrouble === null) === this.#inTime) return
+    this.#inTime = clockTrouble === null
+    if (clockTrouble === null) {
+      this.broker.log.info({ event: 'cell.clock_right' }, 'the clock is right again: clients are taken')
+      return
+    }
+    this.broker.log.error(
+      { event: 'cell.clock_wrong', detail: clockTrouble },
+      `no clients are taken: ${clockTrouble}`,
+    )
+    this.broker.kick(() => true, ReasonCode.UseAnotherServer, 'the clock of this server is wrong')
   }
 
   #tellMissing(): void {

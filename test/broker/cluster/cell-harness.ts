@@ -1,7 +1,7 @@
 import { Broker } from '#broker/broker.ts'
 import { brokerConfig } from '#broker/config.ts'
 import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
-import { systemClock } from '#platform/clock.ts'
+import { type Clock, systemClock } from '#platform/clock.ts'
 import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { LocalHub } from '#platform/cluster/local-bus.ts'
 import { Metrics } from '#platform/metrics.ts'
@@ -27,12 +27,15 @@ export class TestCell {
   }
 
   /** Starts a broker in that DC; resolves when it takes connections. */
-  async start(dc: number, name = `dc0${dc}-${this.members.length}`): Promise<CellMember> {
+  async start(
+    dc: number,
+    { clock = systemClock, name = `dc0${dc}-${this.members.length}` }: { clock?: Clock; name?: string } = {},
+  ): Promise<CellMember> {
     const { log, lines } = collectLog()
     const store = this.stores.get(dc) as Store
     const commit = new GroupCommit(store, log)
     const config = brokerConfig.parse({ listen: [], auth: { anonymous: true }, sys_interval: 0 })
-    const incarnation = newIncarnation(Date.now() * 1024, dc)
+    const incarnation = newIncarnation(clock.now() * 1024, dc)
     const bus = this.hub.open(incarnation.toString('hex'))
     const broker = new Broker({
       config,
@@ -42,7 +45,7 @@ export class TestCell {
       conventions: noConventions,
       log,
       metrics: new Metrics(),
-      clock: systemClock,
+      clock,
       cell: { bus, incarnation, name, dc: `dc0${dc}`, dcs: this.#dcs },
     })
     await broker.start()

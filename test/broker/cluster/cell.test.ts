@@ -123,4 +123,20 @@ describe('a cell of brokers whose stores do not replicate', () => {
     dying.wire.destroy()
     expect((await subscriber.expect(3)).value.payload.toString()).to.equal('gone')
   })
+
+  it('takes no clients at a process whose clock is a minute off: the others would refuse what it writes', async () => {
+    const wrong = await cell.start(1, { clock: { now: () => Date.now() + 60_000 } })
+    const client = await connectTo(wrong, 'c').catch((error: Error) => error.message)
+    if (typeof client === 'string') expect(client).to.equal('CONNACK 136')
+    else expect((await client.expect(14)).value.reason).to.equal(0x9c)
+    const late = await connectTo(wrong, 'd').catch((error: Error) => error.message)
+    expect(late).to.equal('CONNACK 136')
+    await connectTo(a, 'e')
+  })
+
+  it('tells the younger of two processes with one name to end', async () => {
+    const { lines } = await cell.start(1, { name: 'dc01-0' })
+    while (!lines.some(({ event }) => event === 'cell.name_conflict')) await new Promise(setImmediate)
+    expect(a.lines.some(({ event }) => event === 'cell.name_conflict')).to.equal(false)
+  })
 })
