@@ -29,8 +29,9 @@ export function chainOf(net: number): string {
 }
 
 /**
- * All rules of a cell for `iptables-restore --noflush`: one chain for marking connections between two DCs, one that
- * drops or delays the packets of marked ones, both ways. No other packet is touched.
+ * All rules of a cell for `iptables-restore --noflush`: one chain for marking connections between two DCs as packets
+ * leave, one that drops or delays the packets of marked ones as they arrive, both ways. No other packet is touched.
+ * Held back when they leave, packets would count as not sent yet, and TCP sends two at a time then.
  */
 export function rulesOf(cell: Net, cut: readonly Pair[], delayed: boolean): string {
   const { net, dcs } = cell
@@ -43,7 +44,7 @@ export function rulesOf(cell: Net, cut: readonly Pair[], delayed: boolean): stri
       [b, a],
     ].map(
       ([from, to]) =>
-        `-A ${chain}-M -m owner --gid-owner ${groupOf(net, from)} -d 127.${net}.${to}.0/24 -j CONNMARK --set-mark ${mark([a, b])}`,
+        `-A ${chain}-M -p tcp -m owner --gid-owner ${groupOf(net, from)} -d 127.${net}.${to}.0/24 -j CONNMARK --set-mark ${mark([a, b])}`,
     ),
   )
   const drops = cut.map((pair) => `-A ${chain} -m connmark --mark ${mark(pair)} -j DROP`)
@@ -56,7 +57,6 @@ export function rulesOf(cell: Net, cut: readonly Pair[], delayed: boolean): stri
     `:${chain} - [0:0]`,
     `:${chain}-M - [0:0]`,
     ...marking,
-    `-A ${chain} -p tcp -d 127.${net}.0.0/16 -j ${chain}-M`,
     ...drops,
     ...(delayed ? queues : []),
     'COMMIT',

@@ -47,7 +47,7 @@ export class Wan {
     const wan = new Wan(options, helper)
     try {
       await wan.#apply()
-      await run(iptables, ['-w', '-t', 'mangle', '-I', 'OUTPUT', '-o', 'lo', '-j', chainOf(options.net)])
+      for (const hook of hooksOf(options.net)) await run(iptables, ['-w', '-t', 'mangle', '-I', ...hook])
     } catch (error) {
       await wan.close()
       throw error
@@ -99,16 +99,24 @@ function pairOf(a: number, b: number): Pair {
 
 /** Also what a launcher that was killed has left. */
 async function removeRules(net: number): Promise<void> {
-  while (await runs(iptables, unhooking(net)));
+  for (const args of unhooking(net)) while (await runs(iptables, args));
   for (const args of emptying(net)) await runs(iptables, args)
 }
 
 function removeRulesNow(net: number): void {
-  for (const args of [unhooking(net), ...emptying(net)]) spawnSync(iptables, args, { env })
+  for (const args of [...unhooking(net), ...emptying(net)]) spawnSync(iptables, args, { env })
 }
 
-function unhooking(net: number): string[] {
-  return ['-w', '-t', 'mangle', '-D', 'OUTPUT', '-o', 'lo', '-j', chainOf(net)]
+/** Where the chains are entered. */
+function hooksOf(net: number): string[][] {
+  return [
+    ['OUTPUT', '-o', 'lo', '-j', `${chainOf(net)}-M`],
+    ['INPUT', '-i', 'lo', '-j', chainOf(net)],
+  ]
+}
+
+function unhooking(net: number): string[][] {
+  return hooksOf(net).map((hook) => ['-w', '-t', 'mangle', '-D', ...hook])
 }
 
 function emptying(net: number): string[][] {
