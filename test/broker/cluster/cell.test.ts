@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { Entry } from '#broker/cluster/entries.ts'
 import { type CellMember, connectTo, TestCell } from './cell-harness.ts'
 
 const PERSISTENT = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } }
@@ -138,5 +139,19 @@ describe('a cell of brokers whose stores do not replicate', () => {
     const { lines } = await cell.start(1, { name: 'dc01-0' })
     while (!lines.some(({ event }) => event === 'cell.name_conflict')) await new Promise(setImmediate)
     expect(a.lines.some(({ event }) => event === 'cell.name_conflict')).to.equal(false)
+  })
+
+  it('skips and counts what a newer version, or a broken one, says, and goes on', async () => {
+    const [toB] = a.broker.cell?.members() ?? []
+    toB.peer.send(60_000, Buffer.from('of a version that is not there yet'))
+    for (const type of Object.values(Entry)) toB.peer.send(type, Buffer.from([0xff, 0x00, 0xff]))
+    const subscriber = await connectTo(b, 's', PERSISTENT)
+    await subscriber.subscribe('t', { qos: 1 })
+    const publisher = await connectTo(a, 'p')
+    await publisher.publishAcknowledged('t', 'one')
+    expect((await subscriber.expect(3)).value.payload.toString()).to.equal('one')
+    const metrics = b.broker.metrics.render()
+    expect(metrics).to.match(/cinque_cell_dropped_total\{reason="unknown"\} [1-9]/)
+    expect(metrics).to.match(/cinque_cell_dropped_total\{reason="malformed"\} [1-9]/)
   })
 })
