@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -18,6 +18,20 @@ import type { MemberTask, MemberWord } from './member.ts'
 const NET = 76
 const MQTT = 1883
 const CONTACT_MS = 20_000
+const WORD_MS = 60_000
+
+/** A byte there and back, 50 times; prints the median in milliseconds. */
+const ECHO = `require('net').createServer((s) => s.setNoDelay().pipe(s)).listen(5555, process.argv[1], () => console.log('up'))`
+const ASK = `
+const times = []
+const s = require('net').connect(5555, process.argv[1]).setNoDelay()
+let from = 0
+const ask = () => { from = performance.now(); s.write('x') }
+s.on('connect', ask).on('data', () => {
+  if (times.push(performance.now() - from) < 50) return setTimeout(ask, 10)
+  console.log(times.sort((a, b) => a - b)[25])
+  process.exit()
+})`
 
 export interface GroundOptions {
   readonly directory: string
@@ -50,6 +64,25 @@ export class Ground {
       await ground.stop()
       throw error
     } finally {
+      early.cancel()
+    }
+  }
+
+  /** Milliseconds that a byte takes over the network alone from the first DC to that one. */
+  async oneWayMs(dc: number): Promise<number> {
+    const group = (of: number): string[] => prefix(this.#wan?.groupOf(of))
+    const at = `127.${NET}.${dc}.200`
+    const [listen, ...listenArgs] = [...group(dc), process.execPath, '-e', ECHO, at]
+    const echo = spawn(listen, listenArgs, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const early = onEarlyExit(() => void echo.kill('SIGKILL'))
+    try {
+      await once(echo.stdout, 'data')
+      const [dial, ...dialArgs] = [...group(1), process.execPath, '-e', ASK, at]
+      const ask = spawn(dial, dialArgs, { stdio: ['ignore', 'pipe', 'inherit'] })
+      const [said] = (await once(ask.stdout, 'data')) as [Buffer]
+      return Number(said.toString()) / 2
+    } finally {
+      echo.kill('SIGKILL')
       early.cancel()
     }
   }
@@ -130,7 +163,7 @@ export class Ground {
 
   async #hear(member: ChildProcess): Promise<MemberWord> {
     const early = new AbortController()
-    const { signal } = early
+    const signal = AbortSignal.any([early.signal, AbortSignal.timeout(WORD_MS)])
     const ended = once(member, 'exit', { signal }).then(() => {
       throw new Error('a broker of the run ended before it')
     })

@@ -22,7 +22,7 @@ const shapes = {
 /** CPU of a message between two processes of a DC, next to one within a process: brokers and nats-servers together. */
 export const hop: ClusterScenario = {
   name: 'hop',
-  about: 'CPU of a message that crosses from one process to another of the DC, at 20 k/s',
+  about: 'CPU of a message that crosses from one process to another of its DC, at 20 k/s',
   async run(bench: Bench): Promise<Line[]> {
     const generator = await buildGenerator()
     const lines: Line[] = []

@@ -4,12 +4,13 @@ import { median } from '../statistics.ts'
 import { Ground } from './ground.ts'
 import { atMost, type ClusterScenario, type Line } from './scenario.ts'
 
-/** Light load: every message finds idle streams. */
-const RATE = 50
+/** Light load: messages find idle streams. */
+const RATE = 100
 /** One way, between the two DCs. */
 const DELAY_MS = 20
 const SAME_DC_MS = 1
-const OTHER_DC_MS = DELAY_MS + 2
+/** On top of what the network alone takes. */
+const OTHER_DC_MS = 2
 
 /** From the moment a message was due to its arrival at a subscriber of another process, one at a time. */
 export const latency: ClusterScenario = {
@@ -46,11 +47,12 @@ export const latency: ClusterScenario = {
     say(`now with ${DELAY_MS} ms between two DCs`)
     const far = await Ground.start({ directory, hosts: [1, 2], delayMs: DELAY_MS })
     try {
+      const alone = await far.oneWayMs(2)
       const other = await p50(far, far.brokers[1])
       lines.push({
-        what: `latency p50 to another DC, ${DELAY_MS} ms away`,
-        value: `${other.toFixed(2)} ms`,
-        bar: atMost(other, OTHER_DC_MS, ' ms'),
+        what: 'latency p50 to another DC, beyond the one-way delay',
+        value: `${(other - alone).toFixed(2)} ms (${other.toFixed(2)} - ${alone.toFixed(2)})`,
+        bar: atMost(other - alone, OTHER_DC_MS, ' ms'),
       })
     } finally {
       await far.stop()
