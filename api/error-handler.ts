@@ -32,7 +32,8 @@ export function errorHandler(deps: ApiDeps): ErrorRequestHandler {
 
 function send(response: Response, problem: Problem): void {
   if (problem.status === 401) response.set('www-authenticate', 'Bearer')
-  if (problem.retryAfter !== undefined) response.set('retry-after', String(problem.retryAfter))
+  const retryAfter = problem.retryAfter ?? (problem.status === 503 ? 1 : undefined)
+  if (retryAfter !== undefined) response.set('retry-after', String(retryAfter))
   response.status(problem.status).type('application/problem+json')
   response.send(JSON.stringify(documentOf(problem, requestIdOf(response))))
 }

@@ -47,7 +47,7 @@ export const clients: readonly Route[] = [
     handle: async ({ deps, caller, params: { client: id }, query: { organisation } }) => {
       const { id: org } = await organisationOf(deps, caller, organisation)
       const found = await asked(() => clientsOf(deps).find(org, id))
-      if (found.client === null) throw notFound(id, found.complete)
+      if (found.client === null) throw notFound(id, 'connected, or a session of it', found.complete)
       return shown(id, org, found.client)
     },
   }),
@@ -64,7 +64,7 @@ export const clients: readonly Route[] = [
     handle: async ({ deps, caller, params: { client: id }, query: { organisation } }) => {
       const { id: org } = await organisationOf(deps, caller, organisation)
       const { kicked, complete } = await asked(() => clientsOf(deps).kick(org, id))
-      if (!kicked) throw notFound(id, complete)
+      if (!kicked) throw notFound(id, 'connected', complete)
       return undefined
     },
   }),
@@ -84,12 +84,9 @@ async function asked<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-function notFound(id: string, complete: boolean): Problem {
+function notFound(id: string, what: string, complete: boolean): Problem {
   return complete
-    ? new Problem(
-        'client_not_found',
-        `no process in contact has a client "${id}" connected or a session of it`,
-      )
+    ? new Problem('client_not_found', `no process in contact has client "${id}" ${what}`)
     : new Problem('incomplete', `a process did not say in time whether it has client "${id}"; try again`, {
         retryAfter: 5,
       })
