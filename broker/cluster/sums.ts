@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 
 /** Parts of a table that are compared and sent by themselves. */
-export const BUCKETS = 256
+const BUCKETS = 256
 
 /** The bucket of a row. */
 export function bucketOf(key: string): number {
