@@ -335,7 +335,7 @@ export class Broker {
     )
     const waiting = new Set<Connection>()
     this.#standing = waiting
-    this.cell.whenKnown(() => {
+    this.cell.whenCaughtUp(() => {
       this.#standing = null
       for (const then of this.#awake.splice(0)) then()
       for (const connection of waiting) connection.resume()

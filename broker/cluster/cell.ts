@@ -273,6 +273,12 @@ export class Cell implements ChannelListener {
     this.channels.echo(then)
   }
 
+  /** As `whenKnown`, after the others may have stopped waiting for this process: with what they know of third ones. */
+  whenCaughtUp(then: () => void): void {
+    for (const member of this.members()) if (member.peer.inContact) this.sync.ask(member)
+    this.channels.echo(then)
+  }
+
   /** Stages a row for a session that is not held here, and sends it to its holder. */
   append(session: RemoteSession, out: Outgoing): void {
     const { mqtt } = this.broker.config
@@ -330,7 +336,11 @@ export class Cell implements ChannelListener {
   back(peer: Peer): void {
     this.wills.back(peer.info.incarnation)
     const member = this.membership.get(peer.info.incarnation)
-    if (member !== undefined) this.scrubber.heard(member)
+    if (member !== undefined) {
+      this.scrubber.heard(member)
+      // What a third one had told only one of both is not in the stream that goes on.
+      this.sync.ask(member)
+    }
     this.broker.log.info({ event: 'cell.back', peer: peer.info.name }, 'heard again')
   }
 

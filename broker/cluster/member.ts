@@ -12,6 +12,8 @@ export class Member {
   opens = 0
   /** It has sent all of its tables since the stream began. */
   synced = false
+  /** When its tables were last compared with those here, milliseconds of the monotonic clock. */
+  askedAt = Number.NEGATIVE_INFINITY
   readonly #receivers = new Map<Space, PeerReceiver>()
   readonly #held = new Set<Source>()
 

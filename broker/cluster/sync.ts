@@ -8,6 +8,9 @@ import { Entry, readJson, sendJson } from './entries.ts'
 import type { Member } from './member.ts'
 import { encodeRow } from './rows.ts'
 
+/** Who has just told what it has is not asked for that of the other side at once. */
+const ASK_AGAIN_MS = 1000
+
 interface SumsEntry {
   readonly session: string
   readonly subscription: string
@@ -44,6 +47,7 @@ export class Sync {
       subscription: directory.subscriptionSums.encode(),
       retained: retainedSums.encode(),
     }
+    member.askedAt = this.#cell.timers.monotonic()
     sendJson(member.peer, Entry.SUMS, sums)
   }
 
@@ -66,12 +70,16 @@ export class Sync {
   /** Sends the rows that differ, no faster than they are taken; a stream that begins anew asks anew. */
   async #send(member: Member, sums: SumsEntry): Promise<void> {
     const { peer, opens } = member
+    let differ = false
     for (const [type, bytes] of this.#rows(sums)) {
+      differ = true
       if (peer.pressed) await member.room()
       if (member.opens !== opens) return
       peer.send(type, bytes)
     }
     sendJson(peer, Entry.SYNCED, {})
+    // The other one may have what this one lacks.
+    if (differ && this.#cell.timers.monotonic() - member.askedAt > ASK_AGAIN_MS) this.ask(member)
   }
 
   *#rows(sums: SumsEntry): Iterable<[type: number, row: Buffer]> {
