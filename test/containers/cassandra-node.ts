@@ -69,13 +69,8 @@ async function startContainer(): Promise<StartedTestContainer> {
       })
       .withExposedPorts(...PORTS)
       .withLogConsumer((stream) => stream.on('data', (line: string) => (last = line.trim() || last)))
-      .withWaitStrategy(
-        Wait.forAll([
-          Wait.forLogMessage('Starting listening for CQL clients'),
-          // The line comes a moment before the port.
-          Wait.forSuccessfulCommand(`bash -c '</dev/tcp/127.0.0.1/${CQL}'`),
-        ]).withDeadline(startTimeoutMs),
-      )
+      // The line after the one that says that CQL is served: that comes a moment before the port.
+      .withWaitStrategy(Wait.forLogMessage('Startup complete').withStartupTimeout(startTimeoutMs))
       .start()
   } catch (error) {
     throw new Error(`${images.cassandra} did not start: ${last}`, { cause: error })
