@@ -5,7 +5,7 @@ import { includes } from '#broker/outbox/spans.ts'
 import { inbox, session as sessionTable, state as stateTable } from '#platform/store/tables.ts'
 import type { Cell } from './cell.ts'
 import type { SimClient } from './client.ts'
-import type { Receipt, Sent, Subscribed } from './history.ts'
+import type { Connected, Receipt, Sent, Subscribed } from './history.ts'
 import { type Change, decodeChange } from './replica.ts'
 
 /** A reconnect of DCs has to be told to all before what was subscribed meanwhile is known everywhere. */
@@ -169,6 +169,15 @@ export class Checks {
     this.#forgiven.add(client)
   }
 
+  /**
+   * A session has ended at a CONNECT. In a DC that is cut off the others do not hear of it: the client may meet the old
+   * session there, and what the new one was promised is lost if nobody takes it before.
+   */
+  sessionEnded(client: SimClient, { process, sentAt }: Connected): void {
+    const { net, world } = this.#cell
+    if (net.dcs.some((dc) => net.wasCut(process.dc, dc, sentAt, world.now))) this.#forgiven.add(client)
+  }
+
   /** (e) Now and then: nobody has two connections for long. */
   watch(): void {
     const { world, processes, net, clients } = this.#cell
@@ -250,13 +259,13 @@ export class Checks {
 
   /** (f) All have the same retained messages, and these are the newest; subscribers have seen them. */
   #retained(): void {
-    const newest = new Map<string, number>()
+    const newest = new Map<string, Sent>()
     for (const sent of this.#cell.history.sent.values())
-      if (sent.retain && sent.ackedAt !== null)
-        newest.set(sent.topic, Math.max(newest.get(sent.topic) ?? 0, sent.n))
+      if (sent.retain && sent.ackedAt !== null && sent.n > (newest.get(sent.topic)?.n ?? 0))
+        newest.set(sent.topic, sent)
     for (const process of this.#cell.processes) {
       const held = process.retained()
-      for (const [topic, n] of newest) {
+      for (const [topic, { n }] of newest) {
         const sent = this.#cell.history.sent.get(held.get(topic) ?? '')
         if (sent === undefined || sent.n < n)
           this.#cell.fail(
@@ -270,18 +279,22 @@ export class Checks {
         this.#cell.fail(
           `(f) ${this.#cell.processes[i].name} and ${this.#cell.processes[0].name} differ: ${difference(table, tables[0])}`,
         )
-    for (const client of this.#cell.clients) {
-      for (const s of client.subscriptions) {
-        if (!s.filter.startsWith('r/') || s.endedAt !== null) continue
-        for (const [topic, n] of newest) {
-          const seen = [...(this.#got.get(client)?.keys() ?? [])].some((id) => {
-            const sent = this.#cell.history.sent.get(id)
-            return sent !== undefined && sent.topic === topic && sent.n >= n
-          })
-          if (!seen) this.#cell.fail(`(f) ${client.id} never saw the newest retained ${topic}, number ${n}`)
-        }
-      }
+    for (const client of this.#cell.clients)
+      for (const s of client.subscriptions)
+        if (s.filter.startsWith('r/') && s.endedAt === null)
+          for (const sent of newest.values()) this.#hasSeen(client, s, sent)
+  }
+
+  /** (f) Who subscribed before or after a retained message has seen it, or a newer one. */
+  #hasSeen(client: SimClient, s: Subscribed, { topic, n, taker, ackedAt }: Sent): void {
+    for (const id of this.#got.get(client)?.keys() ?? []) {
+      const sent = this.#cell.history.sent.get(id)
+      if (sent !== undefined && sent.topic === topic && sent.n >= n) return
     }
+    if (taker === null || s.process === null || ackedAt === null) return
+    // In a cut neither the subscription nor the message is known to the other side.
+    if (this.#cell.net.wasCut(s.process.dc, taker.dc, s.sentAt - CONTACT_MS, ackedAt)) return
+    this.#cell.fail(`(f) ${client.id} never saw the newest retained ${topic}, number ${n}`)
   }
 
   /** (g) A will comes once when its client has gone without a word, and not otherwise. */

@@ -454,6 +454,7 @@ export class SimClient implements LineUser {
     if (!present) {
       if (this.#hasSession && !connection.cleanStart && this.plan.expiry > 0)
         this.#cell.sessionLost(this, connection)
+      if (this.#hasSession) this.#cell.checks.sessionEnded(this, connection)
       for (const s of this.subscriptions) s.endedAt ??= world.now
       this.#received.clear()
       this.#forget()
