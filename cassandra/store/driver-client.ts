@@ -5,9 +5,6 @@ interface PooledHost {
   shutdown(waitForPending: boolean): Promise<void>
 }
 
-/** What the driver logs whenever its control connection stands again. */
-const reconnected = /^ControlConnection connected to /
-
 /**
  * The driver, without what it forgets: when it finds the nodes anew after all were away (4.10, NODEJS-632), it puts new
  * objects in place of its hosts, and the old ones go on connecting for ever, after `shutdown` too.
@@ -18,8 +15,9 @@ export class DriverClient extends cassandra.Client {
 
   constructor(options: cassandra.DseClientOptions) {
     super(options)
-    this.on('log', (_level: string, _name: string, message: string) => {
-      if (reconnected.test(message)) this.#sweep()
+    // It has a line for each step of finding nodes: none of its hosts comes and goes unseen.
+    this.on('log', (level: string) => {
+      if (level !== 'verbose') this.#sweep()
     })
   }
 
