@@ -207,10 +207,9 @@ export class Cell implements ChannelListener {
     await new Promise<void>((resolve) => {
       this.#becameReady = resolve
       const passed = this.timers.monotonic() - this.#started
-      for (const ms of [HEAR_MS, ALONE_MS]) {
-        // One more: a timer may come a moment early, and would then be the last to look.
-        this.timers.after(Math.max(0, ms - passed) + 1, () => this.checkReady())
-      }
+      // Timers of Node come up to 2 ms early, and would then be the last to look.
+      for (const ms of [HEAR_MS, ALONE_MS])
+        this.timers.after(Math.max(0, ms - passed) + 3, () => this.checkReady())
       this.checkReady()
     })
   }
