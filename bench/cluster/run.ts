@@ -6,6 +6,7 @@ import { formatTable } from '../table.ts'
 import { hop } from './hop.ts'
 import { latency } from './latency.ts'
 import type { ClusterScenario, Line } from './scenario.ts'
+import { sessions } from './sessions.ts'
 import { throughput } from './throughput.ts'
 
 const usage = `npm run bench:cluster -- [options]
@@ -20,7 +21,7 @@ What a cell of several processes and DCs does, next to what it must (docs/scale.
   --help            prints this
 `
 
-const scenarios: readonly ClusterScenario[] = [hop, throughput, latency]
+const scenarios: readonly ClusterScenario[] = [hop, throughput, latency, sessions]
 
 interface Options {
   readonly chosen: readonly ClusterScenario[]
