@@ -40,6 +40,8 @@ const AHEAD_MS = 5000
 const ALONE_MS = 3000
 /** Not before all that live have announced themselves twice: who was not heard yet cannot be waited for. */
 const HEAR_MS = 1200
+/** Seconds that the clock must seem wrong: after a standstill of this process, or of its network, it does for a moment. */
+const WRONG_SECONDS = 15
 /** Seconds between comparisons of the tables. */
 const SYNC_SECONDS = 60
 /** Seconds between looks for rows of DCs that are out of contact. */
@@ -105,6 +107,7 @@ export class Cell implements ChannelListener {
   readonly dropped
   #seconds = 0
   #inTime = true
+  #wrongSeconds = 0
   #timer: Timer | null = null
   #ready = false
   #started = 0
@@ -168,7 +171,7 @@ export class Cell implements ChannelListener {
 
   /** All tables of those in contact have been taken in. */
   get ready(): boolean {
-    return this.#ready && this.channels.clockTrouble === null
+    return this.#ready && this.#inTime
   }
 
   member(id: string): Member | undefined {
@@ -231,6 +234,7 @@ export class Cell implements ChannelListener {
     const passed = this.timers.monotonic() - this.#started
     if (passed < (heard ? HEAR_MS : ALONE_MS)) return
     this.#ready = true
+    this.#inTime = this.channels.clockTrouble === null
     this.wills.joined()
     this.#becameReady()
   }
@@ -422,7 +426,8 @@ export class Cell implements ChannelListener {
   /** The others refuse stamps of a clock that is ahead, and overrule one that is behind: clients are better off with them. */
   #watchClock(): void {
     const { clockTrouble } = this.channels
-    if ((clockTrouble === null) === this.#inTime) return
+    this.#wrongSeconds = clockTrouble === null ? 0 : this.#wrongSeconds + 1
+    if (this.#inTime ? this.#wrongSeconds < WRONG_SECONDS : clockTrouble !== null) return
     this.#inTime = clockTrouble === null
     if (clockTrouble === null) {
       this.broker.log.info({ event: 'cell.clock_right' }, 'the clock is right again: clients are taken')
