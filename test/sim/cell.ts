@@ -8,6 +8,7 @@ import { Net } from './net.ts'
 import { plannedClients } from './plans.ts'
 import { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
+import type { Variant } from './variants.ts'
 import { SimNetwork } from './sim-bus.ts'
 import { SimDatabase } from './sim-store.ts'
 import { tellUnknown, watch, wrap } from './watch.ts'
@@ -23,8 +24,8 @@ export interface CellOptions {
   readonly dcs: number
   readonly processes: number
   readonly trace: boolean
-  /** Breaks a process on purpose, when it is made. */
-  readonly variant: ((process: SimProcess) => void) | null
+  /** Brokers with a mistake. */
+  readonly variant: Variant | null
   /** Instead of those that the seed plans. */
   readonly faults: readonly Fault[] | null
   /** Only these clients take part; null: all. */
@@ -98,6 +99,7 @@ export class Cell {
 
   async run(): Promise<Outcome> {
     const unwatch = this.options.trace ? watch(this) : () => undefined
+    const repair = this.options.variant?.install() ?? (() => undefined)
     const unwatchDoubt = wrap(DurableOutbox, 'adopt', (self, args, original) => {
       if (args[1] === false) this.inDoubt.add((self as DurableOutbox).session.clientId)
       return original(...args)
@@ -106,6 +108,7 @@ export class Cell {
       await this.world.run(TROUBLE_MS + SETTLE_MS)
     } finally {
       unwatchDoubt()
+      repair()
       unwatch()
     }
     tellUnknown(this)
@@ -149,10 +152,6 @@ export class Cell {
   smooth(process: SimProcess): (until: number) => boolean {
     const from = this.world.now
     return (until) => !this.breaks.some((b) => b.process === process && b.at >= from && b.at <= until)
-  }
-
-  variant(process: SimProcess): void {
-    this.options.variant?.(process)
   }
 
   /** Whether the others of its DC can do without this process. */

@@ -82,7 +82,6 @@ export class SimProcess {
     }
     const broker = new Broker(deps)
     this.broker = broker
-    this.cell.variant(this)
     world.trace('start', this.dcNumber, () => `${this.name} run ${this.runs}`)
     broker.start().then(
       () => {

@@ -7,7 +7,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '20' },
     from: { type: 'string', default: '1' },
-    mode: { type: 'string', default: 'both' },
+    mode: { type: 'string' },
     dcs: { type: 'string', default: '3' },
     processes: { type: 'string', default: '2' },
     variant: { type: 'string' },
@@ -21,7 +21,7 @@ const { values } = parseArgs({
 const HELP = `npm run sim -- [options]: a cell of brokers in virtual time, with things going wrong
   --seeds N      so many runs (20), from seed --from (1)
   --hours N      as many runs as fit into N hours
-  --mode M       crash, cut or both: what goes wrong
+  --mode M       crash, cut or both: what goes wrong (both; with --variant where it shows)
   --dcs N --processes N   size of the cell (3 x 2)
   --variant NAME a broker with a mistake: ${Object.keys(variants).join(', ')}
   --trace SEED   one run, with everything that happens in it
@@ -34,7 +34,7 @@ function options(seed: number, more: Partial<CellOptions> = {}): CellOptions {
     throw new Error(`no variant ${name}: there are ${Object.keys(variants).join(', ')}`)
   return {
     seed,
-    mode: values.mode as Mode,
+    mode: (values.mode ?? variant?.mode ?? 'both') as Mode,
     dcs: Number(values.dcs),
     processes: Number(values.processes),
     trace: false,
@@ -45,7 +45,7 @@ function options(seed: number, more: Partial<CellOptions> = {}): CellOptions {
   }
 }
 
-const flags = `--mode ${values.mode} --dcs ${values.dcs} --processes ${values.processes}${values.variant === undefined ? '' : ` --variant ${values.variant}`}`
+const flags = `${values.mode === undefined ? '' : `--mode ${values.mode} `}--dcs ${values.dcs} --processes ${values.processes}${values.variant === undefined ? '' : ` --variant ${values.variant}`}`
 
 async function many(): Promise<boolean> {
   const from = Number(values.from)

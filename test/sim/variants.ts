@@ -1,4 +1,118 @@
-import type { SimProcess } from './process.ts'
+import { Broker } from '#broker/broker.ts'
+import { Answers, type GatherEntry } from '#broker/cluster/answers.ts'
+import { Cell } from '#broker/cluster/cell.ts'
+import { Knowledge } from '#broker/cluster/knowledge.ts'
+import type { Member } from '#broker/cluster/member.ts'
+import { Ring } from '#broker/cluster/ring.ts'
+import { Sync } from '#broker/cluster/sync.ts'
+import { Disk } from '#broker/disk.ts'
+import { DurableOutbox } from '#broker/outbox/durable-outbox.ts'
+import { InboxReader } from '#broker/outbox/inbox-reader.ts'
+import type { WriterProgress } from '#broker/outbox/progress.ts'
+import { encodeState } from '#broker/outbox/state.ts'
+import { Batch } from '#platform/store/store.ts'
+import { state as stateTable } from '#platform/store/tables.ts'
+import type { Mode } from './faults.ts'
+import { wrap } from './watch.ts'
 
-/** Brokers with one mistake each, made from outside: each must be found by some seed. */
-export const variants: Record<string, (process: SimProcess) => void> = {}
+/** A broker with one mistake, made from outside, and the kind of trouble in which it shows. */
+export interface Variant {
+  readonly mode: Mode
+  /** Makes the mistake; returns what undoes it. */
+  readonly install: () => () => void
+}
+
+const nothing = { writers: [], out: [], in: [], streamSeq: 0 }
+
+/** Each breaks a rule of docs/cluster.md; some seed must find each. */
+export const variants: Record<string, Variant> = {
+  'own-dc-read': {
+    mode: 'crash',
+    install: () =>
+      wrap(Answers, 'gather', (_self, [member, body], original) => {
+        const question = JSON.parse((body as Buffer).toString()) as GatherEntry
+        const read = question.read && (member as Member).near
+        return original(member, Buffer.from(JSON.stringify({ ...question, read })))
+      }),
+  },
+  'no-ring': { mode: 'crash', install: () => wrap(Ring, 'rowsOf', () => []) },
+  'complete-before-rows': { mode: 'crash', install: () => wrap(Knowledge, 'forget', () => undefined) },
+  'floor-without-knowledge': { mode: 'cut', install: () => wrap(Knowledge, 'modeOf', () => 'ordered') },
+  'foreign-rows-counted': {
+    mode: 'both',
+    install: () =>
+      wrap(InboxReader, 'adopt', (_self, args, original) => {
+        original(...args)
+        ;(args[0] as WriterProgress).limit = Number.POSITIVE_INFINITY
+      }),
+  },
+  'stream-floor-without-age': {
+    mode: 'both',
+    install: () =>
+      wrap(InboxReader, 'adopt', (_self, args, original) => {
+        original(...args)
+        Object.defineProperty(args[0], 'raisedAt', { get: () => 0, set: () => undefined })
+      }),
+  },
+  'half-loaded-state': {
+    mode: 'crash',
+    install: () =>
+      wrap(DurableOutbox, 'snapshot', (self, args, original) => {
+        const outbox = self as DurableOutbox
+        if (outbox.loaded) return original(...args)
+        return { epoch: outbox.session.epoch, version: 1_000_000, body: encodeState(nothing) }
+      }),
+  },
+  'save-after-send': {
+    mode: 'crash',
+    install: () => wrap(Disk, 'whenDurable', (_self, args) => void setImmediate(args[1] as () => void)),
+  },
+  'epoch-reused': {
+    mode: 'crash',
+    install: () =>
+      wrap(Broker, 'nextEpoch', (_self, [known], original) => (known === 0 ? original(known) : known)),
+  },
+  'stale-ids-trusted': {
+    mode: 'both',
+    install: () => wrap(DurableOutbox, 'adopt', (_self, args, original) => original(args[0], true)),
+  },
+  'no-hold-back': { mode: 'crash', install: () => wrap(Knowledge, 'isComplete', () => true) },
+  'sequence-reused': {
+    mode: 'crash',
+    install: () =>
+      wrap(Broker, 'nextSeq', (_self, args, original) => Math.ceil((original(...args) as number) / 2)),
+  },
+  'ready-before-tables': {
+    mode: 'crash',
+    install: () => {
+      const asks = wrap(Sync, 'ask', () => undefined)
+      const ready = wrap(Cell, 'checkReady', (self, args, original) => {
+        for (const member of (self as Cell).members()) member.synced = true
+        return original(...args)
+      })
+      return () => {
+        ready()
+        asks()
+      }
+    },
+  },
+  'suback-before-taken': {
+    mode: 'crash',
+    install: () => wrap(Cell, 'whenKnown', (_self, args) => (args[0] as () => void)()),
+  },
+  'one-state-row': {
+    mode: 'crash',
+    install: () =>
+      wrap(Batch, 'put', (_self, [table, row], original) =>
+        original(table, table === stateTable ? { ...(row as object), epoch: 1 } : row),
+      ),
+  },
+  'scrub-known-only': {
+    mode: 'crash',
+    install: () => wrap(Knowledge, 'unreadDcs', () => []),
+  },
+  'no-standing-still': {
+    mode: 'crash',
+    install: () => wrap(Broker, 'stoodStill', () => undefined),
+  },
+}
