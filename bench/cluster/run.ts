@@ -3,10 +3,13 @@ import { withDirectory } from '../clean-up.ts'
 import { busyNote, describeMachine } from '../machine.ts'
 import { messageOf } from '../process.ts'
 import { formatTable } from '../table.ts'
+import { cellScenarios } from './cells.ts'
+import { endToEnd } from './end-to-end.ts'
 import { hop } from './hop.ts'
 import { latency } from './latency.ts'
 import type { ClusterScenario, Line } from './scenario.ts'
 import { sessions } from './sessions.ts'
+import { store } from './store.ts'
 import { throughput } from './throughput.ts'
 
 const usage = `npm run bench:cluster -- [options]
@@ -21,7 +24,15 @@ What a cell of several processes and DCs does, next to what it must (docs/scale.
   --help            prints this
 `
 
-const scenarios: readonly ClusterScenario[] = [hop, throughput, latency, sessions]
+const scenarios: readonly ClusterScenario[] = [
+  hop,
+  throughput,
+  latency,
+  sessions,
+  store,
+  endToEnd,
+  ...cellScenarios,
+]
 
 interface Options {
   readonly chosen: readonly ClusterScenario[]
