@@ -4,7 +4,7 @@ import { type DevCell, devInventory, devNet } from '#platform/inventory/dev.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
 import { CliError } from '#scripts/output.ts'
 import type { CellOptions } from './cell.ts'
-import type { CellDirectory } from './directory.ts'
+import { bornFile, type CellDirectory } from './directory.ts'
 import { takeNet } from './preflight.ts'
 
 /** Nets that are tried for a new cell. */
@@ -17,9 +17,16 @@ export async function claim(
 ): Promise<{ inventory: Inventory; guard: Server }> {
   const kept = directory.read()
   if (kept !== undefined) {
-    checkSame(kept, options)
-    const guard = await takeNet(netOf(kept))
-    if (guard !== undefined) return { inventory: kept, guard }
+    // A first start that did not get to its end has stored nothing: what is asked for now counts.
+    const born = directory.has(bornFile)
+    const net = netOf(kept)
+    if (born || (options.net ?? net) !== net) checkSame(kept, options)
+    const guard = await takeNet(net)
+    if (guard !== undefined) {
+      const inventory = born ? kept : devInventory(shapeOf(options, { net }))
+      if (!born) directory.create(inventory)
+      return { inventory, guard }
+    }
     throw new CliError(`a cell with the addresses 127.${netOf(kept)}.x.x runs already`, {
       remedy:
         'Is it this one? `cinque dc status` shows it. Another cell beside it: --data with a new directory.',

@@ -26,7 +26,9 @@ const request = z.discriminatedUnion('do', [
 ])
 export type ControlRequest = z.output<typeof request>
 
-type Answer = { ok: CellStatus } | { error: { message: string; remedy?: string | undefined } }
+type Answer =
+  | { ok: CellStatus }
+  | { error: { message: string; remedy?: string | undefined; exitCode?: 1 | 2 | undefined } }
 
 const socketFile = 'control.sock'
 /** Longest path of a Unix socket on Linux is 107 bytes, on macOS 103. */
@@ -60,9 +62,8 @@ async function answerTo(cell: Cell, line: string): Promise<Answer> {
     await carryOut(cell, request.parse(JSON.parse(line)))
     return { ok: cell.status() }
   } catch (error) {
-    return {
-      error: { message: errorLine(error), remedy: error instanceof CliError ? error.remedy : undefined },
-    }
+    const { remedy, exitCode } = error instanceof CliError ? error : {}
+    return { error: { message: errorLine(error), remedy, exitCode } }
   }
 }
 
@@ -78,8 +79,11 @@ export async function askLauncher(directory: string, asked: ControlRequest): Pro
   const line = await exchange(directory, `${JSON.stringify(asked)}\n`)
   const answer = JSON.parse(line) as Answer
   if ('ok' in answer) return answer.ok
-  const { message, remedy } = answer.error
-  throw new CliError(message, remedy === undefined ? {} : { remedy })
+  const { message, remedy, exitCode } = answer.error
+  throw new CliError(message, {
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+  })
 }
 
 function exchange(directory: string, line: string): Promise<string> {
@@ -105,8 +109,11 @@ function exchange(directory: string, line: string): Promise<string> {
   })
 }
 
-/** The shorter of the absolute and the relative one: sockets have short paths. CliError if both are too long. */
-function socketPath(directory: string): string {
+/**
+ * Where the launcher is asked: the shorter of the absolute and the relative path, as those of sockets are short.
+ * CliError if both are too long.
+ */
+export function socketPath(directory: string): string {
   const absolute = join(directory, socketFile)
   const below = relative(process.cwd(), absolute)
   const path = below.length < absolute.length ? below : absolute

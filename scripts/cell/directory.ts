@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
@@ -12,6 +12,11 @@ export const bornFile = 'born'
 const markFile = 'cell.yaml'
 const mark = z.looseObject({ layout: z.number().int(), inventory: z.unknown().optional() })
 
+/** Whether a cell has its data there. */
+export function isCell(path: string): boolean {
+  return existsSync(join(path, markFile))
+}
+
 /** The directory of a cell on this machine: what it is made of, its data, logs, keys. */
 export class CellDirectory {
   readonly path: string
@@ -24,7 +29,13 @@ export class CellDirectory {
   read(): Inventory | undefined {
     const file = join(this.path, markFile)
     if (!existsSync(file)) {
-      if (!existsSync(this.path) || readdirSync(this.path).length === 0) return undefined
+      if (!existsSync(this.path)) return undefined
+      if (!statSync(this.path).isDirectory()) {
+        throw new CliError(`${this.path} is no directory`, {
+          remedy: 'A directory for the cell: --data DIR.',
+        })
+      }
+      if (readdirSync(this.path).length === 0) return undefined
       throw new CliError(`${this.path} has files, but no cell`, {
         remedy: 'Data of a plain `cinque dev`? Another directory, one for the cell: --data DIR.',
       })

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { RestClient } from '#scripts/client/rest.ts'
 import { DeviceClient } from '#scripts/client/devices.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
@@ -6,13 +7,15 @@ import { DevFiles, type Secrets } from '#scripts/run/dev-files.ts'
 import { version } from '#scripts/version.ts'
 import { cellBanner } from './banner.ts'
 import { type Cell, type CellOptions, startCell } from './cell.ts'
-import { serveControl } from './control.ts'
+import { serveControl, socketPath } from './control.ts'
 import { statusLines } from './status.ts'
 
 const firstDevice = 'thermo-1'
 
 /** Runs `cinque dev --dcs` until SIGTERM or SIGINT; resolves when everything has ended. */
 export async function runDevCell({ json, ...options }: CellOptions & { json: boolean }): Promise<void> {
+  // Said before anything is started.
+  socketPath(resolve(options.directory))
   const asked = untilStopped()
   // The terminal was closed: the rules in the packet filter must go, too.
   process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))

@@ -66,18 +66,19 @@ export function findTarget(options: TargetOptions): Target {
       remedy: '`cinque token` prints that of a `cinque dev`',
     })
   }
-  const running = readRunning(
-    options.data ?? (options.dc === undefined ? defaultData : defaultCellData),
-    options.dc,
-  )
+  const { data, dc } = options
+  const running = readRunning(data ?? (dc === undefined ? defaultData : defaultCellData), dc)
   return { ...running, token: token ?? running.token, mqtt: options.mqtt ?? running.mqtt }
 }
 
 function readRunning(data: string, dc: string | undefined): Target {
   const file = join(data, runningFile)
   if (!existsSync(file)) {
+    const cellRuns = data === defaultData && existsSync(join(defaultCellData, runningFile))
     throw new CliError(`no running \`cinque dev\` in ${resolve(data)}`, {
-      remedy: 'Start one with `cinque dev`, or name another: --data DIR, or --url URL --token TOKEN.',
+      remedy: cellRuns
+        ? `Datacenters run in ${defaultCellData}: name one of them, as --dc dc01.`
+        : 'Start one with `cinque dev`, or name another: --data DIR, or --url URL --token TOKEN.',
     })
   }
   let running: Running

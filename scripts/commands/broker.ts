@@ -54,12 +54,14 @@ export function addBroker(program: Command): void {
     })
 }
 
-function cellOf({ cell, name, data }: BrokerOptions): { file: string; name: string } | undefined {
+function cellOf({ cell, name, data, memory }: BrokerOptions): { file: string; name: string } | undefined {
   if ((cell === undefined) !== (name === undefined)) {
     throw new CliError('--cell and --name go together', { exitCode: 2 })
   }
   if (cell === undefined || name === undefined) return undefined
-  if (data !== undefined) throw new CliError('--data and --cell exclude each other', { exitCode: 2 })
+  if (data !== undefined || memory === true) {
+    throw new CliError('--cell goes without --data and --memory', { exitCode: 2 })
+  }
   return { file: cell, name }
 }
 

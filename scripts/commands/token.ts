@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { findTarget, type TargetOptions } from '#scripts/client/target.ts'
+import { defaultCellData, findTarget, type TargetOptions } from '#scripts/client/target.ts'
 import { printJson, printLine } from '#scripts/output.ts'
 
 export function addToken(program: Command): void {
@@ -7,6 +7,7 @@ export function addToken(program: Command): void {
     .command('token')
     .description('print the API token of the running `cinque dev`')
     .option('--data <dir>', 'its data directory (default: "./cinque-data")')
+    .option('--dc <name>', `datacenter of \`cinque dev --dcs\` (its data: "${defaultCellData}")`)
     .option('--json', 'print JSON')
     .action((options: TargetOptions & { json?: true }) => {
       const { token, url } = findTarget(options)

@@ -38,8 +38,12 @@ export class Fleet {
     this.#clients.push(client)
     // From here on a lost connection comes back by itself, and its unacknowledged messages with it.
     client.on('error', () => undefined)
+    // It closes after each vain attempt, too: those are no connections that were lost.
+    let connected = true
+    client.on('connect', () => (connected = true))
     client.on('close', () => {
-      if (!this.#closing) this.#meter.lostConnection()
+      if (connected && !this.#closing) this.#meter.lostConnection()
+      connected = false
     })
   }
 

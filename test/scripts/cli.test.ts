@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -35,6 +35,10 @@ describe('cinque, used wrongly', () => {
       /^cinque: auth\.users: "a" is there twice$/m,
     ],
     [['broker', '--config', 'none.yaml'], /^cinque: cannot read the configuration none\.yaml/],
+    [
+      ['broker', '--cell', 'dc01.yaml', '--name', 'dc01-n1-broker1', '--memory'],
+      /^cinque: --cell goes without --data and --memory$/m,
+    ],
     [['tail', '--url', 'http://127.0.0.1:8080'], /^cinque: --url needs --token as well/],
     [['tail', '--url', 'here', '--token', 't'], /^cinque: --url here: expected one like http/],
   ]
@@ -54,6 +58,40 @@ describe('cinque, used wrongly', () => {
     expect(stderr).to.match(
       /^cinque: no running `cinque dev` in .*cinque-data\n {2}Start one with `cinque dev`/,
     )
+  })
+
+  it('says how to reach the datacenters that run here', async () => {
+    const cwd = join(folder.path, 'with-cell')
+    mkdirSync(join(cwd, 'cinque-cell'), { recursive: true })
+    writeFileSync(join(cwd, 'cinque-cell', 'running.json'), '{}')
+    const { code, stderr } = await run(['devices', 'list'], cwd)
+    expect(code).to.equal(1)
+    expect(stderr).to.match(/^cinque: no running `cinque dev` in .*\n {2}Datacenters run in .*--dc dc01/)
+  })
+
+  it('leaves the directory of a cell alone', async () => {
+    const data = join(folder.path, 'cell')
+    mkdirSync(data)
+    writeFileSync(join(data, 'cell.yaml'), 'layout: 1\n')
+    writeFileSync(join(data, 'running.json'), 'of the cell')
+    const ports = ['--mqtt-port', '0', '--http-port', '0']
+    for (const args of [
+      ['dev', ...ports],
+      ['broker', '--listen', 'tcp://127.0.0.1:0'],
+    ]) {
+      const { code, stderr } = await run([...args, '--data', data])
+      expect(code).to.equal(1)
+      expect(stderr).to.match(/^cinque: .*cell has the data of a cell\n {2}Start it with `cinque dev --dcs 5/)
+    }
+    expect(readdirSync(data)).to.have.members(['cell.yaml', 'running.json'])
+  })
+
+  it('does not start datacenters that could not be asked for anything', async () => {
+    const data = join(folder.path, 'x'.repeat(100))
+    const { code, stderr } = await run(['dev', '--dcs', '1', '--data', data])
+    expect(code).to.equal(1)
+    expect(stderr).to.match(/^cinque: .*: the path is too long for a socket in it\n.*--data DIR/)
+    expect(existsSync(data)).to.equal(false)
   })
 
   it('asks whether the platform still runs when nothing listens at its address', async () => {

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, it } from 'mocha'
 import { devInventory } from '#platform/inventory/dev.ts'
 import { startCell } from '#scripts/cell/cell.ts'
 import { askLauncher } from '#scripts/cell/control.ts'
-import { CellDirectory } from '#scripts/cell/directory.ts'
+import { claim } from '#scripts/cell/claim.ts'
+import { bornFile, CellDirectory } from '#scripts/cell/directory.ts'
 import { portsOf } from '#scripts/cell/parts.ts'
 import { checkMemory, checkPorts, takeNet } from '#scripts/cell/preflight.ts'
 import { CliError } from '#scripts/output.ts'
@@ -65,10 +66,27 @@ describe('a cell that cannot be started says so in a line, with the remedy', () 
   })
 
   it('a cell that was made with another number of nodes', async () => {
-    new CellDirectory(folder.path).create(devInventory({ net: 212 }))
+    const directory = new CellDirectory(folder.path)
+    directory.create(devInventory({ net: 212 }))
+    directory.write([bornFile], '')
     expect(await refusal(() => startCell({ directory: folder.path, full: true }))).to.match(
       /another|other --dcs/,
     )
+  })
+
+  it('a cell whose first start did not get to its end is made as the next one asks, without deleting anything by hand', async () => {
+    const directory = new CellDirectory(folder.path)
+    directory.create(devInventory({ net: 212, dcs: 5, mqttPort: 1 }))
+    const { inventory, guard } = await claim(directory, { directory: folder.path, dcs: 2 })
+    guard.close()
+    expect(inventory).to.deep.equal(devInventory({ net: 212, dcs: 2 }))
+    expect(directory.read()).to.deep.equal(inventory)
+  })
+
+  it('a file where the directory should be', async () => {
+    const file = join(folder.path, 'file')
+    writeFileSync(file, '')
+    expect(await refusal(() => startCell({ directory: file }))).to.match(/file is no directory\n.*--data/)
   })
 
   it('addresses that another cell has', async () => {
