@@ -11,6 +11,7 @@ import type { ClusterScenario, Line } from './scenario.ts'
 import { sessions } from './sessions.ts'
 import { store } from './store.ts'
 import { throughput } from './throughput.ts'
+import { wire } from './wire.ts'
 
 const usage = `npm run bench:cluster -- [options]
 
@@ -29,6 +30,7 @@ const scenarios: readonly ClusterScenario[] = [
   throughput,
   latency,
   sessions,
+  wire,
   store,
   endToEnd,
   ...cellScenarios,
