@@ -40,6 +40,8 @@ class Question {
   timer: Timer | null = null
   /** Asks other processes to read the stores of DCs whose reader was lost, or, if `late`, has not answered. */
   askOthers: (late: boolean) => void = () => undefined
+  /** No answers are taken any more. */
+  over = false
   fetching: Set<Member> | null = null
   /** Fetches that failed. */
   readonly failed = new Set<Member>()
@@ -123,7 +125,7 @@ export class Gathering {
   gathered(member: Member, end: GatheredEntry): void {
     const question = this.#questions.get(end.id)
     const asked = question?.asked.get(member)
-    if (question === undefined || asked === undefined) return
+    if (question === undefined || question.over || asked === undefined) return
     if (asked.early) {
       asked.early = false
       return
@@ -202,11 +204,14 @@ export class Gathering {
     await this.#wait(question, ANSWER_MS)
     other.cancel()
     question.askOthers = () => undefined
+    // Whose answer ends later has not answered: not all of its rows are among those that are taken.
+    question.over = true
     // The own DC's store is read after the other processes of this DC have said what is on its way there.
     const own = await cell.answers.readStore(org, session.sid, floors)
     const rows = new Map<string, Row>()
     for (const row of question.rows) rows.set(rowKey(row), row)
     await this.#fetch(question, session, own.summary)
+    this.#questions.delete(question.id)
     for (const row of question.rows) rows.set(rowKey(row), row)
     return this.#take(question, outbox, own, rows, deaths)
   }
