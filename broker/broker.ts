@@ -96,6 +96,7 @@ export class Broker {
   #beat = 0
   /** Connections whose bytes wait until it is known what happened while this process stood still; null: none have to. */
   #standing: Set<Connection> | null = null
+  #stoodAgain = false
   #awake: (() => void)[] = []
   #timer: Timer | null = null
   #draining = false
@@ -328,14 +329,28 @@ export class Broker {
    * its own until the others have been heard (docs/cluster.md, section 8).
    */
   stoodStill(ms: number): void {
-    if (this.cell === null || this.#standing !== null) return
+    if (this.cell === null) return
+    if (this.#standing !== null) {
+      this.#stoodAgain = true
+      return
+    }
     this.log.warn(
       { event: 'broker.stood_still', ms: Math.round(ms) },
       'stood still: clients wait for the cell',
     )
     const waiting = new Set<Connection>()
     this.#standing = waiting
-    this.cell.whenCaughtUp(() => {
+    this.#catchUp(waiting)
+  }
+
+  #catchUp(waiting: ReadonlySet<Connection>): void {
+    this.cell?.whenCaughtUp(() => {
+      // What the others said before it stood still once more is not all.
+      if (this.#stoodAgain) {
+        this.#stoodAgain = false
+        this.#catchUp(waiting)
+        return
+      }
       this.#standing = null
       for (const then of this.#awake.splice(0)) then()
       for (const connection of waiting) connection.resume()
