@@ -38,6 +38,10 @@ const DAY_MS = 86_400_000
 const OWN_DC = 1
 /** Without a tick for this long the process stood still: others may have gone on without it. */
 const STILL_MS = 1000
+/** Who is not heard for so long is lost to the others. */
+const LOST_MS = 3000
+/** Clients that went while this process stood still have been noticed by then. */
+const THOUGHT_DEAD_MS = 60_000
 /** Stamps of the hybrid clock in a day. */
 const STAMPS_PER_DAY = DAY_MS * 1024
 
@@ -97,6 +101,7 @@ export class Broker {
   /** Connections whose bytes wait until it is known what happened while this process stood still; null: none have to. */
   #standing: Set<Connection> | null = null
   #stoodAgain = false
+  #thoughtDeadUntil = 0
   #awake: (() => void)[] = []
   #timer: Timer | null = null
   #draining = false
@@ -330,6 +335,7 @@ export class Broker {
    */
   stoodStill(ms: number): void {
     if (this.cell === null) return
+    if (ms >= LOST_MS) this.#thoughtDeadUntil = this.timers.monotonic() + THOUGHT_DEAD_MS
     if (this.#standing !== null) {
       this.#stoodAgain = true
       return
@@ -355,6 +361,11 @@ export class Broker {
       for (const then of this.#awake.splice(0)) then()
       for (const connection of waiting) connection.resume()
     })
+  }
+
+  /** Others may have published wills of this process's clients: lately it stood still for as long as makes it silent to them. */
+  get thoughtDead(): boolean {
+    return this.timers.monotonic() < this.#thoughtDeadUntil
   }
 
   /** Calls `then` when what this process has missed while it stood still is known: at once if it did not stand still. */

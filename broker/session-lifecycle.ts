@@ -6,6 +6,7 @@ import type { RemoteSession } from './cluster/remote-session.ts'
 import { DurableOutbox, type SharedStored } from './outbox/durable-outbox.ts'
 import { ReasonCode } from './packets/reason-code.ts'
 import { MemoryOutbox } from './outbox/memory-outbox.ts'
+import { willStream } from './outbox/stream-writer.ts'
 import { NEVER, type Session } from './session.ts'
 import { parseFilter } from './topics.ts'
 
@@ -184,10 +185,12 @@ export class SessionLifecycle {
     this.#broker.stats.willsPublished.value++
     const { message } = will
     const expiresAt = this.#broker.expiresAt(message.properties.messageExpiryInterval)
-    this.#broker.publish(
-      session.space,
-      new Message(message.topic, message.payload, message.qos, message.retain, message.properties, expiresAt),
-    )
+    const { topic, payload, qos, retain, properties } = message
+    const published = new Message(topic, payload, qos, retain, properties, expiresAt)
+    // If another process has published it too, the copies fall together.
+    if (qos === 2 && session.sid.length > 0 && this.#broker.thoughtDead)
+      published.stream = { writer: willStream(session.sid, session.epoch), seq: 1 }
+    this.#broker.publish(session.space, published)
     if (session.durable && !session.ended && !session.released)
       this.#broker.sessionStore.save(session, session.connection === null ? 'ended' : 'connected')
   }
