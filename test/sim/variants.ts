@@ -51,7 +51,12 @@ export const variants: Record<string, Variant> = {
     install: () =>
       wrap(InboxReader, 'adopt', (_self, args, original) => {
         original(...args)
-        Object.defineProperty(args[0], 'raisedAt', { get: () => 0, set: () => undefined })
+        Object.defineProperty(args[0], 'raisedAt', {
+          get: () => 0,
+          set: (ignored: number) => {
+            void ignored
+          },
+        })
       }),
   },
   'half-loaded-state': {
