@@ -65,7 +65,8 @@ export class FiveDcs {
    */
   async check(promised: Promised, disturbed: readonly CellDc[] = []): Promise<void> {
     await this.fleet.settle()
-    const wrong = [...this.fleet.violations(promised), ...this.silent(disturbed)]
+    const names = disturbed.map(({ name }) => name)
+    const wrong = [...this.fleet.violations(promised, names), ...this.silent(disturbed)]
     this.fleet.forgive()
     for (const probe of this.probes) probe.reset()
     if (wrong.length > 0) throw new Error(wrong.slice(0, 20).join('\n'))
