@@ -91,9 +91,13 @@ class Migrator {
       for (const migration of this.#known) await this.#note(migration, true)
       return { applied: this.#known.map(({ name }) => name), version: this.#known.length }
     }
-    checkHistory(keyspace, await readVersions(this.#client, consistencies.quorum), this.#known)
+    checkHistory(
+      keyspace,
+      await readVersions(this.#client, this.#options.keyspace, consistencies.quorum),
+      this.#known,
+    )
     return this.#locked(async () => {
-      const applied = await readVersions(this.#client, consistencies.quorum)
+      const applied = await readVersions(this.#client, this.#options.keyspace, consistencies.quorum)
       checkHistory(keyspace, applied, this.#known)
       const done = new Set(applied.filter(({ ended }) => ended).map(({ version }) => version))
       const missing = this.#known.filter(({ number }) => !done.has(number))
@@ -160,7 +164,7 @@ class Migrator {
       [this.#options.keyspace],
     )
     if (rows.length === 0) return false
-    return (await readVersions(this.#client, consistencies.quorum)).length > 0
+    return (await readVersions(this.#client, this.#options.keyspace, consistencies.quorum)).length > 0
   }
 
   async #apply({ name, statements }: Migration): Promise<void> {

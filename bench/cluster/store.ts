@@ -202,7 +202,7 @@ async function compare(
 
 /** Full batches of one partition each, a bounded number of them under way. */
 async function runRaw(load: Load, client: cassandra.Client, ms: number, turn: number): Promise<number> {
-  const cql = new TableCql(load.table)
+  const cql = new TableCql(load.table, keyspace)
   const counts = new Float64Array(load.sources).fill(turn * 1e6)
   const until = performance.now() + ms
   let rows = 0

@@ -21,10 +21,11 @@ export interface Applied {
 
 export async function readVersions(
   client: cassandra.Client,
+  keyspace: string,
   consistency: cassandra.types.consistencies,
 ): Promise<Applied[]> {
   const { rows } = await client.execute(
-    'SELECT version, name, checksum, ended FROM schema_version WHERE part = ?',
+    `SELECT version, name, checksum, ended FROM ${keyspace}.schema_version WHERE part = ?`,
     [versionPart],
     { prepare: true, consistency },
   )

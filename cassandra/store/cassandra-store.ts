@@ -16,6 +16,7 @@ const { consistencies } = cassandra.types
 
 export interface StoreSettings {
   readonly client: cassandra.Client
+  readonly keyspace: string
   readonly log: Logger
   readonly metrics: Metrics
   /** How far a write must have gone before it counts, by organisation. */
@@ -31,6 +32,8 @@ const maxReads = 32
 const pageRows = 1_000
 /** A conditional write needs two round trips of the far majority. */
 const conditionalTimeoutMs = 5_000
+/** No request takes longer, whatever the driver does. */
+const deadlineMs = 7_000
 
 /**
  * The store on Cassandra. What a write promises when it resolves: stored at LOCAL_QUORUM (three replicas a DC: two),
@@ -50,6 +53,7 @@ const conditionalTimeoutMs = 5_000
  */
 export class CassandraStore implements Store {
   readonly #client: cassandra.Client
+  readonly #keyspace: string
   readonly #health: Health
   readonly #localWrite: cassandra.types.consistencies
   readonly #reads = new Limiter(maxReads)
@@ -61,8 +65,9 @@ export class CassandraStore implements Store {
   readonly #count: (what: 'read' | 'write' | 'conditional', outcome: 'done' | 'failed') => void
   #closed = false
 
-  constructor({ client, log, metrics, durability, backup }: StoreSettings) {
+  constructor({ client, keyspace, log, metrics, durability, backup }: StoreSettings) {
     this.#client = client
+    this.#keyspace = keyspace
     this.#localWrite = backup ? consistencies.two : consistencies.localQuorum
     this.#writer = new Writer({
       limiter: this.#writes,
@@ -201,7 +206,7 @@ export class CassandraStore implements Store {
 
   #cql(table: AnyTable): TableCql {
     let cql = this.#tables.get(table)
-    if (cql === undefined) this.#tables.set(table, (cql = new TableCql(table)))
+    if (cql === undefined) this.#tables.set(table, (cql = new TableCql(table, this.#keyspace)))
     return cql
   }
 
@@ -227,13 +232,15 @@ export class CassandraStore implements Store {
     consistency = consistencies.localQuorum,
   ): Promise<{ rows: Fields[]; next: string | undefined }> {
     try {
-      const result = await this.#client.execute(query, params, {
-        prepare: true,
-        isIdempotent: true,
-        consistency,
-        fetchSize,
-        ...(pageState === undefined ? {} : { pageState }),
-      })
+      const result = await answered(
+        this.#client.execute(query, params, {
+          prepare: true,
+          isIdempotent: true,
+          consistency,
+          fetchSize,
+          ...(pageState === undefined ? {} : { pageState }),
+        }),
+      )
       this.#count('read', 'done')
       return { rows: result.rows ?? [], next: result.pageState ?? undefined }
     } catch (error) {
@@ -250,9 +257,12 @@ export class CassandraStore implements Store {
       consistency: geo ? consistencies.quorum : this.#localWrite,
     }
     try {
-      if (statements.length === 1)
-        await this.#client.execute(statements[0].query, statements[0].params, options)
-      else await this.#client.batch(statements, options)
+      const [{ query, params }] = statements
+      await answered(
+        statements.length === 1
+          ? this.#client.execute(query, params, options)
+          : this.#client.batch(statements, options),
+      )
       this.#count('write', 'done')
     } catch (error) {
       this.#count('write', 'failed')
@@ -280,7 +290,7 @@ export class CassandraStore implements Store {
     const query = expected === undefined ? cql.insertIfAbsent : cql.updateIf(column)
     return this.#writes.run(async () => {
       try {
-        const result = await this.#client.execute(query, params, {
+        const request = this.#client.execute(query, params, {
           prepare: true,
           // Never sent twice: the second would see the first one's row.
           isIdempotent: false,
@@ -288,6 +298,7 @@ export class CassandraStore implements Store {
           serialConsistency: consistencies.serial,
           readTimeout: conditionalTimeoutMs,
         })
+        const result = await answered(request)
         this.#count('conditional', 'done')
         return result.wasApplied() ? 'applied' : 'rejected'
       } catch (error) {
@@ -320,7 +331,28 @@ export class CassandraStore implements Store {
 
   /** A read at the consistency that all reads have, of a row that is nowhere. */
   async #probe(): Promise<void> {
-    await this.#page('SELECT version FROM schema_version WHERE part = ? LIMIT 1', ['cinque'], 1, undefined)
+    await this.#page(
+      `SELECT version FROM ${this.#keyspace}.schema_version WHERE part = ? LIMIT 1`,
+      ['cinque'],
+      1,
+      undefined,
+    )
+  }
+}
+
+/**
+ * The driver's own time-outs are shorter; but requests that it holds back while it finds its nodes again (to prepare
+ * them, to open a connection) may never end.
+ */
+async function answered<T>(request: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, failed) => {
+    timer = setTimeout(() => failed(new Error(`no answer within ${deadlineMs / 1000} s`)), deadlineMs)
+  })
+  try {
+    return await Promise.race([request, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

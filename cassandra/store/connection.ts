@@ -121,13 +121,6 @@ function connectError(
       'version',
       `Cassandra at ${where} has no datacenter ${localDc}, only ${dc[1]}: set the right one`,
     )
-  const keyspace = /Keyspace '?([^' ]+)'? does not exist/.exec(text)
-  if (keyspace !== null) {
-    return say(
-      'version',
-      `Cassandra at ${where} has no keyspace ${keyspace[1]}: run the migration first (cinque schema apply)`,
-    )
-  }
   if (tls !== undefined && /certificate|self.signed|altnames|ERR_TLS|ssl|tls/i.test(text)) {
     return say('unavailable', `Cassandra at ${where}: TLS is refused: ${text}`)
   }

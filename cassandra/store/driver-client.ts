@@ -6,7 +6,7 @@ interface PooledHost {
   shutdown(waitForPending: boolean): Promise<void>
 }
 interface Internals {
-  readonly controlConnection: { readonly hosts: EventEmitter }
+  readonly controlConnection: { readonly hosts: EventEmitter & { values(): readonly PooledHost[] } }
 }
 
 /**
@@ -20,7 +20,10 @@ export class DriverClient extends cassandra.Client {
     super(options)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- present in the pinned version; a test would hang
     const { hosts } = (this as unknown as Internals).controlConnection
-    hosts.on('remove', end)
+    hosts.on('remove', (host: PooledHost) => {
+      // It also says so of one that it puts in its own place.
+      if (!hosts.values().includes(host)) end(host)
+    })
     hosts.on('add', (host: PooledHost) => {
       if (this.#closed) end(host)
     })

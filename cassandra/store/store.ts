@@ -26,9 +26,11 @@ export interface CassandraOptions extends Omit<ConnectionOptions, 'only'> {
  * @throws StoreError `unavailable`, `readonly` (wrong credentials) or `version` (schema), one line with the remedy
  */
 export async function openCassandraStore(options: CassandraOptions): Promise<CassandraStore> {
+  const { keyspace: _, ...connection } = options
   const { keyspace, log } = options
-  const client = await connect(options)
+  const client = await connect(connection)
   try {
+    await checkKeyspace(client, options)
     checkComplete(keyspace, await appliedVersions(client, keyspace), readMigrations())
     await checkTables(client, keyspace, options.tables)
   } catch (error) {
@@ -37,6 +39,7 @@ export async function openCassandraStore(options: CassandraOptions): Promise<Cas
   }
   return new CassandraStore({
     client,
+    keyspace,
     log,
     metrics: options.metrics ?? new Metrics(),
     durability: options.durability ?? (() => 'local'),
@@ -44,12 +47,27 @@ export async function openCassandraStore(options: CassandraOptions): Promise<Cas
   })
 }
 
+async function checkKeyspace(
+  client: cassandra.Client,
+  { keyspace, contactPoints }: CassandraOptions,
+): Promise<void> {
+  const { rows } = await client.execute(
+    'SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?',
+    [keyspace],
+  )
+  if (rows.length > 0) return
+  throw new StoreError(
+    'version',
+    `Cassandra at ${contactPoints.join(', ')} has no keyspace ${keyspace}: run the migration first (cinque schema apply)`,
+  )
+}
+
 async function appliedVersions(client: cassandra.Client, keyspace: string): ReturnType<typeof readVersions> {
   const { rows } = await client.execute(
     "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'schema_version'",
     [keyspace],
   )
-  return rows.length === 0 ? [] : readVersions(client, cassandra.types.consistencies.localQuorum)
+  return rows.length === 0 ? [] : readVersions(client, keyspace, cassandra.types.consistencies.localQuorum)
 }
 
 /** The columns of each declared table against those that Cassandra has. */

@@ -44,6 +44,7 @@ export class TableCql {
   readonly selectStamp: string
   readonly selectNewestStamp: string
   readonly scan: string
+  readonly #name: string
   readonly #select: string
   readonly #wherePartition: string
   readonly #escaped: boolean
@@ -51,8 +52,10 @@ export class TableCql {
   readonly #ranges = new Map<string, string>()
   readonly #updates = new Map<string, string>()
 
-  constructor(table: AnyTable) {
+  /** Statements name the keyspace, so that connections need not be told of it one by one. */
+  constructor(table: AnyTable, keyspace: string) {
     this.table = table
+    this.#name = `${keyspace}.${table.name}`
     this.codec = codecOf(table)
     this.partition = columnsOf(table.partition)
     this.clustering = columnsOf(table.clustering)
@@ -60,7 +63,7 @@ export class TableCql {
     this.#absent = table.compaction === 'TWCS' ? undefined : null
     const [first] = this.partition
     this.#escaped = this.partition.length === 1 && (first.type === 'text' || first.type === 'blob')
-    const { name } = table
+    const name = this.#name
     const all = [...this.partition, ...this.clustering, ...this.columns].map((column) => quoted(column.name))
     const values = all.map(() => '?').join(', ')
     const whereRow = where([...this.partition, ...this.clustering])
@@ -99,7 +102,7 @@ export class TableCql {
     let query = this.#updates.get(column)
     if (query === undefined) {
       const set = this.columns.map(({ name }) => `${quoted(name)} = ?`).join(', ')
-      query = `UPDATE ${this.table.name} SET ${set} WHERE ${where([...this.partition, ...this.clustering])} IF ${quoted(column)} = ?`
+      query = `UPDATE ${this.#name} SET ${set} WHERE ${where([...this.partition, ...this.clustering])} IF ${quoted(column)} = ?`
       this.#updates.set(column, query)
     }
     return query

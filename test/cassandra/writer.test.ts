@@ -28,7 +28,7 @@ describe('writing to Cassandra', () => {
     writer = new Writer({
       limiter: new Limiter(8),
       cqlOf: ({ table }) => {
-        const cql = tables.get(table) ?? new TableCql(table)
+        const cql = tables.get(table) ?? new TableCql(table, 'cinque')
         tables.set(table, cql)
         return cql
       },
