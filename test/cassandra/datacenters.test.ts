@@ -10,7 +10,7 @@ import { address, keyspace, newDirectory, newNode, silent, startTimeoutMs } from
 
 /** One live and one backup datacenter, with one replica each: the smallest where each level of durability differs. */
 describe('Cassandra in two datacenters', function () {
-  this.timeout(120_000)
+  this.timeout(400_000)
   const replication = { dc01: 1, dcb1: 1 }
   const live = address(11)
   const backup = address(12)
@@ -62,7 +62,7 @@ describe('Cassandra in two datacenters', function () {
 
     node = await backupNode(node.options.directory)
     await node.cqlReady
-    const deadline = Date.now() + 60_000
+    const deadline = Date.now() + 240_000
     const eventually = async (works: () => Promise<boolean>): Promise<void> => {
       while (!(await works().catch(() => false))) {
         expect(Date.now()).to.be.below(deadline)
