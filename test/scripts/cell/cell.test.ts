@@ -140,7 +140,7 @@ describe('cinque dev --dcs', function () {
 
   it('refuses a DC that is not there, and a second launcher on the same data', async () => {
     const unknown = await run('dc', 'kill', 'dc09', '--data', folder.path)
-    expect(unknown.code).to.equal(1)
+    expect(unknown.code).to.equal(2)
     expect(unknown.stderr).to.match(/there is no DC "dc09"; the DCs are dc01, dc02/)
     const second = await run('dev', '--dcs', '2', '--data', folder.path)
     expect(second.code).to.equal(1)
