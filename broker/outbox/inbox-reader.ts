@@ -3,7 +3,7 @@ import type { Batch, Store } from '#platform/store/store.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import { inbox } from '#platform/store/tables.ts'
 import { type Entry, WriterProgress } from './progress.ts'
-import { isStream } from './stream-writer.ts'
+import { isStream, publisherOf } from './stream-writer.ts'
 
 /** Days a row lives, and one more for clocks. */
 const DAYS = 8
@@ -61,6 +61,8 @@ export class InboxReader {
   #last: WriterProgress | null = null
   #generation = 0
   #fetches = 0
+  /** Publishers of QoS 2 of whom the last fetch left rows where they were. */
+  readonly #heldPublishers = new Set<string>()
 
   /** `sources`: absent where one process writes all rows. */
   constructor(store: Store, owner: Owner, sources: Sources | null = null) {
@@ -120,6 +122,7 @@ export class InboxReader {
     const generation = this.#generation
     this.#fetches++
     this.heldYoung = false
+    this.#heldPublishers.clear()
     for (let day = Math.max(this.#fromDay, today - DAYS); day <= today; day++) {
       let empty = true
       for await (const rows of this.unread(day)) {
@@ -127,9 +130,15 @@ export class InboxReader {
         if (generation !== this.#generation) return false
         for (const row of rows) {
           const progress = this.progressOf(row.writer)
+          // Nothing waits behind what a client has already, or an earlier holder has settled.
+          if (isStream(row.writer) && progress.knows(row.seq)) continue
           const mode = this.#sources?.modeOf(progress) ?? 'ordered'
-          if (mode === 'wait' || (row.seq > progress.limit && this.#waits(mode, row))) {
-            progress.heldBackIn = this.#fetches
+          if (
+            mode === 'wait' ||
+            (isStream(row.writer) && this.holdsBack(progress)) ||
+            (row.seq > progress.limit && this.#waits(mode, row))
+          ) {
+            this.#holdBack(progress)
             continue
           }
           if (mode === 'ordered' && progress.loose && !isStream(row.writer)) progress.admit(row.seq)
@@ -165,9 +174,18 @@ export class InboxReader {
     return true
   }
 
-  /** The last fetch left rows of this writer where they were: newer ones must not pass them. */
-  holdsBack(progress: WriterProgress): boolean {
-    return progress.heldBackIn === this.#fetches
+  #holdBack(progress: WriterProgress): void {
+    if (isStream(progress.writer)) this.#heldPublishers.add(publisherOf(progress.writer))
+    else progress.heldBackIn = this.#fetches
+  }
+
+  /**
+   * The last fetch left rows of this writer where they were: newer ones must not pass them. A publisher of QoS 2 has a
+   * stream for each of its connections: none passes the others.
+   */
+  holdsBack({ writer, heldBackIn }: WriterProgress): boolean {
+    if (!isStream(writer)) return heldBackIn === this.#fetches
+    return this.#heldPublishers.size > 0 && this.#heldPublishers.has(publisherOf(writer))
   }
 
   /**

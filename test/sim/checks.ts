@@ -231,14 +231,19 @@ export class Checks {
     }
   }
 
-  /** (c) Who published one thing after another on one connection is heard in that order. */
+  /**
+   * (c) Who published one thing after another on one connection is heard in that order; with QoS 2 and a session that is
+   * kept over its connections, too, because none of them is sent again once it is acknowledged.
+   */
   #order(client: SimClient): void {
     if (this.#cell.options.mode !== 'crash' || this.#group(client) !== null) return
     const last = new Map<string, Sent>()
     for (const { id } of this.#got.get(client)?.values() ?? []) {
       const sent = this.#cell.history.sent.get(id)
-      if (sent === undefined || sent.resent || sent.connection === 0 || sent.retain) continue
-      const key = `${sent.publisher} ${sent.connection} ${sent.topic}`
+      if (sent === undefined || sent.connection === 0 || sent.retain || sent.excused) continue
+      const ofSession = sent.qos === 2 && !this.#cell.inDoubt.has(sent.publisher)
+      if (sent.resent && !ofSession) continue
+      const key = `${sent.publisher} ${ofSession ? '' : sent.connection} ${sent.topic}`
       const before = last.get(key)
       if (before !== undefined && before.n > sent.n)
         this.#cell.fail(`(c) order: ${sent.id} after ${before.id} at ${client.id}`)
