@@ -190,12 +190,13 @@ export class DurableOutbox implements Outbox, Sources {
     this.#stage(row, row.hlc)
     this.#broker.cell?.ring.add(row)
     const loose = this.knowledge !== null && isStream(writer)
+    const held = this.#holdsBack(progress)
     // What is written here can be read when it is durable.
     if (loose) this.#raise(writer, seq)
     if (
       this.#connection === null ||
       this.#behind ||
-      this.#reader.holdsBack(progress) ||
+      held ||
       this.#queue.length >= MEMORY_ROWS ||
       this.#queueBytes > MEMORY_BYTES
     ) {
@@ -209,6 +210,15 @@ export class DurableOutbox implements Outbox, Sources {
     this.#pump()
     entry.out = null
     this.#limit()
+  }
+
+  /**
+   * Rows of this writer must not pass those in the store. Where a stream begins, its publisher has had another connection:
+   * what it sent there may be on its way from whoever is not complete.
+   */
+  #holdsBack(progress: WriterProgress): boolean {
+    if (this.#reader.holdsBack(progress)) return true
+    return progress.newest === 0 && isStream(progress.writer) && this.modeOf(progress) === 'wait'
   }
 
   /** The copy of it that came here at once may be all there is of a row of a process that has died: it is written again. */
@@ -233,7 +243,7 @@ export class DurableOutbox implements Outbox, Sources {
       !complete ||
       this.#connection === null ||
       this.#behind ||
-      this.#reader.holdsBack(progress) ||
+      this.#holdsBack(progress) ||
       (progress.loose && !isStream(row.writer)) ||
       this.#queue.length >= MEMORY_ROWS ||
       this.#queueBytes > MEMORY_BYTES
