@@ -288,7 +288,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   #raise(writer: Uint8Array, seq: number): void {
     const progress = this.#reader.progressOf(writer)
-    if (seq > progress.limit) progress.limit = seq
+    this.#reader.raise(progress, seq)
     if (isStream(writer)) this.#seen(progress, seq)
   }
 
