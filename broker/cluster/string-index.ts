@@ -81,7 +81,7 @@ export class StringIndex<T extends object> {
 }
 
 function emptySlots<T>(length: number): Slot<T>[] {
-  return new Array<Slot<T>>(length).fill(undefined)
+  return Array.from({ length }, () => undefined)
 }
 
 function hash(key: string): number {

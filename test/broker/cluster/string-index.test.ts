@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { StringIndex } from '#broker/cluster/string-index.ts'
 
 interface Item {
@@ -8,10 +8,10 @@ interface Item {
 }
 
 describe('objects found by a string of theirs', () => {
-  const name = fc.oneof(fc.nat(40).map(String), fc.string({ maxLength: 3 }))
+  const names = fc.oneof(fc.nat(40).map(String), fc.string({ maxLength: 3 }))
 
   it('are those that a Map has, whatever comes and goes: a session that is not found is a new one', () => {
-    const change = fc.record({ name, kind: fc.constantFrom('set', 'set', 'delete') })
+    const change = fc.record({ name: names, kind: fc.constantFrom('set', 'set', 'delete') })
     fc.assert(
       fc.property(fc.array(change, { maxLength: 300 }), (changes) => {
         const index = new StringIndex<Item>((item) => item.name)
@@ -46,7 +46,7 @@ describe('objects found by a string of theirs', () => {
       for (let n = 0; n < 10; n++) index.set({ name: `comes-${step}-${n}`, n })
       if (++step > 500) break
     }
-    expect([...met].filter((name) => name.startsWith('stays'))).to.have.length(100)
+    expect([...met].filter((one) => one.startsWith('stays'))).to.have.length(100)
   })
 
   it('do not slow down by names that differ in digits only', () => {
