@@ -32,6 +32,8 @@ export class Probe {
       protocolVersion: 5,
       clean: false,
       reconnectPeriod: 500,
+      // A DC that is starting refuses for a while.
+      reconnectOnConnackError: true,
       keepalive: 5,
       properties: { sessionExpiryInterval: 3600 },
     })
