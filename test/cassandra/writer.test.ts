@@ -25,8 +25,9 @@ describe('writing to Cassandra', () => {
 
   beforeEach(() => {
     sent = []
+    const limiter = new Limiter(8)
     writer = new Writer({
-      limiter: new Limiter(8),
+      limiterOf: () => limiter,
       cqlOf: ({ table }) => {
         const cql = tables.get(table) ?? new TableCql(table, 'cinque')
         tables.set(table, cql)
