@@ -23,7 +23,6 @@ export class SimProcess {
   readonly dcNumber: number
   life: Life | null = null
   broker: Broker | null = null
-  lanes: Lanes | null = null
   bus: SimBus | null = null
   /** It takes connections. */
   ready = false
@@ -66,8 +65,9 @@ export class SimProcess {
     this.life = life
     const store = new SimStore(this.cell.database, life, this.dc)
     const log = this.#logger(life)
-    const lanes = new Lanes(store, log, { timers: life })
-    this.lanes = lanes
+    // In half of the runs all goes through the other lane: nothing may be staged in one and waited for in the other.
+    const durability = (): 'local' | 'geo' => (this.cell.options.seed % 2 === 0 ? 'geo' : 'local')
+    const lanes = new Lanes(store, log, { timers: life, durability })
     const deps = {
       config: this.#config,
       store,
@@ -119,7 +119,6 @@ export class SimProcess {
     if (this.bus !== null) void this.bus.close()
     this.life = null
     this.broker = null
-    this.lanes = null
     this.bus = null
     this.ready = false
     if (!silent) for (const line of this.lines) line.died()
