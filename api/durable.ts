@@ -13,9 +13,9 @@ export function gateStore({ storeAway }: ApiDeps): void {
     throw new Problem('store_unavailable', `${reason}; try again`, { retryAfter: awayRetryAfter })
 }
 
-/** Refuses before anything is staged: while the store fails, or when too much waits for it (G7). */
-export function gateLoad(deps: ApiDeps): void {
-  const { commit } = deps.platform
+/** Refuses before anything is staged: while the store cannot take the organisation's rows, or when too many wait for it (G7). */
+export function gateLoad(deps: ApiDeps, org: string): void {
+  const commit = deps.platform.lanes.of(org)
   if (commit.failing) {
     throw new Problem('store_unavailable', 'the store cannot be written now; try again', { retryAfter })
   }
@@ -24,8 +24,8 @@ export function gateLoad(deps: ApiDeps): void {
   }
 }
 
-/** Resolves when what was staged is durable; only then may a request be answered. */
-export async function durable(deps: ApiDeps): Promise<void> {
+/** Resolves when what was staged for the organisation is durable; only then may a request be answered. */
+export async function durable(deps: ApiDeps, org: string): Promise<void> {
   const milliseconds = deps.durableTimeout ?? 10_000
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
@@ -40,7 +40,7 @@ export async function durable(deps: ApiDeps): Promise<void> {
     )
   }, milliseconds)
   try {
-    await Promise.race([deps.platform.commit.durable(), late.promise])
+    await Promise.race([deps.platform.lanes.of(org).durable(), late.promise])
   } finally {
     clearTimeout(timer)
   }

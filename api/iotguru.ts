@@ -30,7 +30,7 @@ function check(deps: ApiDeps, status: 200 | 204 | 304): RequestHandler {
   return async (request, response) => {
     const owner = await deps.platform.registry.findKey(param(request, 'deviceKey'))
     if (owner?.kind !== 'device') return answer(response, 404, 'no device has this key')
-    gateLoad(deps)
+    gateLoad(deps, owner.device.org)
     deps.platform.checkIns.note(owner.device, deps.clock.now(), optionalParam(request, 'version'))
     answer(response, status, status === 200 ? 'OK' : '')
   }
@@ -41,11 +41,11 @@ function store(deps: ApiDeps): RequestHandler {
   return async (request, response) => {
     const node = await nodeOf(deps, request)
     if (node === undefined) return answer(response, 404, 'no node has this key')
-    gateLoad(deps)
+    gateLoad(deps, node.device.org)
     const key = `${node.id}/${param(request, 'field')}`
     const value = Buffer.from(param(request, 'value'))
     takeIn(() => deps.platform.telemetry.ingestDecimal(node.device, key, value, deps.clock.now()))
-    await durable(deps)
+    await durable(deps, node.device.org)
     answer(response, 200, 'OK')
   }
 }

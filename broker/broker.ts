@@ -3,7 +3,7 @@ import type { Authenticator } from '#platform/auth/principal.ts'
 import { type Clock, HybridClock } from '#platform/clock.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
-import type { GroupCommit } from '#platform/store/group-commit.ts'
+import type { Lanes } from '#platform/store/lanes.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { Conventions } from '#platform/telemetry/conventions.ts'
 import { systemTimers, type Timer, type Timers } from '#platform/timers.ts'
@@ -48,7 +48,7 @@ const STAMPS_PER_DAY = DAY_MS * 1024
 export interface BrokerDeps {
   readonly config: BrokerConfig
   readonly store: Store
-  readonly commit: GroupCommit
+  readonly lanes: Lanes
   readonly authenticator: Authenticator
   readonly conventions: Conventions
   readonly log: Logger
@@ -63,7 +63,7 @@ export interface BrokerDeps {
 export class Broker {
   readonly config: BrokerConfig
   readonly store: Store
-  readonly commit: GroupCommit
+  readonly lanes: Lanes
   readonly authenticator: Authenticator
   readonly conventions: Conventions
   readonly log: Logger
@@ -74,7 +74,8 @@ export class Broker {
   readonly admission: Admission
   readonly sessionStore: SessionStore
   readonly lifecycle: SessionLifecycle
-  readonly disk: Disk
+  /** What waits for each lane. */
+  readonly disks: readonly Disk[]
   readonly hlc: HybridClock
   readonly wheel = new Wheel()
   readonly queueLimits: QueueLimits
@@ -109,7 +110,7 @@ export class Broker {
   constructor(deps: BrokerDeps) {
     this.config = deps.config
     this.store = deps.store
-    this.commit = deps.commit
+    this.lanes = deps.lanes
     this.authenticator = deps.authenticator
     this.conventions = deps.conventions
     this.log = deps.log
@@ -125,11 +126,9 @@ export class Broker {
     this.admission = new Admission(deps.config.limits, deps.clock, deps.metrics, deps.log)
     this.sessionStore = new SessionStore(this)
     this.lifecycle = new SessionLifecycle(this)
-    this.disk = new Disk(deps.commit, {
-      rows: deps.config.limits.unacknowledged_rows,
-      bytes: deps.config.limits.unacknowledged_bytes,
-    })
     const { mqtt, limits } = deps.config
+    const { unacknowledged_rows: rows, unacknowledged_bytes: bytes } = limits
+    this.disks = deps.lanes.all.map((commit) => new Disk(commit, { rows, bytes }))
     this.queueLimits = {
       messages: mqtt.max_queue_messages,
       bytes: mqtt.max_queue_bytes,
@@ -145,11 +144,6 @@ export class Broker {
   /** Milliseconds since 1970. */
   get now(): number {
     return this.#clock.now()
-  }
-
-  /** The newest durable ticket of the group commit. */
-  get durableThrough(): number {
-    return this.commit.through
   }
 
   get draining(): boolean {
@@ -239,17 +233,17 @@ export class Broker {
     return this.hlc.next()
   }
 
-  /** Calls `then` when what was staged just now is durable, and every other process in contact knows of it. */
-  whenPromised(staged: boolean, then: () => void): void {
+  /** Calls `then` when what was staged for the organisation just now is durable, and every other process in contact knows of it. */
+  whenPromised({ disk }: Space, staged: boolean, then: () => void): void {
     if (this.cell === null) {
-      this.disk.whenStaged(staged, then)
+      disk.whenStaged(staged, then)
       return
     }
     let left = 2
     const done = (): void => {
       if (--left === 0) then()
     }
-    this.disk.whenStaged(staged, done)
+    disk.whenStaged(staged, done)
     this.cell.whenKnown(done)
   }
 
@@ -261,6 +255,12 @@ export class Broker {
 
   spaces(): Iterable<Space> {
     return this.#spaces.values()
+  }
+
+  /** What waits for the lane of this organisation. */
+  diskOf(org: string): Disk {
+    const commit = this.lanes.of(org)
+    return this.disks.find((disk) => disk.commit === commit) as Disk
   }
 
   // --- sessions ---------------------------------------------------------------------------------------
@@ -409,7 +409,7 @@ export class Broker {
     // After a pause of the process (stopped, debugged) the time that nobody was served does not count.
     this.wheel.advance(this.wheel.now + 1)
     if (this.wheel.now % (1000 / TICK_MS) === 0) {
-      this.disk.saveChanged()
+      for (const disk of this.disks) disk.saveChanged()
       for (const output of this.outputLimits.slow) this.#watchStall(output)
     }
     const every = Math.round((this.config.sys_interval * 1000) / TICK_MS)
@@ -468,22 +468,29 @@ export class Broker {
     this.log.info({ event: 'broker.draining', connections: this.connections.size }, 'draining')
     for (const listener of this.#listeners) listener.stopAccepting()
     const deadline = AbortSignal.timeout(this.config.limits.drain_timeout * 1000)
-    await this.#settled(deadline)
-    for (const connection of this.connections)
-      connection.disconnect(ReasonCode.ServerShuttingDown, 'the server is shutting down')
-    await this.#settled(deadline)
+    await Promise.all(this.disks.map((disk) => this.#drainLane(disk, deadline)))
     this.#timer?.cancel()
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     await this.cell?.leave()
     this.log.info({ event: 'broker.drained' }, 'drained')
   }
 
-  /** Everything staged is on disk, or the deadline has come. */
-  async #settled(deadline: AbortSignal): Promise<void> {
-    if (deadline.aborted) return
-    await Promise.race([
-      this.commit.durable(),
-      new Promise<void>((done) => deadline.addEventListener('abort', () => done(), { once: true })),
-    ])
+  /** Clients of a lane that waits for other DCs keep nobody else from an end in good order. */
+  async #drainLane(disk: Disk, deadline: AbortSignal): Promise<void> {
+    await settled(disk, deadline)
+    for (const connection of this.connections) {
+      if (connection.space === null || connection.space.disk === disk)
+        connection.disconnect(ReasonCode.ServerShuttingDown, 'the server is shutting down')
+    }
+    await settled(disk, deadline)
   }
+}
+
+/** Everything staged in this lane is on disk, or the deadline has come. */
+async function settled({ commit }: Disk, deadline: AbortSignal): Promise<void> {
+  if (deadline.aborted) return
+  await Promise.race([
+    commit.durable(),
+    new Promise<void>((done) => deadline.addEventListener('abort', () => done(), { once: true })),
+  ])
 }

@@ -163,7 +163,9 @@ export const limitsConfig = z.strictObject({
     .int()
     .min(1024)
     .default(65_536)
-    .describe('rows waiting for the disk at which publishers are paused'),
+    .describe(
+      'rows waiting for the disk at which publishers are paused; those of organisations with durability geo count apart',
+    ),
   unacknowledged_bytes: z
     .number()
     .int()

@@ -320,9 +320,10 @@ export class Connection extends PacketWriter implements Source {
     this.fail(ReasonCode.PacketTooLarge, `packet of ${size} bytes, at most ${max} are allowed`)
   }
 
-  /** Acknowledges now, or when `ticket` is durable and all earlier acknowledgements have left. */
+  /** Acknowledges now, or when `ticket` of its organisation's lane is durable and all earlier acknowledgements have left. */
   acknowledge(first: number, packetId: number, reason: number, ticket: number): void {
-    if (ticket <= this.broker.durableThrough && (this.#acks === null || this.#acks.length === 0)) {
+    const { commit } = this.space as Space
+    if (ticket <= commit.through && (this.#acks === null || this.#acks.length === 0)) {
       this.sendAck(first, packetId, reason)
       return
     }
@@ -333,7 +334,7 @@ export class Connection extends PacketWriter implements Source {
   queueAck(ack: PendingAck): void {
     const acks = (this.#acks ??= new AckQueue())
     acks.push(ack)
-    this.broker.disk.acknowledgeLater(this)
+    ;(this.space as Space).disk.acknowledgeLater(this)
   }
 
   /** PUBACKs that wait. */
@@ -381,9 +382,10 @@ export class Connection extends PacketWriter implements Source {
   }
 
   /** Sends what has become durable; true while others wait. */
-  sendDurableAcks(through: number): boolean {
+  sendDurableAcks(): boolean {
     const acks = this.#acks
     if (acks === null) return false
+    const { through } = (this.space as Space).commit
     for (let ack = acks.shift(through); ack !== undefined; ack = acks.shift(through)) {
       if (this.phase === Phase.OPEN) this.sendAck(ack.first, ack.packetId, ack.reason)
     }

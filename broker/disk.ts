@@ -8,11 +8,14 @@ export interface DiskLimits {
   readonly bytes: number
 }
 
-/** Everything in the broker that waits for the group commit, in the order in which it may go on. */
+/**
+ * Everything in the broker that waits for one group commit, in the order in which it may go on. There is one for each
+ * lane: what waits in one holds nobody of the other.
+ */
 export class Disk {
   /** Bytes of messages that wait for a write before their own (QoS 2). */
   carried = 0
-  readonly #commit: GroupCommit
+  readonly commit: GroupCommit
   readonly #limits: DiskLimits
   /** In order of their tickets. */
   readonly #durable: { ticket: number; then: () => void }[] = []
@@ -23,26 +26,21 @@ export class Disk {
   readonly #changed = new Set<DurableOutbox>()
 
   constructor(commit: GroupCommit, limits: DiskLimits) {
-    this.#commit = commit
+    this.commit = commit
     this.#limits = limits
     commit.beforeLaunch(() => this.#stageSaves())
     commit.onDurable((through) => this.#landed(through))
   }
 
-  /** The newest durable ticket. */
-  get through(): number {
-    return this.#commit.through
-  }
-
-  /** Calls `then` when a ticket of the group commit is durable; at once if it is. */
+  /** Calls `then` when a ticket of this group commit is durable; at once if it is. */
   whenDurable(ticket: number, then: () => void): void {
-    if (ticket <= this.#commit.through) then()
+    if (ticket <= this.commit.through) then()
     else this.#durable.push({ ticket, then })
   }
 
   /** Calls `then` when what was staged just now is durable, at once if nothing was. */
   whenStaged(staged: boolean, then: () => void): void {
-    if (staged) this.whenDurable(this.#commit.ticket, then)
+    if (staged) this.whenDurable(this.commit.ticket, then)
     else then()
   }
 
@@ -72,7 +70,7 @@ export class Disk {
   /** Has the session's state written with the open batch. */
   saveWithBatch(outbox: DurableOutbox): void {
     this.#saves.push(outbox)
-    this.#commit.stage()
+    this.commit.stage()
   }
 
   /** Has the session's state written within a second. */
@@ -88,7 +86,7 @@ export class Disk {
 
   /** Whether what waits is more than a `part`th of the limits. */
   #behind(part: number): boolean {
-    const { staged, stagedBytes } = this.#commit
+    const { staged, stagedBytes } = this.commit
     return staged * part > this.#limits.rows || (stagedBytes + this.carried) * part > this.#limits.bytes
   }
 
@@ -114,7 +112,7 @@ export class Disk {
       this.#head = 0
     }
     for (const connection of this.#acknowledging) {
-      if (!connection.sendDurableAcks(through)) this.#acknowledging.delete(connection)
+      if (!connection.sendDurableAcks()) this.#acknowledging.delete(connection)
     }
     if (this.#held.size === 0 || this.#behind(2)) return
     for (const connection of this.#held) connection.releaseSource()

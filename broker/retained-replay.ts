@@ -107,7 +107,8 @@ export class RetainedReplay {
     const { broker } = connection
     const run = (): void => this.#run()
     if (connection.backlog > connection.limits.high / 4) whenWritten(connection.stream, run)
-    else if (this.#session.outbox.pressing || broker.disk.behind) broker.wheel.after(0, { due: run })
+    else if (this.#session.outbox.pressing || this.#session.space.disk.behind)
+      broker.wheel.after(0, { due: run })
     else return true
     return false
   }

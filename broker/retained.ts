@@ -1,12 +1,14 @@
 import { hash128 } from '#platform/hash.ts'
 import { retained as table } from '#platform/store/tables.ts'
 import type { RowOf } from '#platform/store/table.ts'
+import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { Broker } from './broker.ts'
 import { Marks } from './cluster/marks.ts'
 import { bucketOf } from './cluster/sums.ts'
 import type { Message } from './message.ts'
 import { propertiesSize } from './packets/properties.ts'
 import { topicLevels } from './packets/topic.ts'
+import type { Space } from './space.ts'
 import { decodeStored, encodeStored } from './stored-message.ts'
 
 type RetainedRow = RowOf<typeof table>
@@ -31,13 +33,15 @@ export class RetainedMessages {
   #levels = 0
   readonly #maxLevels: number
   readonly #broker: Broker
+  readonly #commit: GroupCommit
   readonly #org: string
   #sweptAt = 0
   readonly #root: Level = { children: null, message: null, stamp: 0 }
   readonly #gone = new Marks()
 
-  constructor(broker: Broker, org: string, maxLevels = LEVELS) {
+  constructor({ broker, commit, org }: Pick<Space, 'broker' | 'commit' | 'org'>, maxLevels = LEVELS) {
     this.#broker = broker
+    this.#commit = commit
     this.#org = org
     this.#maxLevels = maxLevels
   }
@@ -57,7 +61,7 @@ export class RetainedMessages {
 
   /**
    * Keeps a message in place of the topic's last one, or deletes that one if the payload is empty
-   * [MQTT-3.3.1-5..7]. Stages the row; durable with the group commit's current ticket.
+   * [MQTT-3.3.1-5..7]. Stages the row; durable with the current ticket of the organisation's lane.
    */
   set(message: Message): void {
     const empty = message.payload.length === 0
@@ -81,7 +85,7 @@ export class RetainedMessages {
       expires_at: kept === null || kept.expiresAt === 0 ? undefined : kept.expiresAt,
       stamp,
     }
-    this.#broker.commit.stage().put(table, row)
+    this.#commit.stage().put(table, row)
     this.#broker.cell?.retainedRow(row)
   }
 

@@ -24,7 +24,7 @@ export class SessionLifecycle {
   /** The network connection has ended: the session goes on without it, or ends [MQTT-3.1.2-23]. */
   connectionGone(connection: Connection): void {
     this.#broker.connections.delete(connection)
-    this.#broker.disk.forget(connection)
+    connection.space?.disk.forget(connection)
     this.#broker.admission.closed()
     const { session } = connection
     if (session === null) return

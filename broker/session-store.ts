@@ -23,7 +23,7 @@ const CRASH_GRACE_SECONDS = 5
 /** A drained broker's clients: a planned restart is no death (guarantee G6). */
 const DRAIN_GRACE_SECONDS = 60
 
-/** Sessions and subscriptions on disk. Everything here stages rows; durable with the group commit's current ticket. */
+/** Sessions and subscriptions on disk. Everything here stages rows; durable with the current ticket of its organisation's lane. */
 export class SessionStore {
   readonly #broker: Broker
   readonly #ended: Session[] = []
@@ -37,7 +37,7 @@ export class SessionStore {
    * process was told to end; `ended`: its client is gone.
    */
   save(session: Session, now: 'connected' | 'drained' | 'ended', previousEpoch = 0): void {
-    const batch = this.#broker.commit.stage()
+    const batch = session.space.commit.stage()
     const key = { org: session.space.org, client: hash128(session.clientId) }
     session.endedAt = now === 'connected' ? 0 : this.#broker.now
     const stamp = this.#broker.hlc.next()
@@ -68,8 +68,8 @@ export class SessionStore {
 
   /** The session and all it had. */
   remove(session: Session): void {
-    const batch = this.#broker.commit.stage()
-    const org = session.space.org
+    const { commit, org } = session.space
+    const batch = commit.stage()
     const { cell } = this.#broker
     const key = { org, client: hash128(session.clientId), epoch: session.epoch }
     if (cell === null) batch.delete(sessionTable, key)
@@ -87,9 +87,9 @@ export class SessionStore {
 
   /** A session that is not held here, and all it had. */
   removeAway(away: RemoteSession): void {
-    const batch = this.#broker.commit.stage()
+    const { commit, org } = away.space
+    const batch = commit.stage()
     const { cell } = this.#broker
-    const { org } = away.space
     const row = {
       org,
       client: hash128(away.clientId),
@@ -114,7 +114,7 @@ export class SessionStore {
       identifier: s.identifier,
       stamp,
     }
-    this.#broker.commit.stage().put(subscriptionTable, row)
+    s.session.space.commit.stage().put(subscriptionTable, row)
     const { cell } = this.#broker
     if (cell === null) return
     cell.directory.subscribed(s, stamp)
@@ -131,7 +131,7 @@ export class SessionStore {
       gone: true,
       stamp,
     }
-    this.#broker.commit.stage().put(subscriptionTable, row)
+    s.session.space.commit.stage().put(subscriptionTable, row)
     const { cell } = this.#broker
     if (cell === null) return
     cell.directory.unsubscribed(s, stamp)
@@ -162,7 +162,7 @@ export class SessionStore {
       const session = bySid.get(sidName(row))
       if (session === undefined || row.gone === true || row.filter === undefined) {
         const { org, sid, filter_hash } = row
-        this.#broker.commit.stage().delete(subscriptionTable, { org, sid, filter_hash })
+        this.#broker.space(org).commit.stage().delete(subscriptionTable, { org, sid, filter_hash })
         continue
       }
       const { match, group } = parseFilter(row.filter, session.deviceId)
@@ -179,7 +179,7 @@ export class SessionStore {
         message !== undefined &&
         topic !== undefined &&
         this.#broker.space(org).retained.restore(topic, message)
-      if (!alive) this.#broker.commit.stage().delete(retained, { org, bucket, topic_hash })
+      if (!alive) this.#broker.space(org).commit.stage().delete(retained, { org, bucket, topic_hash })
     }
   }
 
@@ -219,9 +219,10 @@ export class SessionStore {
   }
 
   #session(row: RowOf<typeof sessionTable>, clientId: string, sid: Uint8Array): Session {
-    const outbox = new DurableOutbox(this.#broker, false)
+    const space = this.#broker.space(row.org)
+    const outbox = new DurableOutbox(space, false)
     const session = new Session({
-      space: this.#broker.space(row.org),
+      space,
       clientId,
       sid,
       durable: true,
@@ -240,7 +241,7 @@ export class SessionStore {
   #forget(row: RowOf<typeof sessionTable>, bySid: ReadonlyMap<string, Session>): void {
     const { org, client, epoch, client_id, sid } = row
     if (client_id === undefined || sid === undefined || bySid.has(sidName({ org, sid })))
-      this.#broker.commit.stage().delete(sessionTable, { org, client, epoch })
+      this.#broker.space(org).commit.stage().delete(sessionTable, { org, client, epoch })
     else this.#ended.push(this.#session(row, client_id, sid))
   }
 

@@ -1,4 +1,6 @@
+import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { Broker } from './broker.ts'
+import type { Disk } from './disk.ts'
 import { RetainedMessages } from './retained.ts'
 import { Router } from './router/router.ts'
 import type { RemoteSession } from './cluster/remote-session.ts'
@@ -9,6 +11,10 @@ import type { Session } from './session.ts'
 export class Space {
   readonly broker: Broker
   readonly org: string
+  /** Takes the organisation's rows; tickets that its connections and sessions keep are of this one. */
+  readonly commit: GroupCommit
+  /** What waits for it. */
+  readonly disk: Disk
   readonly router = new Router()
   /** Sessions held by this process. */
   readonly sessions = new Map<string, Session>()
@@ -19,7 +25,9 @@ export class Space {
   constructor(broker: Broker, org: string) {
     this.broker = broker
     this.org = org
-    this.retained = new RetainedMessages(broker, org)
+    this.disk = broker.diskOf(org)
+    this.commit = this.disk.commit
+    this.retained = new RetainedMessages(this)
     broker.cell?.interest.watch(this)
   }
 }

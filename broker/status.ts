@@ -26,9 +26,11 @@ export function registerGauges(broker: Broker): void {
     'Clients that make their publishers wait',
     () => broker.outputLimits.slow.size,
   )
-  metrics.gauge('cinque_store_staged_rows', 'Rows waiting for the disk', () => broker.commit.staged)
-  metrics.gauge('cinque_store_failing', '1 while the store cannot write', () =>
-    broker.commit.failing ? 1 : 0,
+  metrics.gauge('cinque_store_staged_rows', 'Rows waiting for the store, by lane', () =>
+    broker.lanes.all.map(({ lane, staged }) => [{ lane }, staged]),
+  )
+  metrics.gauge('cinque_store_failing', '1 while the store cannot write the rows of this lane', () =>
+    broker.lanes.all.map(({ lane, failing }) => [{ lane }, failing ? 1 : 0]),
   )
 }
 

@@ -8,8 +8,9 @@ import { LiveBus } from './live/live-bus.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { CheckIns } from './registry/check-ins.ts'
+import type { Durability } from './registry/organisations.ts'
 import { Registry } from './registry/registry.ts'
-import { GroupCommit } from './store/group-commit.ts'
+import { Lanes } from './store/lanes.ts'
 import type { Store } from './store/store.ts'
 import type { Conventions } from './telemetry/conventions.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
@@ -25,11 +26,13 @@ export interface PlatformOptions {
   /** The broker's own users and anonymous access. Default: neither. */
   readonly auth?: Partial<Omit<ConfigAuthenticatorOptions, 'organisation'>> | undefined
   readonly devices?: DeviceAuthenticatorOptions | undefined
+  /** Of an organisation, where the store makes a difference: see Lanes. */
+  readonly durability?: ((org: string) => Durability) | undefined
 }
 
 /** What a process needs of the platform, wired. */
 export interface Platform {
-  readonly commit: GroupCommit
+  readonly lanes: Lanes
   readonly registry: Registry
   readonly telemetry: Telemetry
   readonly live: LiveBus
@@ -48,10 +51,10 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const organisation = options.organisation ?? 'default'
   const registry = new Registry(store, clock)
   await ensureOrganisation(registry, organisation)
-  const commit = new GroupCommit(store, log)
+  const lanes = new Lanes(store, log, { durability: options.durability })
   const live = new LiveBus(metrics)
-  const telemetry = new Telemetry({ store, commit, live, metrics, log })
-  const checkIns = new CheckIns(store, commit)
+  const telemetry = new Telemetry({ store, lanes, live, metrics, log })
+  const checkIns = new CheckIns(store, lanes)
   registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
   registry.onDeleted((device) => checkIns.purge(device))
   const configured = new ConfigAuthenticator({
@@ -66,7 +69,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     ...options.devices,
   })
   return {
-    commit,
+    lanes,
     registry,
     telemetry,
     live,
@@ -74,7 +77,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: telemetry,
     organisation,
-    close: () => commit.close(),
+    close: () => lanes.close(),
   }
 }
 

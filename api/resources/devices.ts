@@ -132,7 +132,7 @@ export const devices: readonly Route[] = [
     problems: ['organisation_not_found', 'device_not_found', 'overloaded'],
     handle: async ({ deps, caller, params, query: { organisation } }) => {
       const { org, id } = await deviceOf(deps, caller, params.device, organisation)
-      gateLoad(deps)
+      gateLoad(deps, org)
       await deps.platform.registry.deleteDevice(org, id)
       return undefined
     },

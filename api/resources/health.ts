@@ -48,6 +48,7 @@ export const healthRoutes: readonly Route[] = [
 
 function whyNot(deps: ApiDeps): string | null {
   if (deps.stopping?.aborted === true) return 'stopping'
-  if (deps.platform.commit.failing) return 'the store cannot be written'
+  // A lane that waits for other DCs refuses its organisations' requests by itself: the others are served.
+  if (deps.platform.lanes.local.failing) return 'the store cannot be written'
   return deps.storeAway?.() ?? deps.notReady?.() ?? null
 }

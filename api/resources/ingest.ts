@@ -21,11 +21,11 @@ export const ingest: readonly Route[] = [
     problems: ['invalid_telemetry', 'limit_reached', 'body_too_large', 'overloaded', 'outcome_unknown'],
     handle: async ({ deps, caller, request }) => {
       if (caller?.kind !== 'device') throw new Problem('forbidden', 'the key of a device is needed')
-      gateLoad(deps)
+      gateLoad(deps, caller.device.org)
       const points = takeIn(() =>
         deps.platform.telemetry.ingestJson(caller.device, bytesOf(request), deps.clock.now()),
       )
-      await durable(deps)
+      await durable(deps, caller.device.org)
       return { points }
     },
   }),

@@ -7,7 +7,7 @@ import { HybridClock, systemClock } from '#platform/clock.ts'
 import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { openNatsBus } from '#platform/nats/nats-bus.ts'
-import { GroupCommit } from '#platform/store/group-commit.ts'
+import { Lanes } from '#platform/store/lanes.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { noConventions } from '#platform/telemetry/conventions.ts'
 
@@ -58,7 +58,7 @@ const { name, dc, dcs } = task
 const broker = new Broker({
   config,
   store,
-  commit: new GroupCommit(store, log),
+  lanes: new Lanes(store, log),
   authenticator: new ConfigAuthenticator({ ...config.auth, organisation: config.organisation }),
   conventions: noConventions,
   log,

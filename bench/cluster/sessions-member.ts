@@ -10,7 +10,7 @@ import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { LocalHub } from '#platform/cluster/local-bus.ts'
 import { hash128 } from '#platform/hash.ts'
 import { Metrics } from '#platform/metrics.ts'
-import { GroupCommit } from '#platform/store/group-commit.ts'
+import { Lanes } from '#platform/store/lanes.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { Batch } from '#platform/store/store.ts'
 import { retained } from '#platform/store/tables.ts'
@@ -41,7 +41,7 @@ const incarnation = newIncarnation(new HybridClock(systemClock).next(), 1)
 const broker = new Broker({
   config,
   store,
-  commit: new GroupCommit(store, log),
+  lanes: new Lanes(store, log),
   authenticator: new ConfigAuthenticator({ ...config.auth, organisation: config.organisation }),
   conventions: noConventions,
   log,

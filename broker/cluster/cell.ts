@@ -115,7 +115,7 @@ export class Cell implements ChannelListener {
 
   constructor(broker: Broker, options: CellOptions) {
     const { incarnation, bus, name, dc, dcs } = options
-    const { timers, log, metrics, commit } = broker
+    const { timers, log, metrics } = broker
     this.broker = broker
     this.incarnation = incarnation
     this.id = incarnationHex(Buffer.from(incarnation))
@@ -124,7 +124,7 @@ export class Cell implements ChannelListener {
     this.timers = timers
     this.membership = new Membership(this.dc, timers)
     this.scrubber = new Scrubber(this)
-    this.ring = new Ring(commit, timers)
+    this.ring = new Ring(timers)
     this.directory = new Directory(this, broker)
     this.sync = new Sync(this)
     this.gathering = new Gathering(this)
@@ -285,14 +285,14 @@ export class Cell implements ChannelListener {
   /** Stages a row for a session that is not held here, and sends it to its holder. */
   append(session: RemoteSession, out: Outgoing): void {
     const { mqtt } = this.broker.config
-    const { holder } = session
+    const { holder, space } = session
     if (holder === '' && session.appended >= mqtt.max_queue_messages && mqtt.queue_policy === 'drop_newest') {
       this.broker.stats.dropped.queueFull.value++
       return
     }
-    const row = inboxRow(this.broker, session.space.org, session.sid, out)
-    this.broker.commit.stage().put(inbox, row)
-    this.ring.add(row)
+    const row = inboxRow(this.broker, space.org, session.sid, out)
+    space.commit.stage().put(inbox, row)
+    this.ring.add(row, space.commit)
     if (holder === '') session.appended++
     else this.membership.get(holder)?.peer.send(Entry.LIVE_ROW, encodeRow(inbox, row))
   }

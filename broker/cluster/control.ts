@@ -135,12 +135,13 @@ export class Control implements CellPart {
   async #deleted({ org, id }: DeviceRef): Promise<void> {
     const broker = this.#broker
     broker.forgetDevice(org, id)
-    for (const away of broker.space(org).away.values()) {
+    const space = broker.space(org)
+    for (const away of space.away.values()) {
       if (away.deviceId !== id) continue
       // A holder in contact ends it itself.
       if (this.#cell?.member(away.holder)?.peer.inContact !== true) broker.lifecycle.endAway(away)
     }
-    await broker.commit.durable()
+    await space.commit.durable()
   }
 
   // --- words of other processes ---------------------------------------------------------------------------

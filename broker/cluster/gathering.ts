@@ -254,7 +254,6 @@ export class Gathering {
     rows: ReadonlyMap<string, Row>,
     deaths: ReadonlyMap<number, number>,
   ): Promise<Gathered> {
-    const { commit } = this.#cell.broker
     const newest = new Map<string, number>()
     const raise = (writer: string, seq: number): void => {
       if (seq > (newest.get(writer) ?? 0)) newest.set(writer, seq)
@@ -265,7 +264,7 @@ export class Gathering {
     for (const row of rows.values()) if (!have.has(rowKey(row))) outbox.takeCopy(row)
     for (const { end } of question.asked.values())
       for (const { writer, max } of end?.groups ?? []) if (this.#isOver(writer)) raise(writer, max)
-    await commit.durable()
+    await outbox.session.space.commit.durable()
     const answered = new Set<Member>()
     const readDcs = new Set<number>([this.#cell.dc])
     const states: StoredState[] = [...own.states]

@@ -1,8 +1,9 @@
+import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { DurableOutbox } from '../outbox/durable-outbox.ts'
 import type { Cell } from './cell.ts'
 import type { Member } from './member.ts'
 
-/** Questions for sessions of which something is not known, at a time. */
+/** Questions for sessions of which something is not known, at a time in each lane: they end when rows are durable there. */
 const SCRUBS = 32
 
 /** The connected sessions, and those of them of which not everything is known: that is asked for until it is. */
@@ -12,7 +13,7 @@ export class Scrubber {
   /** Of these, those of which not everything is known. */
   readonly incomplete = new Set<DurableOutbox>()
   readonly #cell: Cell
-  #scrubs = 0
+  readonly #scrubs = new Map<GroupCommit, number>()
 
   constructor(cell: Cell) {
     this.#cell = cell
@@ -70,15 +71,16 @@ export class Scrubber {
         this.incomplete.delete(outbox)
         continue
       }
-      if (this.#scrubs >= SCRUBS) return
+      const { commit } = session.space
+      if (this.#scrubsIn(commit) >= SCRUBS) continue
       if (!outbox.loaded || outbox.scrubbing || !this.#askable(outbox)) continue
-      this.#scrubs++
+      this.#scrubs.set(commit, this.#scrubsIn(commit) + 1)
       outbox.scrubbing = true
       this.#cell.gathering
         .scrub(session, outbox)
         .catch((error: unknown) => this.#cell.unreadable(error))
         .finally(() => {
-          this.#scrubs--
+          this.#scrubs.set(commit, this.#scrubsIn(commit) - 1)
           outbox.scrubbing = false
         })
     }
@@ -89,6 +91,10 @@ export class Scrubber {
     const { dcs, membership } = this.#cell
     const away = membership.partial || dcs.some((dc) => !membership.reachable(dc))
     if (away) for (const outbox of this.held) outbox.readAgain()
+  }
+
+  #scrubsIn(commit: GroupCommit): number {
+    return this.#scrubs.get(commit) ?? 0
   }
 
   #askable({ knowledge }: DurableOutbox): boolean {

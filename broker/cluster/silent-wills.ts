@@ -176,7 +176,7 @@ export class SilentWills {
     this.#broker.publish(space, published)
     const stamp = this.#broker.hlc.next()
     const fired: SessionRow = { ...row, will: undefined, ended_at: row.ended_at ?? this.#broker.now, stamp }
-    this.#broker.commit.stage().put(sessionTable, fired)
+    space.commit.stage().put(sessionTable, fired)
     this.#cell.directory.takeSession(fired)
     // If its holder lives after all, it closes the client, which then says that it is there.
     this.#cell.sessionRow(fired)

@@ -243,7 +243,8 @@ function decided(connection: Connection, attempt: Attempt, result: Principal | D
 function openSession(connection: Connection, attempt: Attempt, space: Space, principal: Principal): void {
   const { broker } = connection
   const { packet, clientId } = attempt
-  const { staged } = broker.commit
+  const { commit, disk } = space
+  const { staged } = commit
   const { cell } = broker
   const away = space.away.get(clientId)
   if (away !== undefined) {
@@ -325,12 +326,12 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   if (!session.durable) cell?.claim(session)
   if (!session.durable && session.will === null) {
     // [MQTT-3.1.2-4] an old session has gone from the disk before CONNACK says so: a crash must not bring it back.
-    const waits = broker.commit.staged !== staged && !broker.commit.failing
-    broker.disk.whenStaged(waits, () => established(connection, attempt, session, resumed, wanted))
+    const waits = commit.staged !== staged && !commit.failing
+    disk.whenStaged(waits, () => established(connection, attempt, session, resumed, wanted))
     return
   }
   broker.sessionStore.save(session, 'connected', previousEpoch)
-  const ticket = nothingNew && broker.commit.failing ? 0 : broker.commit.ticket
+  const ticket = nothingNew && commit.failing ? 0 : commit.ticket
   const { outbox } = session
   const loaded = !(outbox instanceof DurableOutbox)
     ? Promise.resolve()
@@ -338,7 +339,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
       ? outbox.load()
       : cell.gathering.attach(session, outbox, lastDc)
   loaded.then(
-    () => broker.disk.whenDurable(ticket, () => established(connection, attempt, session, resumed, wanted)),
+    () => disk.whenDurable(ticket, () => established(connection, attempt, session, resumed, wanted)),
     (error: unknown) => unavailable(connection, error),
   )
 }
@@ -379,7 +380,7 @@ function newSession(
       ? sidSince(space.org, clientId, since)
       : newSid(durable || packet.will !== undefined)
   const outbox = durable
-    ? new DurableOutbox(broker, true)
+    ? new DurableOutbox(space, true)
     : new MemoryOutbox(mqtt.max_inflight, broker.queueLimits)
   const session = new Session({
     space,
@@ -400,7 +401,7 @@ function newSession(
 /** A session that this process has not held until now: what an earlier holder knew of it comes by the gather. */
 function movedSession(space: Space, moved: RemoteSession): Session {
   const { broker } = space
-  const outbox = new DurableOutbox(broker, false)
+  const outbox = new DurableOutbox(space, false)
   const session = new Session({
     space,
     clientId: moved.clientId,

@@ -59,7 +59,7 @@ export function handlePublish(
   if (packet.qos === 2 && session.outbox instanceof DurableOutbox)
     acceptExactlyOnce(connection, session, session.outbox, entry, message, packet.packetId)
   else accept(connection, session, entry, message, packet)
-  broker.disk.holdIfBehind(connection)
+  session.space.disk.holdIfBehind(connection)
 }
 
 /** [MQTT-3.2.2-11], [MQTT-3.2.2-14]: what CONNACK said is not available. [MQTT-3.3.4-6]: no subscription identifier. */
@@ -213,7 +213,8 @@ function accept(
   message: Message,
   packet: PublishPacket,
 ): void {
-  const { commit, stats } = connection.broker
+  const { stats } = connection.broker
+  const { commit } = session.space
   const before = commit.staged
   if (entry.sink !== null) {
     const refusal = entry.sink.accept(packet.payload, connection.broker.now)
@@ -257,6 +258,7 @@ function acceptExactlyOnce(
   packetId: number,
 ): void {
   const { broker } = connection
+  const { commit, disk } = session.space
   let flight = outbox.inbound.get(packetId)
   if (flight === undefined) {
     const checksum = checksumOf(message.topic, message.payload)
@@ -270,13 +272,13 @@ function acceptExactlyOnce(
   inbound.routing = pubrecLater(connection, packetId)
   message.detach()
   message.stream = { writer: streamWriter(session, inbound.epoch), seq: inbound.seq }
-  broker.disk.carried += message.size
+  disk.carried += message.size
   outbox.requestSave()
   const route = (): void => {
-    broker.disk.carried -= message.size
+    disk.carried -= message.size
     // Another process has taken the session over meanwhile: the publisher sends it again there.
     if (!session.ended && session.space.sessions.get(session.clientId) !== session) return
-    const before = broker.commit.staged
+    const before = commit.staged
     const refusal = entry.sink?.accept(message.payload, broker.now)
     if (refusal === undefined) {
       if (message.retain) session.space.retained.set(message)
@@ -288,16 +290,16 @@ function acceptExactlyOnce(
       if (inbound.routing !== null) inbound.routing.ack.reason = ReasonCode.PayloadFormatInvalid
       if (connection.version === 5) outbox.inbound.delete(packetId)
     }
-    broker.disk.whenStaged(broker.commit.staged !== before, () => {
+    disk.whenStaged(commit.staged !== before, () => {
       const { routing } = inbound
       inbound.done = true
       inbound.routing = null
       if (routing === null) return
       routing.ack.ticket = 0
-      routing.connection.sendDurableAcks(broker.commit.through)
+      routing.connection.sendDurableAcks()
     })
   }
-  broker.disk.whenDurable(broker.commit.ticket, () => broker.whenAwake(route))
+  disk.whenDurable(commit.ticket, () => broker.whenAwake(route))
 }
 
 /** A place among the acknowledgements of a connection for a PUBREC that waits for more than one write. */

@@ -8,7 +8,7 @@ const PUBCOMP = 0x70
 /** PUBREL: the identifier may be used again, which is on disk before PUBCOMP says so [MQTT-4.3.3-11]. */
 export function handlePubrel(connection: Connection, packetId: number): void {
   const session = connection.session as Session
-  const { outbox } = session
+  const { outbox, space } = session
   if (outbox instanceof DurableOutbox) {
     const known = outbox.inbound.delete(packetId)
     if (known) outbox.requestSave()
@@ -16,9 +16,9 @@ export function handlePubrel(connection: Connection, packetId: number): void {
       PUBCOMP,
       packetId,
       known ? 0 : ReasonCode.PacketIdentifierNotFound,
-      known ? connection.broker.commit.ticket : 0,
+      known ? space.commit.ticket : 0,
     )
-    connection.broker.disk.holdIfBehind(connection)
+    space.disk.holdIfBehind(connection)
     return
   }
   const known = session.inbound?.delete(packetId) ?? false

@@ -38,13 +38,13 @@ export function handleSubscribe(connection: Connection, d: Buffer, from: number,
     return qos
   })
   const answer = encodeSuback(packet.packetId, reasons, noProperties, version)
-  broker.whenPromised(session.durable && granted.length > 0, () => {
+  broker.whenPromised(session.space, session.durable && granted.length > 0, () => {
     if (connection.session !== session || session.connection !== connection) return
     connection.send(answer)
     for (const { subscription, replay } of granted)
       if (replay) (connection.replay ??= new RetainedReplay(connection, session)).add(subscription)
   })
-  broker.disk.holdIfBehind(connection)
+  session.space.disk.holdIfBehind(connection)
 }
 
 /** Why a filter is refused: its reason code, or 0. A 3.1.1 client that breaks the filter rules is disconnected. */

@@ -34,6 +34,6 @@ export function handleUnsubscribe(connection: Connection, d: Buffer, from: numbe
     return ReasonCode.Success
   })
   const answer = encodeUnsuback(packet.packetId, reasons, noProperties, version)
-  broker.whenPromised(staged, () => connection.send(answer))
-  broker.disk.holdIfBehind(connection)
+  broker.whenPromised(session.space, staged, () => connection.send(answer))
+  session.space.disk.holdIfBehind(connection)
 }

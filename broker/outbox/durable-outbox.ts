@@ -1,3 +1,4 @@
+import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import { inbox, state } from '#platform/store/tables.ts'
 import type { PendingAck } from '../ack-queue.ts'
@@ -5,8 +6,10 @@ import type { Broker } from '../broker.ts'
 import { Knowledge } from '../cluster/knowledge.ts'
 import type { Member } from '../cluster/member.ts'
 import type { Connection } from '../connection.ts'
+import type { Disk } from '../disk.ts'
 import type { Outgoing } from '../message.ts'
 import type { Session } from '../session.ts'
+import type { Space } from '../space.ts'
 import { decodeStored } from '../stored-message.ts'
 import { InboxReader, type Mode, type Sources } from './inbox-reader.ts'
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, FLIGHT_BYTES, type Outbox } from './outbox.ts'
@@ -78,6 +81,8 @@ export class DurableOutbox implements Outbox, Sources {
   /** What is known of rows that other processes write; null: there are none. */
   readonly knowledge: Knowledge | null
   readonly #broker: Broker
+  readonly #commit: GroupCommit
+  readonly #disk: Disk
   readonly #reader: InboxReader
   #connection: Connection | null = null
   readonly #flights = new Map<number, Flight>()
@@ -118,8 +123,10 @@ export class DurableOutbox implements Outbox, Sources {
   #dirty = false
 
   /** `fresh`: a session that was never on disk. */
-  constructor(broker: Broker, fresh: boolean) {
+  constructor({ broker, commit, disk }: Space, fresh: boolean) {
     this.#broker = broker
+    this.#commit = commit
+    this.#disk = disk
     this.knowledge = broker.cell === null ? null : new Knowledge(broker.cell)
     this.#reader = new InboxReader(broker.store, this, this.knowledge === null ? null : this)
     this.#loaded = fresh ? true : null
@@ -191,7 +198,7 @@ export class DurableOutbox implements Outbox, Sources {
     const row = inboxRow(this.#broker, this.org, this.session.sid, out, seq, writer)
     const { day, message: stored } = row
     this.#stage(row, row.hlc)
-    this.#broker.cell?.ring.add(row)
+    this.#broker.cell?.ring.add(row, this.#commit)
     const loose = this.knowledge !== null && isStream(writer)
     const held = this.#holdsBack(progress)
     // What is written here can be read when it is durable.
@@ -226,10 +233,10 @@ export class DurableOutbox implements Outbox, Sources {
 
   /** The copy of it that came here at once may be all there is of a row of a process that has died: it is written again. */
   #promise(row: RowOf<typeof inbox>): void {
-    const { cell, commit } = this.#broker
+    const { cell } = this.#broker
     if (cell === null) return
-    commit.stage().put(inbox, row)
-    cell.ring.add(row)
+    this.#commit.stage().put(inbox, row)
+    cell.ring.add(row, this.#commit)
   }
 
   /**
@@ -252,7 +259,7 @@ export class DurableOutbox implements Outbox, Sources {
       this.#queueBytes > MEMORY_BYTES
     ) {
       this.takeCopy(row)
-      const { ticket } = this.#broker.commit
+      const { ticket } = this.#commit
       const copies = this.#copies.get(row.writer)
       if (copies === undefined) this.#copies.set(row.writer, [{ ticket, seq: row.seq }])
       else copies.push({ ticket, seq: row.seq })
@@ -324,9 +331,9 @@ export class DurableOutbox implements Outbox, Sources {
   }
 
   #stage(row: RowOf<typeof inbox>, hlc: number): void {
-    this.#broker.commit.stage().put(inbox, row)
+    this.#commit.stage().put(inbox, row)
     this.#appended++
-    const { ticket, through } = this.#broker.commit
+    const { ticket, through } = this.#commit
     while (this.#staged.length > 0 && this.#staged[0].ticket <= through) this.#staged.shift()
     if (this.#staged.at(-1)?.ticket !== ticket) this.#staged.push({ ticket, hlc })
     this.#lastTicket = ticket
@@ -335,7 +342,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   /** Rows that were copied here in order, and are durable now, may be read. */
   #allowCopies(): void {
-    const { through } = this.#broker.commit
+    const { through } = this.#commit
     for (const [writer, copies] of this.#copies) {
       let n = 0
       while (n < copies.length && copies[n].ticket <= through) n++
@@ -412,11 +419,11 @@ export class DurableOutbox implements Outbox, Sources {
     this.#pump()
   }
 
-  /** Has the state row written with the open batch; durable with `commit.ticket` as it is now. */
+  /** Has the state row written with the open batch; durable with the commit's ticket as it is now. */
   requestSave(): void {
     if (this.#saveRequested || this.session.ended) return
     this.#saveRequested = true
-    this.#broker.disk.saveWithBatch(this)
+    this.#disk.saveWithBatch(this)
   }
 
   /** Called when the open batch is about to leave. */
@@ -424,7 +431,7 @@ export class DurableOutbox implements Outbox, Sources {
     this.#saveRequested = false
     this.#dirty = false
     if (this.session.ended || this.#loaded !== true) return
-    const batch = this.#broker.commit.stage()
+    const batch = this.#commit.stage()
     this.#foldStreams()
     const { epoch } = this.session
     batch.put(state, {
@@ -441,8 +448,7 @@ export class DurableOutbox implements Outbox, Sources {
     this.#reader.discardSettled(batch, this.org, this.session.sid, this.#broker.now)
     const waiters = this.#unsaved
     this.#unsaved = []
-    if (waiters.length > 0)
-      this.#broker.disk.whenDurable(this.#broker.commit.ticket, () => waiters.forEach((f) => f()))
+    if (waiters.length > 0) this.#disk.whenDurable(this.#commit.ticket, () => waiters.forEach((f) => f()))
   }
 
   #encode(): Buffer {
@@ -469,7 +475,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   /** Deletes all of it from the store; stages only. */
   stageDelete(): void {
-    const batch = this.#broker.commit.stage()
+    const batch = this.#commit.stage()
     for (let day = this.#broker.day - 8; day <= this.#broker.day; day++) {
       batch.deletePartition(inbox, { org: this.org, log: this.session.sid, day })
     }
@@ -585,7 +591,7 @@ export class DurableOutbox implements Outbox, Sources {
   #markDirty(): void {
     if (this.#dirty) return
     this.#dirty = true
-    this.#broker.disk.saveSoon(this)
+    this.#disk.saveSoon(this)
   }
 
   #enqueue(entry: Entry): void {
@@ -630,26 +636,27 @@ export class DurableOutbox implements Outbox, Sources {
     const { writer, floor } = entry.writer
     // What is behind a message in flight is not discarded with those below the floor.
     if (floor < seq)
-      this.#broker.commit.stage().delete(inbox, { org: this.org, log: this.session.sid, day, writer, seq })
+      this.#commit.stage().delete(inbox, { org: this.org, log: this.session.sid, day, writer, seq })
   }
 
   /** Reads on where memory ends: into the queue, or away if there is too much. One read at a time. */
   #readMore(): void {
     if (this.#reading) return
     this.#reading = true
-    const { commit, disk, day } = this.#broker
+    const { day } = this.#broker
     this.#allowCopies()
-    const durable = this.#lastTicket <= commit.through
+    const durable = this.#lastTicket <= this.#commit.through
     if (!durable && this.#reader.exhausted === this.#appended) {
       // Everything readable has been read; the rest is on its way to the disk.
-      disk.whenDurable(this.#lastTicket, () => this.#hasRead())
+      this.#disk.whenDurable(this.#lastTicket, () => this.#hasRead())
       return
     }
     const connection = this.#connection
     const appended = this.#appended
     const changes = this.#changes
     const excess = this.#excess
-    const before = this.#staged.find(({ ticket }) => ticket > commit.through)?.hlc ?? this.#broker.hlc.next()
+    const before =
+      this.#staged.find(({ ticket }) => ticket > this.#commit.through)?.hlc ?? this.#broker.hlc.next()
     const read =
       excess > 0
         ? this.#reader.fetch(day, { limit: excess, before, durable }, (entry) => this.#drop(entry))

@@ -6,7 +6,8 @@ import { type Deletion, type Parcel, planParcels, type Statement } from './plan.
 import type { TableCql } from './table-cql.ts'
 
 export interface WriterPorts {
-  readonly limiter: Limiter
+  /** Bounds the requests of this durability. */
+  limiterOf(geo: boolean): Limiter
   cqlOf(mutation: Mutation): TableCql
   isGeo(org: string): boolean
   /** Sends statements as one request; rejects with StoreError. */
@@ -49,7 +50,9 @@ export class Writer {
         failure = (await send(failure)) ?? failure
       }
     }
-    await Promise.all(Array.from({ length: Math.min(this.#ports.limiter.max, sends.length) }, worker))
+    await Promise.all(
+      Array.from({ length: Math.min(this.#ports.limiterOf(false).max, sends.length) }, worker),
+    )
     if (failure === undefined) {
       this.#unfinished.delete(batch)
       return
@@ -113,7 +116,7 @@ export class Writer {
         parcel.deletions.shift()
       }
       if (parcel.statements.length > 0) {
-        await this.#ports.limiter.run(() => this.#ports.send(parcel.statements, parcel.geo))
+        await this.#ports.limiterOf(parcel.geo).run(() => this.#ports.send(parcel.statements, parcel.geo))
       }
       parcel.sent = true
       return undefined

@@ -1,5 +1,5 @@
 import type { DeviceRef } from '../auth/principal.ts'
-import type { GroupCommit } from '../store/group-commit.ts'
+import type { Lanes } from '../store/lanes.ts'
 import { Batch, type Store } from '../store/store.ts'
 import { checkIn } from './tables.ts'
 
@@ -15,16 +15,17 @@ const maxVersion = 64
 /** When devices last asked for firmware over HTTP, which the IoT Guru library does as its sign of life. */
 export class CheckIns {
   readonly #store: Store
-  readonly #commit: GroupCommit
+  readonly #lanes: Lanes
 
-  constructor(store: Store, commit: GroupCommit) {
+  constructor(store: Store, lanes: Lanes) {
     this.#store = store
-    this.#commit = commit
+    this.#lanes = lanes
   }
 
-  /** Stages it; durable with the commit's current ticket. */
+  /** Stages it; durable with the current ticket of the organisation's lane. */
   note({ org, id }: DeviceRef, at: number, version?: string): void {
-    this.#commit
+    this.#lanes
+      .of(org)
       .stage()
       .put(checkIn, { org, device: id, at, version: version?.slice(0, maxVersion).toWellFormed() })
   }

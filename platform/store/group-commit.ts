@@ -24,6 +24,8 @@ export class GroupCommit {
   through = 0
   /** Writes that failed. */
   failures = 0
+  /** Whose rows it takes, see Lanes. */
+  readonly lane: 'local' | 'geo'
   #open = new Batch()
   #flying: Batch | null = null
   #scheduled = false
@@ -44,7 +46,12 @@ export class GroupCommit {
     this.#launch()
   }
 
-  constructor(store: Store, log: Logger, options: { retryMs?: number; timers?: Timers } = {}) {
+  constructor(
+    store: Store,
+    log: Logger,
+    options: { lane?: 'local' | 'geo'; retryMs?: number; timers?: Timers } = {},
+  ) {
+    this.lane = options.lane ?? 'local'
     this.#store = store
     this.#log = log
     this.#retryMs = options.retryMs ?? 500
@@ -116,7 +123,7 @@ export class GroupCommit {
       await this.durable()
     } catch {
       this.#log.error(
-        { event: 'store.unwritten', rows: this.staged },
+        { event: 'store.unwritten', lane: this.lane, rows: this.staged },
         'closed with rows that were never acknowledged',
       )
     }
@@ -143,7 +150,7 @@ export class GroupCommit {
   #landed(): void {
     if (this.#failing) {
       this.#failing = false
-      this.#log.info({ event: 'store.recovered' }, 'store writes again')
+      this.#log.info({ event: 'store.recovered', lane: this.lane }, 'store writes again')
     }
     this.#flying = null
     this.through = this.ticket - 1
@@ -158,8 +165,10 @@ export class GroupCommit {
     if (!this.#failing) {
       this.#failing = true
       this.#log.error(
-        { event: 'store.write_failed', err: error },
-        'store cannot write: nothing is acknowledged until it can',
+        { event: 'store.write_failed', lane: this.lane, err: error },
+        this.lane === 'local'
+          ? 'store cannot write: nothing is acknowledged until it can'
+          : 'rows of organisations with durability geo cannot be written: nothing of theirs is acknowledged until they can',
       )
     }
     if (this.#closing) {

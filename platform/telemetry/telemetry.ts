@@ -4,6 +4,7 @@ import type { LiveBus, LiveEvent } from '../live/live-bus.ts'
 import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
+import type { Lanes } from '../store/lanes.ts'
 import { Batch, type Store } from '../store/store.ts'
 import type { Conventions, Sink } from './conventions.ts'
 import { type HistoryPage, type HistoryQuery, keysOf, readHistory } from './history.ts'
@@ -22,7 +23,7 @@ const maxGone = 10_000
 
 export interface TelemetryOptions {
   readonly store: Store
-  readonly commit: GroupCommit
+  readonly lanes: Lanes
   readonly live: LiveBus
   readonly metrics: Metrics
   readonly log: Logger
@@ -34,7 +35,7 @@ export interface TelemetryOptions {
  */
 export class Telemetry implements Conventions {
   readonly #store: Store
-  readonly #commit: GroupCommit
+  readonly #lanes: Lanes
   readonly #live: LiveBus
   readonly #metrics: Metrics
   readonly #log: Logger
@@ -42,17 +43,20 @@ export class Telemetry implements Conventions {
   readonly #writers = new Map<string, DeviceWriter>()
   /** When devices were deleted, milliseconds since 1970: one that was made later with the same id is another. */
   readonly #gone = new Map<string, number>()
-  /** Events whose rows are not durable yet, in order of their tickets. */
-  readonly #waiting: { ticket: number; event: LiveEvent; bytes: number }[] = []
+  readonly #waiting = new Map<GroupCommit, Waiting[]>()
 
   constructor(options: TelemetryOptions) {
     this.#store = options.store
-    this.#commit = options.commit
+    this.#lanes = options.lanes
     this.#live = options.live
     this.#metrics = options.metrics
     this.#log = options.log
     this.#points = options.metrics.counter('cinque_telemetry_points_total', 'Values taken in')
-    this.#commit.onDurable((through) => this.#tell(through))
+    for (const commit of options.lanes.all) {
+      const waiting: Waiting[] = []
+      this.#waiting.set(commit, waiting)
+      commit.onDurable((through) => this.#tell(waiting, through))
+    }
   }
 
   /** `v1/devices/me/telemetry` of a device, and its own `pub/{user}/{device}/{node}/{field}` (key `{node}/{field}`). */
@@ -70,7 +74,7 @@ export class Telemetry implements Conventions {
 
   /**
    * Stages a JSON payload of a device and returns how many values it has. PayloadError: nothing of it is stored.
-   * Durable with the commit's current ticket.
+   * Durable with the current ticket of the organisation's lane.
    */
   ingestJson(device: DeviceRef, payload: Uint8Array, receivedAt: number): number {
     return this.#stage(this.#writer(device), parseJson, payload, receivedAt)
@@ -107,7 +111,7 @@ export class Telemetry implements Conventions {
   async purge(device: DeviceRef, deletedAt: number): Promise<void> {
     this.#close(device, deletedAt)
     // What is staged already must not come after the deletion.
-    await this.#commit.durable()
+    await this.#lanes.of(device.org).durable()
     const owner = { org: device.org, device: device.id }
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop
@@ -155,7 +159,8 @@ export class Telemetry implements Conventions {
       const points = writer.write(parse(payload, receivedAt), receivedAt)
       this.#points.value += points.length
       const event = { type: 'telemetry', device: writer.device, at: receivedAt, points } as const
-      this.#waiting.push({ ticket: this.#commit.ticket, event, bytes: payload.length + eventOverhead })
+      const { commit } = writer
+      this.#waiting.get(commit)?.push({ ticket: commit.ticket, event, bytes: payload.length + eventOverhead })
       return points.length
     } catch (error) {
       if (error instanceof PayloadError) {
@@ -166,13 +171,13 @@ export class Telemetry implements Conventions {
     }
   }
 
-  #tell(through: number): void {
+  #tell(waiting: Waiting[], through: number): void {
     let told = 0
-    while (told < this.#waiting.length && this.#waiting[told].ticket <= through) {
-      const { event, bytes } = this.#waiting[told++]
+    while (told < waiting.length && waiting[told].ticket <= through) {
+      const { event, bytes } = waiting[told++]
       this.#live.publish(event, bytes)
     }
-    this.#waiting.splice(0, told)
+    waiting.splice(0, told)
   }
 
   #writer(device: DeviceRef): DeviceWriter {
@@ -180,7 +185,7 @@ export class Telemetry implements Conventions {
     let writer = this.#writers.get(id)
     if (writer === undefined) {
       if (this.#writers.size >= maxWriters) this.#writers.delete(this.#writers.keys().next().value ?? '')
-      writer = new DeviceWriter(device, this.#commit)
+      writer = new DeviceWriter(device, this.#lanes.of(device.org))
       const gone = this.#gone.get(id)
       if (gone !== undefined && (device.createdAt ?? 0) <= gone) {
         writer.close()
@@ -204,6 +209,13 @@ export class Telemetry implements Conventions {
       },
     )
   }
+}
+
+/** An event whose rows are not durable yet; those of one lane are in order of their tickets. */
+interface Waiting {
+  readonly ticket: number
+  readonly event: LiveEvent
+  readonly bytes: number
 }
 
 type Parse = (payload: Uint8Array, receivedAt: number) => ParsedPoint[]

@@ -25,7 +25,8 @@ interface Newest {
 /** Stages the values of one device, whatever way they come. */
 export class DeviceWriter {
   readonly device: DeviceRef
-  readonly #commit: GroupCommit
+  /** Takes its rows: the lane of its organisation. */
+  readonly commit: GroupCommit
   readonly #newest = new Map<string, Newest>()
   /** Day of a value -> day on which that was last put down in `telemetry_day`. */
   readonly #days = new Map<number, number>()
@@ -35,7 +36,7 @@ export class DeviceWriter {
 
   constructor(device: DeviceRef, commit: GroupCommit) {
     this.device = device
-    this.#commit = commit
+    this.commit = commit
   }
 
   /** The keys that the device has already; they count towards the limit. */
@@ -48,7 +49,7 @@ export class DeviceWriter {
     this.#closed = true
   }
 
-  /** Stages all the values, or throws PayloadError and stages none. Durable with the group commit's current ticket. */
+  /** Stages all the values, or throws PayloadError and stages none. Durable with the commit's current ticket. */
   write(parsed: readonly ParsedPoint[], receivedAt: number): Point[] {
     if (this.#closed) throw new PayloadError('device_gone', '', 'the device was deleted')
     this.#checkKeys(parsed)
@@ -65,7 +66,7 @@ export class DeviceWriter {
       n = arrival
     }
     const day = Math.floor(ts / dayMs)
-    const batch = this.#commit.stage()
+    const batch = this.commit.stage()
     const row: RowOf<typeof telemetry> = { org, device, day, key, ts, n }
     setValue(row, value, json)
     batch.put(telemetry, row)
@@ -77,14 +78,14 @@ export class DeviceWriter {
     }
     const newest = this.#newest.get(key)
     if (newest !== undefined && newest.row.ts > ts) return { key, ts, value }
-    if (newest !== undefined && newest.ticket === this.#commit.ticket) {
+    if (newest !== undefined && newest.ticket === this.commit.ticket) {
       newest.row.ts = ts
       setValue(newest.row, value, json)
     } else {
       const latestRow: Newest['row'] = { org, device, key, ts }
       setValue(latestRow, value, json)
       batch.put(latest, latestRow)
-      this.#newest.set(key, { ticket: this.#commit.ticket, row: latestRow })
+      this.#newest.set(key, { ticket: this.commit.ticket, row: latestRow })
     }
     return { key, ts, value }
   }

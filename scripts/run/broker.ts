@@ -3,7 +3,7 @@ import type { BrokerConfig } from '#broker/config.ts'
 import { systemClock } from '#platform/clock.ts'
 import type { Logger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
-import { GroupCommit } from '#platform/store/group-commit.ts'
+import { Lanes } from '#platform/store/lanes.ts'
 import { noConventions } from '#platform/telemetry/conventions.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { printJson, printLine } from '#scripts/output.ts'
@@ -56,11 +56,11 @@ interface Opened {
 async function openAlone(config: BrokerConfig, log: Logger, metrics: Metrics): Promise<Opened> {
   const authenticator = checkConfig(config)
   const store = await openStore(config.data, log, config.store_max_bytes)
-  const commit = new GroupCommit(store, log)
+  const lanes = new Lanes(store, log)
   const broker = new Broker({
     config,
     store,
-    commit,
+    lanes,
     authenticator,
     conventions: noConventions,
     log,
@@ -68,7 +68,7 @@ async function openAlone(config: BrokerConfig, log: Logger, metrics: Metrics): P
     clock: systemClock,
   })
   const close = async (): Promise<void> => {
-    await commit.close()
+    await lanes.close()
     await store.close()
   }
   return { broker, close }

@@ -40,7 +40,7 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
   const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })
-  const { registry, commit } = platform
+  const { registry, lanes } = platform
   const files = config.data === undefined ? null : new DevFiles(config.data)
   const secrets = await developerSecrets(registry, organisation, files?.readSecrets())
   files?.writeSecrets(secrets)
@@ -50,7 +50,7 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const control = new Control(broker, platform)
   const publish = ({ org, topic, payload }: OutgoingMessage): Promise<void> => {
     broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
-    return commit.durable()
+    return lanes.of(org).durable()
   }
   const adminToken = secrets.token
   const deps = { platform, log, metrics, clock, version, adminToken, publish, clients: control }

@@ -77,7 +77,16 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
   const platform = await patiently(log, () =>
-    openPlatform({ store, log, metrics, clock, organisation, auth, devices }),
+    openPlatform({
+      store,
+      log,
+      metrics,
+      clock,
+      organisation,
+      auth,
+      devices,
+      durability: (org) => durabilities.of(org),
+    }),
   )
   const { organisations } = platform.registry
   const following = await patiently(log, () => durabilities.follow(organisations, systemTimers, log))
@@ -94,7 +103,6 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   })
   const deps = { ...platform, config, store, log, metrics, clock, cell: { bus, incarnation, name, dc, dcs } }
   const broker = new Broker(deps)
-  const { commit } = platform
   const control = new Control(broker, platform)
   if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
   broker.onNameTaken = () => {
@@ -112,7 +120,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
     clock,
     publish: ({ org, topic, payload }) => {
       broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
-      return commit.durable()
+      return platform.lanes.of(org).durable()
     },
     storeAway: () => (store.healthy ? null : `Cassandra of ${dc} does not answer`),
     notReady: () => whyNotReady(broker, bus),

@@ -78,7 +78,7 @@ describe('the first path: from a device over MQTT to history, and back', () => {
 
   async function publish({ org, topic, payload }: OutgoingMessage): Promise<void> {
     broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
-    await api.platform.commit.durable()
+    await api.platform.lanes.durable()
   }
   async function login(password = key): Promise<Library> {
     const library = new Library(port)

@@ -81,7 +81,7 @@ describe('IoT Guru: the Arduino library works unchanged over HTTP', () => {
   for (const agent of ['ESP8266HTTPClient', 'ESP32HTTPClient'] as const) {
     it(`check() of ${agent} gets 200 and is noted as a sign of life`, async () => {
       expect(await status(libraryGet(`/firmware/check/${key}`, agent))).to.equal(200)
-      await api.platform.commit.durable()
+      await api.platform.lanes.durable()
       const { body } = await api.ask('GET', '/v1/devices/esp?organisation=guru')
       expect(body.check_in).to.deep.equal({ at: '2026-11-21T12:00:00.000Z', version: null })
     })
@@ -106,7 +106,7 @@ describe('IoT Guru: the Arduino library works unchanged over HTTP', () => {
 
   it('notes the version that a check names', async () => {
     await status(libraryGet(`/firmware/check/${key}/1.2.3`, 'ESP32HTTPClient'))
-    await api.platform.commit.durable()
+    await api.platform.lanes.durable()
     expect((await api.ask('GET', '/v1/devices/esp?organisation=guru')).body.check_in.version).to.equal(
       '1.2.3',
     )

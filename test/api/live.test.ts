@@ -201,7 +201,7 @@ describe('REST: live stream', () => {
     const closed = own.close()
     // Events that come while the stream ends are not written behind its end.
     own.platform.telemetry.ingestJson(device, Buffer.from('{"t":1}'), own.platform.clock.now())
-    await own.platform.commit.durable()
+    await own.platform.lanes.durable()
     await closed
     expect(await response.text()).to.equal('retry: 2000\n\n')
   })

@@ -157,7 +157,7 @@ describe('REST: what every request has', () => {
       expect((await own.ask('GET', '/readyz')).status).to.equal(503)
       expect((await own.ask('GET', '/v1/devices/d/latest')).body.items).to.deep.equal([])
       store.write = write
-      await own.platform.commit.durable()
+      await own.platform.lanes.durable()
       expect((await own.ask('GET', '/v1/devices/d/latest')).body.items[0].value).to.equal(1)
       expect((await own.ask('GET', '/readyz')).status).to.equal(200)
       await own.close()

@@ -21,7 +21,7 @@ import { TICK_MS } from '#broker/wheel.ts'
 import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
 import type { Authenticator } from '#platform/auth/principal.ts'
 import { Metrics } from '#platform/metrics.ts'
-import { GroupCommit } from '#platform/store/group-commit.ts'
+import { Lanes } from '#platform/store/lanes.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import type { Store } from '#platform/store/store.ts'
 import { type Conventions, noConventions } from '#platform/telemetry/conventions.ts'
@@ -62,21 +62,21 @@ export class TestBroker {
   readonly store: Store
   /** This process's way to it. */
   readonly disk: SlowStore
-  readonly commit: GroupCommit
+  readonly lanes: Lanes
   readonly metrics: Metrics
   readonly lines: Record<string, unknown>[]
   readonly #ownsTime: boolean
 
   private constructor(
     broker: Broker,
-    parts: Pick<TestBroker, 'clock' | 'store' | 'disk' | 'commit' | 'metrics' | 'lines'>,
+    parts: Pick<TestBroker, 'clock' | 'store' | 'disk' | 'lanes' | 'metrics' | 'lines'>,
     ownsTime: boolean,
   ) {
     this.broker = broker
     this.clock = parts.clock
     this.store = parts.store
     this.disk = parts.disk
-    this.commit = parts.commit
+    this.lanes = parts.lanes
     this.metrics = parts.metrics
     this.lines = parts.lines
     this.#ownsTime = ownsTime
@@ -95,14 +95,14 @@ export class TestBroker {
     const clock = parts.clock ?? new TestClock()
     const store = parts.store ?? new MemoryStore({ clock })
     const disk = new SlowStore(store)
-    const commit = new GroupCommit(disk, log, { retryMs: 1 })
+    const lanes = new Lanes(disk, log, { retryMs: 1 })
     const authenticator =
       parts.authenticator ?? new ConfigAuthenticator({ ...config.auth, organisation: config.organisation })
     const conventions = parts.conventions ?? noConventions
     const broker = new Broker({
       config,
       store: disk,
-      commit,
+      lanes,
       authenticator,
       conventions,
       log,
@@ -113,7 +113,7 @@ export class TestBroker {
     if (ownsTime) mock.timers.enable({ apis: ['setInterval'] })
     mocked = true
     await broker.start()
-    return new TestBroker(broker, { clock, store, disk, commit, metrics, lines }, ownsTime)
+    return new TestBroker(broker, { clock, store, disk, lanes, metrics, lines }, ownsTime)
   }
 
   /** Lets time pass, tick by tick, with all that is due in it. */
@@ -134,7 +134,7 @@ export class TestBroker {
   /** Everything that is under way has come to its end: what was staged is durable, what was written has left. */
   async settled(): Promise<void> {
     for (let i = 0; i < 4; i++) {
-      await this.commit.durable()
+      await this.lanes.durable()
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
@@ -177,7 +177,7 @@ export class TestBroker {
 
   async stop(): Promise<void> {
     await this.broker.drain()
-    await this.commit.close()
+    await this.lanes.close()
     this.#release()
   }
 

@@ -27,7 +27,7 @@ describe('retained messages', () => {
         fc.array(change, { maxLength: 40 }),
         fc.array(filter, { minLength: 1, maxLength: 5 }),
         (changes, filters) => {
-          const retained = new RetainedMessages(t.broker, `org${n++}`)
+          const retained = new RetainedMessages(t.broker.space(`org${n++}`))
           const model = new Map<string, Message>()
           const alive = (): Message[] =>
             [...model.values()].filter((m) => m.expiresAt === 0 || m.expiresAt > t.broker.now)
@@ -69,7 +69,7 @@ describe('retained messages', () => {
 
   it('have a bound on the levels of their topics: a few long topics do not fill the memory', async () => {
     const t = await TestBroker.start()
-    const retained = new RetainedMessages(t.broker, 'org', 100)
+    const retained = new RetainedMessages(t.broker.space('org'), 100)
     const message = (name: string): Message => new Message(name, Buffer.of(1), 0, true)
     for (let i = 0; i < 3; i++) retained.set(message(`${i}${'/a'.repeat(29)}`))
     expect(retained.full(message(`3${'/a'.repeat(29)}`))).to.equal(true)

@@ -25,8 +25,9 @@ describe('writing to Cassandra', () => {
 
   beforeEach(() => {
     sent = []
+    const [near, far] = [new Limiter(8), new Limiter(8)]
     writer = new Writer({
-      limiter: new Limiter(8),
+      limiterOf: (geo) => (geo ? far : near),
       cqlOf: ({ table }) => {
         const cql = tables.get(table) ?? new TableCql(table, 'cinque')
         tables.set(table, cql)
@@ -98,6 +99,24 @@ describe('writing to Cassandra', () => {
     sent[1].answer()
     sent[2].answer()
     await second
+  })
+
+  it('requests that wait for other DCs take none of the places of those that do not', async () => {
+    const batches = Array.from({ length: 9 }, (_, n) => {
+      const batch = new Batch()
+      batch.put(state, { org: 'geo', sid: Buffer.from([n]), epoch: 1 })
+      return batch
+    })
+    const far = batches.map((batch) => writer.write(batch))
+    const near = writer.write(batchOf('a1'))
+    await turn()
+    expect(sent.map(({ geo }) => geo)).to.deep.equal([...Array.from({ length: 8 }, () => true), false])
+    sent[8].answer()
+    await near
+    sent[0].answer()
+    await turn()
+    for (const one of sent) one.answer()
+    await Promise.all(far)
   })
 
   it('what waited for something that failed fails with it', async () => {

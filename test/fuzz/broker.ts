@@ -13,7 +13,7 @@ import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
 import { systemClock } from '#platform/clock.ts'
 import { createLogger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
-import { GroupCommit } from '#platform/store/group-commit.ts'
+import { Lanes } from '#platform/store/lanes.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { noConventions } from '#platform/telemetry/conventions.ts'
 import { Attacks } from './attack.ts'
@@ -32,15 +32,15 @@ const TOPIC = 'undisturbed/by/others'
 /** A broker in this process under attack, and a client that goes on exchanging messages with it. */
 export class BrokerFuzz {
   readonly #broker: Broker
-  readonly #commit: GroupCommit
+  readonly #lanes: Lanes
   readonly #store: MemoryStore
   readonly #attacks: Attacks
   readonly #client = new Client(5)
   #sent = 0
 
-  private constructor(broker: Broker, commit: GroupCommit, store: MemoryStore, seed: number) {
+  private constructor(broker: Broker, lanes: Lanes, store: MemoryStore, seed: number) {
     this.#broker = broker
-    this.#commit = commit
+    this.#lanes = lanes
     this.#store = store
     this.#attacks = new Attacks(new Random(seed), seed)
   }
@@ -55,11 +55,11 @@ export class BrokerFuzz {
     })
     const log = createLogger({ level: 'silent' })
     const store = new MemoryStore()
-    const commit = new GroupCommit(store, log)
+    const lanes = new Lanes(store, log)
     const broker = new Broker({
       config,
       store,
-      commit,
+      lanes,
       authenticator: new ConfigAuthenticator({ ...config.auth, organisation: config.organisation }),
       conventions: noConventions,
       log,
@@ -67,7 +67,7 @@ export class BrokerFuzz {
       clock: systemClock,
     })
     await broker.start()
-    const fuzz = new BrokerFuzz(broker, commit, store, seed)
+    const fuzz = new BrokerFuzz(broker, lanes, store, seed)
     await fuzz.#connect()
     return fuzz
   }
@@ -182,7 +182,7 @@ export class BrokerFuzz {
   async stop(): Promise<void> {
     this.#client.wire.destroy()
     await this.#broker.drain()
-    await this.#commit.close()
+    await this.#lanes.close()
     await this.#store.close()
   }
 }

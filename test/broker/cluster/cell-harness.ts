@@ -6,7 +6,7 @@ import type { Bus } from '#platform/cluster/bus.ts'
 import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { LocalHub } from '#platform/cluster/local-bus.ts'
 import { Metrics } from '#platform/metrics.ts'
-import { GroupCommit } from '#platform/store/group-commit.ts'
+import { Lanes } from '#platform/store/lanes.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import type { Store } from '#platform/store/store.ts'
 import { noConventions } from '#platform/telemetry/conventions.ts'
@@ -34,14 +34,14 @@ export class TestCell {
   ): Promise<CellMember> {
     const { log, lines } = collectLog()
     const store = this.stores.get(dc) as Store
-    const commit = new GroupCommit(store, log)
+    const lanes = new Lanes(store, log)
     const config = brokerConfig.parse({ listen: [], auth: { anonymous: true }, sys_interval: 0 })
     const incarnation = newIncarnation(clock.now() * 1024, dc)
     const bus = this.hub.open(incarnation.toString('hex'))
     const broker = new Broker({
       config,
       store,
-      commit,
+      lanes,
       authenticator: new ConfigAuthenticator({ ...config.auth, organisation: config.organisation }),
       conventions: noConventions,
       log,
@@ -50,7 +50,7 @@ export class TestCell {
       cell: { bus, incarnation, name, dc: `dc0${dc}`, dcs: this.#dcs },
     })
     await broker.start()
-    const member = { broker, commit, lines, bus }
+    const member = { broker, lanes, lines, bus }
     this.members.push(member)
     return member
   }
@@ -62,7 +62,7 @@ export class TestCell {
 
 export interface CellMember {
   readonly broker: Broker
-  readonly commit: GroupCommit
+  readonly lanes: Lanes
   readonly lines: Record<string, unknown>[]
   /** Closed: nothing is heard of it any more. */
   readonly bus: Bus

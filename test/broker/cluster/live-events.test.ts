@@ -33,7 +33,7 @@ describe('live events between processes', () => {
 
   function take(member: PlatformMember, value: unknown): Promise<void> {
     member.platform.telemetry.ingestJson(device, Buffer.from(JSON.stringify({ value })), Date.now())
-    return member.platform.commit.durable()
+    return member.platform.lanes.durable()
   }
 
   /** The next thing that the listener would be told. */

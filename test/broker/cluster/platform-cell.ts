@@ -9,6 +9,7 @@ import { LocalHub } from '#platform/cluster/local-bus.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { openPlatform, type Platform } from '#platform/platform.ts'
 import type { Store } from '#platform/store/store.ts'
+import { durability } from '../../platform/store/far-store.ts'
 import { TestClient } from '../harness.ts'
 import { collectLog } from '../log-lines.ts'
 
@@ -76,7 +77,15 @@ export class PlatformCell {
     const metrics = new Metrics()
     const config = brokerConfig.parse({ listen: [], auth: { anonymous: true }, sys_interval: 0 })
     const { organisation, auth } = config
-    const platform = await openPlatform({ store, log, metrics, clock: systemClock, organisation, auth })
+    const platform = await openPlatform({
+      store,
+      log,
+      metrics,
+      clock: systemClock,
+      organisation,
+      auth,
+      durability,
+    })
     const incarnation = newIncarnation(Date.now() * 1024, dc)
     const bus = new BreakableBus(this.#hub.open(incarnation.toString('hex')))
     const broker = new Broker({

@@ -37,9 +37,9 @@ describe('data of one device, written by two processes', () => {
 
   it('the newest value by its time is the latest, whoever writes last', async () => {
     ingest(a, { ts: noon, values: { t: 'new' } })
-    await a.platform.commit.durable()
+    await a.platform.lanes.durable()
     ingest(b, { ts: noon - 60_000, values: { t: 'late' } })
-    await b.platform.commit.durable()
+    await b.platform.lanes.durable()
     for (const { platform } of [a, b])
       expect(await platform.telemetry.latest(device)).to.deep.equal([{ key: 't', ts: noon, value: 'new' }])
     const { points } = await a.platform.telemetry.history(device, {
@@ -53,7 +53,7 @@ describe('data of one device, written by two processes', () => {
 
   it('values of one millisecond without a time of their own are all kept', async () => {
     for (let i = 0; i < 100; i++) ingest(i % 2 === 0 ? a : b, { t: i })
-    await Promise.all([a, b].map(({ platform }) => platform.commit.durable()))
+    await Promise.all([a, b].map(({ platform }) => platform.lanes.durable()))
     const query = { from: 0, to: noon + 1, limit: 1000, order: 'asc' } as const
     const { points } = await a.platform.telemetry.history(device, query)
     expect(points.map(({ value }) => value)).to.have.members(Array.from({ length: 100 }, (_, i) => i))
@@ -61,15 +61,15 @@ describe('data of one device, written by two processes', () => {
 
   it('the last sign of life is the newest, whoever writes last', async () => {
     a.platform.checkIns.note(device, noon, '2.0')
-    await a.platform.commit.durable()
+    await a.platform.lanes.durable()
     b.platform.checkIns.note(device, noon - 1000, '1.0')
-    await b.platform.commit.durable()
+    await b.platform.lanes.durable()
     expect(await b.platform.checkIns.last(device)).to.deep.equal({ at: noon, version: '2.0' })
   })
 
   it('nothing is left of a deleted device, also of what another process was about to write', async () => {
     ingest(a, { t: 1 })
-    await a.platform.commit.durable()
+    await a.platform.lanes.durable()
     slow.hold()
     ingest(b, { t: 2 }, noon + 1000)
     await new Promise((turn) => setImmediate(turn))
@@ -77,7 +77,7 @@ describe('data of one device, written by two processes', () => {
     await a.platform.registry.deleteDevice('default', device.id)
     slow.release()
     while (slow.waiting > 0 || (await rows()) > 0) await new Promise((turn) => setImmediate(turn))
-    await b.platform.commit.durable()
+    await b.platform.lanes.durable()
     expect(await rows()).to.equal(0)
   })
 
@@ -90,7 +90,7 @@ describe('data of one device, written by two processes', () => {
     const again = await a.platform.registry.devices.create('default', { name: 'd', id: device.id })
     device = again.device
     for (const member of [a, b]) ingest(member, { t: 3 })
-    await Promise.all([a, b].map(({ platform }) => platform.commit.durable()))
+    await Promise.all([a, b].map(({ platform }) => platform.lanes.durable()))
     expect((await b.platform.telemetry.latest(device)).map(({ value }) => value)).to.deep.equal([3])
   })
 })

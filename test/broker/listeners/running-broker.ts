@@ -4,7 +4,7 @@ import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
 import type { Authenticator, Credentials } from '#platform/auth/principal.ts'
 import { systemClock } from '#platform/clock.ts'
 import { Metrics } from '#platform/metrics.ts'
-import { GroupCommit } from '#platform/store/group-commit.ts'
+import { Lanes } from '#platform/store/lanes.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { noConventions } from '#platform/telemetry/conventions.ts'
 import { collectLog } from '../log-lines.ts'
@@ -40,7 +40,7 @@ export class RunningBroker {
     const { log, lines } = collectLog()
     const metrics = new Metrics()
     const store = new MemoryStore()
-    const commit = new GroupCommit(store, log)
+    const lanes = new Lanes(store, log)
     const shown = new Map<string, Credentials>()
     const configured = new ConfigAuthenticator({ ...config.auth, organisation: config.organisation })
     const authenticator: Authenticator = {
@@ -51,11 +51,11 @@ export class RunningBroker {
     }
     const conventions = noConventions
     const clock = systemClock
-    const broker = new Broker({ config, store, commit, authenticator, conventions, log, metrics, clock })
+    const broker = new Broker({ config, store, lanes, authenticator, conventions, log, metrics, clock })
     const urls = await broker.start()
     return new RunningBroker(broker, { metrics, lines, shown }, urls, async () => {
       await broker.drain()
-      await commit.close()
+      await lanes.close()
       await store.close()
     })
   }

@@ -30,7 +30,7 @@ describe('history: any range, any keys, any page size, both orders', () => {
           for (const [index, { key, ts }] of stored.entries()) {
             platform.telemetry.ingestJson(device, bytes({ ts, values: { [key]: index } }), noon)
           }
-          await platform.commit.durable()
+          await platform.lanes.durable()
           const from = start + first * hour
           const to = from + length * hour
           const expected = expectedPoints(stored, from, to, rest.keys)
@@ -55,7 +55,7 @@ describe('history: any range, any keys, any page size, both orders', () => {
     const platform = await openTestPlatform()
     const device = await newDevice(platform)
     for (let i = 0; i < 100; i++) platform.telemetry.ingestJson(device, bytes({ a: i, b: i }), noon)
-    await platform.commit.durable()
+    await platform.lanes.durable()
     for (const order of ['asc', 'desc'] as const) {
       const seen: string[] = []
       let after: Place | undefined
@@ -79,7 +79,7 @@ describe('history: any range, any keys, any page size, both orders', () => {
     const platform = await openTestPlatform()
     const [one, other] = [await newDevice(platform, 'one'), await newDevice(platform, 'other')]
     platform.telemetry.ingestJson(one, bytes({ secret: 1 }), noon)
-    await platform.commit.durable()
+    await platform.lanes.durable()
     const all = { from: 0, to: noon + hour, limit: 10, order: 'asc', keys: ['secret'] } as const
     expect((await platform.telemetry.history(other, all)).points).to.deep.equal([])
     const stranger = { ...one, org: 'elsewhere' }
@@ -90,7 +90,7 @@ describe('history: any range, any keys, any page size, both orders', () => {
     const platform = await openTestPlatform()
     const device = await newDevice(platform)
     platform.telemetry.ingestJson(device, bytes({ a: 1 }), noon)
-    await platform.commit.durable()
+    await platform.lanes.durable()
     const all = { from: 0, to: noon + hour, limit: 10, order: 'asc' } as const
     platform.clock.time = noon + 89 * 24 * hour
     expect((await platform.telemetry.history(device, all)).points).to.have.length(1)

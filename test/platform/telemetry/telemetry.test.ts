@@ -20,7 +20,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
 
   async function ingest(payload: unknown, at = noon): Promise<void> {
     platform.telemetry.ingestJson(device, bytes(payload), at)
-    await platform.commit.durable()
+    await platform.lanes.durable()
   }
 
   it('keeps numbers, strings, booleans, objects and arrays as they came', async () => {
@@ -53,7 +53,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
   it('keeps every value of one key that came in the same millisecond, in order', async () => {
     for (let i = 0; i < 300; i++) platform.telemetry.ingestJson(device, bytes({ seq: i }), noon)
     platform.telemetry.ingestJson(device, bytes([{ seq: 300 }, { seq: 301 }]), noon)
-    await platform.commit.durable()
+    await platform.lanes.durable()
     const { points } = await platform.telemetry.history(device, all)
     expect(points.map(({ value }) => value)).to.deep.equal(Array.from({ length: 302 }, (_, i) => i))
   })
@@ -85,15 +85,15 @@ describe('telemetry: what a device measured is kept and read back', () => {
     await ingest({ ts: noon, values: { t: 'new' } })
     const again = await openTestPlatform({ store: platform.store })
     again.telemetry.ingestJson(device, bytes({ ts: noon - 1, values: { t: 'late' } }), noon)
-    await again.commit.durable()
+    await again.lanes.durable()
     expect((await again.telemetry.latest(device))[0].value).to.equal('new')
   })
 
   it('writes latest once for many values of a batch', async () => {
     for (let i = 0; i < 100; i++) platform.telemetry.ingestJson(device, bytes({ t: i }), noon + i)
-    const puts = platform.commit.stage().mutations.filter(({ table }) => table === latestTable)
+    const puts = platform.lanes.local.stage().mutations.filter(({ table }) => table === latestTable)
     expect(puts).to.have.length(1)
-    await platform.commit.durable()
+    await platform.lanes.durable()
     expect((await platform.telemetry.latest(device))[0].value).to.equal(99)
   })
 
@@ -141,7 +141,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
       expect(error).to.be.instanceOf(PayloadError)
       expect(error).to.include({ reason, field })
       expect(platform.metrics.render()).to.include(`cinque_telemetry_refused_total{reason="${reason}"} 1`)
-      await platform.commit.durable()
+      await platform.lanes.durable()
       expect(await platform.telemetry.latest(device)).to.deep.equal([])
     })
   }
@@ -150,7 +150,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
     expect(() => platform.telemetry.ingestJson(device, bytes({ good: 1, bad: null }), noon)).to.throw(
       PayloadError,
     )
-    await platform.commit.durable()
+    await platform.lanes.durable()
     expect((await platform.telemetry.history(device, all)).points).to.deep.equal([])
   })
 
@@ -159,7 +159,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
     expect(() => platform.telemetry.ingestJson(device, bytes({ extra: 1 }), noon)).to.throw('1000 keys')
     const again = await openTestPlatform({ store: platform.store })
     again.telemetry.ingestJson(device, bytes({ k1: 5 }), noon)
-    await again.commit.durable()
+    await again.lanes.durable()
     expect(() => again.telemetry.ingestJson(device, bytes({ extra: 1 }), noon)).to.throw('1000 keys')
   })
 
@@ -169,7 +169,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
     sink?.accept(bytes({ t: 1 }), noon)
     await platform.registry.deleteDevice(device.org, device.id)
     expect(sink?.accept(bytes({ t: 2 }), noon)?.explanation).to.equal('the device was deleted')
-    await platform.commit.durable()
+    await platform.lanes.durable()
     expect(await platform.telemetry.latest(device)).to.deep.equal([])
     expect((await platform.telemetry.history(device, { ...all, keys: ['t'] })).points).to.deep.equal([])
   })
@@ -178,7 +178,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
     it('takes v1/devices/me/telemetry of devices, and of nobody else', async () => {
       const sink = platform.conventions.sinkFor(principalOf(device), 'v1/devices/me/telemetry')
       expect(sink?.accept(bytes({ t: 1 }), noon)).to.equal(undefined)
-      await platform.commit.durable()
+      await platform.lanes.durable()
       expect((await platform.telemetry.latest(device))[0].value).to.equal(1)
       const user = { ...principalOf(device), device: null }
       expect(platform.conventions.sinkFor(user, 'v1/devices/me/telemetry')).to.equal(null)
@@ -212,7 +212,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
       for (const text of ['nan', 'inf', '-inf', '', '1,5', '0x10', '1.5 C', 'NaN', '1e999', '9'.repeat(65)]) {
         expect(sink?.accept(bytes(text), noon)?.code, text).to.equal('payload_format_invalid')
       }
-      await platform.commit.durable()
+      await platform.lanes.durable()
       const { points } = await platform.telemetry.history(device, all)
       expect(points.map(({ value }) => value)).to.deep.equal([1.5, -1e10, 0, 7, 1000])
       expect(points[0].key).to.equal('kitchen/temperature')
@@ -234,7 +234,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
     const subscription = platform.live.subscribe(device.org)
     platform.telemetry.ingestJson(device, bytes({ t: 1 }), noon)
     expect(subscription?.take()).to.equal(undefined)
-    await platform.commit.durable()
+    await platform.lanes.durable()
     expect(subscription?.take()?.event).to.deep.include({ type: 'telemetry', device, at: noon })
   })
 })
