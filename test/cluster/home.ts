@@ -4,8 +4,8 @@ import type { CellDc } from '#scripts/cell/cell.ts'
 
 /** A connection on which nothing has moved for so long is given up: what a keep-alive is for. */
 const SILENCE_MS = 6000
-/** A connection that ended so soon was no use. */
-const SHORT_MS = 1000
+/** A connection that ended so soon was no use: it was refused, perhaps after a while. */
+const SHORT_MS = 7000
 
 /** Where a device connects: a DC of its own; where that does not answer, the next one, as by DNS. */
 export class Home {
