@@ -10,7 +10,7 @@ import type { Broker } from './broker.ts'
 import type { Cell } from './cluster/cell.ts'
 import type { RemoteSession } from './cluster/remote-session.ts'
 import { DurableOutbox } from './outbox/durable-outbox.ts'
-import { Subscription } from './router/subscription.ts'
+import { optionsOf, Subscription } from './router/subscription.ts'
 import { NEVER, Session } from './session.ts'
 import { decodeWill, encodeWill } from './stored-will.ts'
 import { parseFilter } from './topics.ts'
@@ -166,19 +166,8 @@ export class SessionStore {
         continue
       }
       const { match, group } = parseFilter(row.filter, session.deviceId)
-      const options = row.options ?? 0
-      const s = new Subscription(
-        session,
-        row.filter,
-        match,
-        group,
-        {
-          qos: (options & 3) as 0 | 1 | 2,
-          noLocal: (options & 4) !== 0,
-          retainAsPublished: (options & 8) !== 0,
-        },
-        row.identifier ?? 0,
-      )
+      const options = optionsOf(row.options ?? 0)
+      const s = new Subscription(session, row.filter, match, group, options, row.identifier ?? 0)
       session.addSubscription(s)
       session.space.router.add(s)
     }
@@ -230,10 +219,9 @@ export class SessionStore {
   }
 
   #session(row: RowOf<typeof sessionTable>, clientId: string, sid: Uint8Array): Session {
-    const space = this.#broker.space(row.org)
-    const outbox = new DurableOutbox(space, false)
+    const outbox = new DurableOutbox(this.#broker, false)
     const session = new Session({
-      space,
+      space: this.#broker.space(row.org),
       clientId,
       sid,
       durable: true,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hash128 } from '#platform/hash.ts'
+import { sidKey } from './cluster/ring.ts'
 import type { Connection } from './connection.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { PacketIds } from './packet-ids.ts'
@@ -33,6 +34,7 @@ export class Session extends Subscriber implements Receiver {
   readonly clientId: string
   /** Identity on disk; a clean start makes a new one. */
   readonly sid: Uint8Array
+  #sidKey = ''
   /** Lives longer than its connection, therefore on disk. */
   readonly durable: boolean
   readonly outbox: Outbox
@@ -86,6 +88,12 @@ export class Session extends Subscriber implements Receiver {
     this.expiry = init.expiry
     this.username = init.username
     this.deviceId = init.deviceId
+  }
+
+  /** The sid, a character per byte: what it is found by. */
+  get sidKey(): string {
+    if (this.#sidKey === '') this.#sidKey = sidKey(this.sid)
+    return this.#sidKey
   }
 
   get kind(): 'here' {

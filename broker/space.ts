@@ -4,6 +4,7 @@ import type { Disk } from './disk.ts'
 import { RetainedMessages } from './retained.ts'
 import { Router } from './router/router.ts'
 import type { RemoteSession } from './cluster/remote-session.ts'
+import { StringIndex } from './cluster/string-index.ts'
 import type { Session } from './session.ts'
 
 /** What one organisation has in the broker. Nothing is reachable from another one's space (guarantee G9). */
@@ -18,7 +19,7 @@ export class Space {
   /** Sessions held by this process. */
   readonly sessions = new Map<string, Session>()
   /** Persistent sessions that another process holds, or none. */
-  readonly away = new Map<string, RemoteSession>()
+  readonly away = new StringIndex<RemoteSession>((remote) => remote.clientId)
   readonly retained: RetainedMessages
 
   constructor(broker: Broker, org: string) {

@@ -1,6 +1,5 @@
 import { inbox } from '#platform/store/tables.ts'
 import { InboxReader } from '../outbox/inbox-reader.ts'
-import { WriterProgress } from '../outbox/progress.ts'
 import { decodeState, mergeStates, readStates, sortStates, type StoredState } from '../outbox/state.ts'
 import type { Cell } from './cell.ts'
 import { Entry, readJson, sendJson } from './entries.ts'
@@ -139,13 +138,13 @@ export class Answers {
   }
 
   async #sendRows(member: Member, { id, org, sid, groups }: FetchEntry): Promise<void> {
-    for (const [name, day, after] of groups) {
-      const writer = Buffer.from(name, 'hex')
-      const log = Buffer.from(sid, 'hex')
-      const reader = new InboxReader(this.#cell.broker.store, { org, session: { sid: log } })
-      reader.adopt(new WriterProgress(writer, after))
-      for await (const rows of reader.unread(day)) {
-        for (const row of rows) if (Buffer.compare(row.writer, writer) === 0) this.#copy(member, id, row)
+    const reader = new InboxReader(this.#cell.broker.store, {
+      org,
+      session: { sid: Buffer.from(sid, 'hex') },
+    })
+    for (const [writer, day, after] of groups) {
+      for await (const rows of reader.rowsOf(Buffer.from(writer, 'hex'), day, after)) {
+        for (const row of rows) this.#copy(member, id, row)
         await member.room()
       }
     }

@@ -4,7 +4,7 @@ import type { RowOf } from '#platform/store/table.ts'
 import { session as sessionTable, subscription as subscriptionTable } from '#platform/store/tables.ts'
 import type { Broker } from '../broker.ts'
 import { ReasonCode } from '../packets/reason-code.ts'
-import { Subscription } from '../router/subscription.ts'
+import { optionsOf, Subscription } from '../router/subscription.ts'
 import type { Session } from '../session.ts'
 import type { Space } from '../space.ts'
 import { parseFilter } from '../topics.ts'
@@ -12,6 +12,7 @@ import type { Cell } from './cell.ts'
 import { Marks } from './marks.ts'
 import { RemoteSession } from './remote-session.ts'
 import { sidKey } from './ring.ts'
+import { StringIndex } from './string-index.ts'
 import { bucketOf, Sums } from './sums.ts'
 
 export type SessionRow = RowOf<typeof sessionTable>
@@ -34,7 +35,7 @@ export class Directory {
   readonly subscriptionSums = new Sums()
   readonly #cell: Cell
   readonly #broker: Broker
-  readonly #bySid = new Map<string, Known>()
+  readonly #bySid = new StringIndex<Known>((known) => known.sidKey)
   readonly #endedSessions = new Marks()
   readonly #gone = new Marks()
   readonly #filters = new Map<string, string>()
@@ -61,15 +62,14 @@ export class Directory {
     this.#sum(session)
     session.stamp = stamp
     this.#sum(session)
-    if (session.durable) this.#bySid.set(sidKey(session.sid), session)
+    if (session.durable) this.#bySid.set(session)
   }
 
   /** A session held here has ended at `epoch`. */
   ended(session: Known, stamp: number): void {
     this.#sum(session)
     session.stamp = 0
-    const key = sidKey(session.sid)
-    if (this.#bySid.get(key) === session) this.#bySid.delete(key)
+    if (this.#bySid.get(session.sidKey) === session) this.#bySid.delete(session.sidKey)
     for (const s of session.subscriptions()) this.#subscriptionSum(s)
     this.#endedSessions.set(sessionKey(session.space.org, session.clientId), Math.max(session.epoch, stamp))
   }
@@ -142,13 +142,9 @@ export class Directory {
       return true
     }
     const s = old ?? this.#newSubscription(session, this.#shared(filter))
-    const options = row.options ?? 0
     this.#subscriptionSum(s)
     s.stamp = stamp
-    s.qos = (options & 3) as 0 | 1 | 2
-    s.noLocal = (options & 4) !== 0
-    s.retainAsPublished = (options & 8) !== 0
-    s.identifier = row.identifier ?? 0
+    s.ask(optionsOf(row.options ?? 0), row.identifier ?? 0)
     this.#subscriptionSum(s)
     if (old === undefined) {
       session.addSubscription(s)
@@ -163,7 +159,7 @@ export class Directory {
     remote.space.away.delete(remote.clientId)
     session.stamp = remote.stamp
     this.#sum(session)
-    this.#bySid.set(remote.sidKey, session)
+    this.#bySid.set(session)
     move(remote, session)
   }
 
@@ -177,16 +173,16 @@ export class Directory {
     const remote = new RemoteSession({
       space,
       clientId,
-      sidKey: sidKey(session.sid),
+      sidKey: session.sidKey,
       deviceId: session.deviceId,
       username: session.username,
       expiry: session.expiry,
       ...holder,
     })
     space.sessions.delete(clientId)
-    space.away.set(clientId, remote)
+    space.away.set(remote)
     this.#sum(remote)
-    this.#bySid.set(remote.sidKey, remote)
+    this.#bySid.set(remote)
     move(session, remote)
     return remote
   }
@@ -258,7 +254,7 @@ export class Directory {
     let remote: RemoteSession
     if (held !== null) {
       this.#cell.release(held)
-      if (held.durable && !held.ended && sidKey(held.sid) === key) remote = this.letGo(held, place)
+      if (held.durable && !held.ended && held.sidKey === key) remote = this.letGo(held, place)
       else {
         this.#forget(held)
         remote = this.#newRemote(space, clientId, row, key, place)
@@ -300,8 +296,8 @@ export class Directory {
       expiry: row.expiry ?? 0,
       ...place,
     })
-    space.away.set(clientId, remote)
-    this.#bySid.set(key, remote)
+    space.away.set(remote)
+    this.#bySid.set(remote)
     this.#sum(remote)
     return remote
   }
@@ -314,8 +310,7 @@ export class Directory {
       known.space.sessions.delete(known.clientId)
     } else known.space.away.delete(known.clientId)
     if (known.stamp > 0) this.#sum(known)
-    const key = sidKey(known.sid)
-    if (this.#bySid.get(key) === known) this.#bySid.delete(key)
+    if (this.#bySid.get(known.sidKey) === known) this.#bySid.delete(known.sidKey)
     for (const s of Array.from(known.subscriptions())) {
       this.#subscriptionSum(s)
       known.removeSubscription(s)
@@ -325,14 +320,7 @@ export class Directory {
 
   #newSubscription(session: Known, filter: string): Subscription {
     const { match, group } = parseFilter(filter, session.deviceId)
-    return new Subscription(
-      session,
-      filter,
-      match,
-      group,
-      { qos: 0, noLocal: false, retainAsPublished: false },
-      0,
-    )
+    return new Subscription(session, filter, match, group, optionsOf(0), 0)
   }
 
   /** One string for a filter that many devices have, such as `v1/devices/me/#`. */
@@ -396,7 +384,7 @@ function subscriptionRow(org: string, s: Subscription): SubscriptionRow {
     sid: s.session.sid,
     filter_hash: hash128(s.filter),
     filter: s.filter,
-    options: s.qos | (s.noLocal ? 4 : 0) | (s.retainAsPublished ? 8 : 0),
+    options: s.options,
     identifier: s.identifier,
     stamp: s.stamp,
   }

@@ -4,6 +4,9 @@ import type { Space } from '../space.ts'
 import { Subscriber } from '../subscriber.ts'
 import type { PeerReceiver } from './peer-receiver.ts'
 
+/** 2020-01-01. */
+const ENDS_FROM = 1_577_836_800_000
+
 /** A persistent session that another process holds, or nobody: what is needed to write to its inbox. */
 export class RemoteSession extends Subscriber implements Receiver {
   readonly space: Space
@@ -15,8 +18,8 @@ export class RemoteSession extends Subscriber implements Receiver {
   epoch: number
   stamp: number
   expiry: number
-  /** Milliseconds since 1970; 0: connected, as far as is known. */
-  endedAt: number
+  /** Seconds since `ENDS_FROM`; 0: connected, as far as is known. A number of 31 bits needs no memory of its own. */
+  #ended = 0
   /** Incarnation of the process that holds its connection; empty: none. */
   holder: string
   /** Number of the DC of its last holder, where its state is; 0: not known. */
@@ -51,6 +54,15 @@ export class RemoteSession extends Subscriber implements Receiver {
 
   get kind(): 'away' {
     return 'away'
+  }
+
+  /** Milliseconds since 1970, to the second; 0: connected, as far as is known. */
+  get endedAt(): number {
+    return this.#ended === 0 ? 0 : ENDS_FROM + this.#ended * 1000
+  }
+
+  set endedAt(ms: number) {
+    this.#ended = ms === 0 ? 0 : Math.max(1, Math.floor((ms - ENDS_FROM) / 1000))
   }
 
   get sid(): Uint8Array {

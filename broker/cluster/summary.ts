@@ -41,14 +41,12 @@ export async function summarize(
   const groups = new Map<string, Group>()
   let rows: Row[] | null = []
   let bytes = 0
-  for (let day = today - DAYS; day <= today; day++) {
-    for await (const slice of reader.unread(day)) {
-      for (const row of slice) {
-        count(groups, row)
-        bytes += 64 + (row.message?.length ?? 0)
-        if (bytes > DIRECT_BYTES) rows = null
-        else rows?.push(row)
-      }
+  for await (const { rows: slice } of reader.unread(today - DAYS, today)) {
+    for (const row of slice) {
+      count(groups, row)
+      bytes += 64 + (row.message?.length ?? 0)
+      if (bytes > DIRECT_BYTES) rows = null
+      else rows?.push(row)
     }
   }
   return { groups, rows }

@@ -104,10 +104,7 @@ function subscribe(
   const options = { qos, noLocal: request.noLocal, retainAsPublished: request.retainAsPublished }
   const old = session.subscription(request.filter)
   if (old !== undefined) {
-    old.qos = qos
-    old.noLocal = options.noLocal
-    old.retainAsPublished = options.retainAsPublished
-    old.identifier = identifier
+    old.ask(options, identifier)
     session.space.router.changed(old.match)
     return old
   }

@@ -9,10 +9,10 @@ import type { Connection } from '../connection.ts'
 import type { Disk } from '../disk.ts'
 import type { Outgoing } from '../message.ts'
 import type { Session } from '../session.ts'
-import type { Space } from '../space.ts'
 import { decodeStored } from '../stored-message.ts'
 import { InboxReader, type Mode, type Sources } from './inbox-reader.ts'
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, FLIGHT_BYTES, type Outbox } from './outbox.ts'
+import { PacketIds } from './packet-ids.ts'
 import { type Entry, WriterProgress } from './progress.ts'
 import { WriterMap } from './writer-map.ts'
 import {
@@ -39,6 +39,8 @@ const STAMPS_PER_MS = 1024
 interface Flight {
   readonly entry: Entry
   state: number
+  /** The client may hold the identifier for an older message: it is told to release it first, and has not yet. */
+  doubtful: boolean
 }
 
 const NOTHING = new Uint8Array(0)
@@ -78,8 +80,6 @@ export class DurableOutbox implements Outbox, Sources {
   /** What is known of rows that other processes write; null: there are none. */
   readonly knowledge: Knowledge | null
   readonly #broker: Broker
-  readonly #commit: GroupCommit
-  readonly #disk: Disk
   readonly #reader: InboxReader
   #connection: Connection | null = null
   readonly #flights = new Map<number, Flight>()
@@ -93,7 +93,7 @@ export class DurableOutbox implements Outbox, Sources {
   #resend: number[] = []
   #queue: Entry[] = []
   #queueBytes = 0
-  #lastId = 0
+  readonly #ids = new PacketIds()
   /** Rows newer than those in memory are only in the store. */
   #behind = true
   #reading = false
@@ -120,10 +120,8 @@ export class DurableOutbox implements Outbox, Sources {
   #dirty = false
 
   /** `fresh`: a session that was never on disk. */
-  constructor({ broker, commit, disk }: Space, fresh: boolean) {
+  constructor(broker: Broker, fresh: boolean) {
     this.#broker = broker
-    this.#commit = commit
-    this.#disk = disk
     this.knowledge = broker.cell === null ? null : new Knowledge(broker.cell)
     this.#reader = new InboxReader(broker.store, this, this.knowledge === null ? null : this)
     this.#loaded = fresh ? true : null
@@ -148,6 +146,15 @@ export class DurableOutbox implements Outbox, Sources {
 
   get org(): string {
     return this.session.space.org
+  }
+
+  /** Takes its rows; all tickets here are of this one. */
+  get #commit(): GroupCommit {
+    return this.session.space.commit
+  }
+
+  get #disk(): Disk {
+    return this.session.space.disk
   }
 
   get own(): Uint8Array {
@@ -197,12 +204,13 @@ export class DurableOutbox implements Outbox, Sources {
     this.#stage(row, row.hlc)
     this.#broker.cell?.ring.add(row, this.#commit)
     const loose = this.knowledge !== null && isStream(writer)
+    const held = this.#holdsBack(progress)
     // What is written here can be read when it is durable.
     if (loose) this.#raise(writer, seq)
     if (
       this.#connection === null ||
       this.#behind ||
-      this.#reader.holdsBack(progress) ||
+      held ||
       this.#queue.length >= MEMORY_ROWS ||
       this.#queueBytes > MEMORY_BYTES
     ) {
@@ -216,6 +224,15 @@ export class DurableOutbox implements Outbox, Sources {
     this.#pump()
     entry.out = null
     this.#limit()
+  }
+
+  /**
+   * Rows of this writer must not pass those in the store. Where a stream begins, its publisher has had another connection:
+   * what it sent there may be on its way from whoever is not complete.
+   */
+  #holdsBack(progress: WriterProgress): boolean {
+    if (this.#reader.holdsBack(progress)) return true
+    return progress.newest === 0 && isStream(progress.writer) && this.modeOf(progress) === 'wait'
   }
 
   /** The copy of it that came here at once may be all there is of a row of a process that has died: it is written again. */
@@ -240,7 +257,7 @@ export class DurableOutbox implements Outbox, Sources {
       !complete ||
       this.#connection === null ||
       this.#behind ||
-      this.#reader.holdsBack(progress) ||
+      this.#holdsBack(progress) ||
       (progress.loose && !isStream(row.writer)) ||
       this.#queue.length >= MEMORY_ROWS ||
       this.#queueBytes > MEMORY_BYTES
@@ -282,7 +299,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   #raise(writer: Uint8Array, seq: number): void {
     const progress = this.#reader.progressOf(writer)
-    if (seq > progress.limit) progress.limit = seq
+    this.#reader.raise(progress, seq)
     if (isStream(writer)) this.#seen(progress, seq)
   }
 
@@ -390,7 +407,13 @@ export class DurableOutbox implements Outbox, Sources {
 
   completed(packetId: number): void {
     const flight = this.#flights.get(packetId)
-    if (flight === undefined || flight.state === AWAIT_PUBACK) return
+    if (flight === undefined) return
+    if (flight.doubtful && flight.state !== AWAIT_PUBCOMP) {
+      flight.doubtful = false
+      this.#markDirty()
+      return
+    }
+    if (flight.state === AWAIT_PUBACK) return
     if (flight.state === AWAIT_PUBREC) {
       this.#settle(flight.entry)
       this.#released++
@@ -435,13 +458,15 @@ export class DurableOutbox implements Outbox, Sources {
   #encode(): Buffer {
     return encodeState({
       writers: this.#reader.writers(),
-      out: Array.from(this.#flights, ([id, { entry, state: s }]) => ({
+      out: Array.from(this.#flights, ([id, { entry, state: s, doubtful }]) => ({
         id,
         writer: entry.writer.writer,
         seq: entry.seq,
         day: entry.day,
         state: s,
+        doubtful,
       })),
+      ids: this.#ids,
       in: Array.from(this.inbound, ([id, flight]) => ({
         id,
         seq: flight.seq,
@@ -509,12 +534,14 @@ export class DurableOutbox implements Outbox, Sources {
       this.#settle(entry)
       return
     }
-    const id = this.#nextId()
-    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK }
+    const doubtful = this.#ids.doubtful > 0
+    const id = this.#ids.next(this.#flights)
+    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK, doubtful }
     this.#flights.set(id, flight)
     this.#flightBytes += entry.stored.length
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
+      if (doubtful) connection.sendPubrel(id, true)
       if (connection.sendPublish(out, id, false)) return
       this.#land(id, flight)
       this.#settle(entry)
@@ -527,9 +554,10 @@ export class DurableOutbox implements Outbox, Sources {
     if (flight === undefined) return
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
-      if (flight.state === AWAIT_PUBCOMP) connection.sendPubrel(id, true)
+      if (flight.state === AWAIT_PUBCOMP || flight.doubtful) connection.sendPubrel(id, true)
+      if (flight.state === AWAIT_PUBCOMP) return
       // [MQTT-3.3.1-1] DUP
-      else if (!connection.sendPublish(decodeStored(flight.entry.stored), id, true)) {
+      if (!connection.sendPublish(decodeStored(flight.entry.stored), id, true)) {
         this.#land(id, flight)
         this.#settle(flight.entry)
       }
@@ -577,12 +605,6 @@ export class DurableOutbox implements Outbox, Sources {
 
   #rewind(): void {
     this.#reader.rewind(new Set(Array.from(this.#flights.values(), (flight) => flight.entry)))
-  }
-
-  #nextId(): number {
-    do this.#lastId = this.#lastId === 65_535 ? 1 : this.#lastId + 1
-    while (this.#flights.has(this.#lastId))
-    return this.#lastId
   }
 
   /** Messages that have to give way to newer ones. */
@@ -700,16 +722,19 @@ export class DurableOutbox implements Outbox, Sources {
 
   /**
    * Begins where earlier holders have stopped. `certain`: no state of the last one can be missing; if one may be, a message in
-   * flight comes twice rather than never: packet identifiers received are forgotten, those given out start anywhere.
+   * flight comes twice rather than never: packet identifiers received are forgotten, and those given out are released anew.
    */
   async adopt(states: readonly StoredState[], certain: boolean): Promise<void> {
     const merged = mergeStates(sortStates(states).map(({ body }) => decodeState(body)))
     for (const w of merged.writers) this.#adoptWriter(w)
+    this.#ids.last = merged.ids.last
+    this.#ids.doubtful = merged.ids.doubtful
     if (certain) {
-      for (const flight of merged.out) await this.#restore(flight)
+      const missing = new Set<WriterProgress>()
+      for (const flight of merged.out) await this.#restore(flight, missing)
       for (const { id, seq, epoch, checksum } of merged.in)
         this.inbound.set(id, { seq, epoch, checksum, done: false, routing: null })
-    } else this.#lastId = 1 + Math.floor(Math.random() * 60_000)
+    } else this.#ids.doubt()
     this.streamSeq = Math.max(this.streamSeq, merged.streamSeq)
     const { day, writer } = this.#broker
     const { rows, newest } = await this.#reader.count(day, writer)
@@ -746,8 +771,14 @@ export class DurableOutbox implements Outbox, Sources {
     this.#reader.adopt(new WriterProgress(writer, floor, above, day))
   }
 
-  /** A message that an earlier holder has sent and that was not acknowledged. */
-  async #restore({ id, writer, seq, day, state: s }: SavedState['out'][number]): Promise<void> {
+  /**
+   * A message that an earlier holder has sent and that was not acknowledged. `missing`: writers of whom one was not found;
+   * what came behind it with QoS 1 is sent anew, too, in its place.
+   */
+  async #restore(
+    { id, writer, seq, day, state: s, doubtful }: SavedState['out'][number],
+    missing: Set<WriterProgress>,
+  ): Promise<void> {
     const progress = this.#reader.progressOf(writer)
     let stored: Uint8Array | undefined
     if (s !== AWAIT_PUBCOMP) {
@@ -759,8 +790,10 @@ export class DurableOutbox implements Outbox, Sources {
         seq,
       })
       stored = row?.message
-      // In a cell it may still come, from a DC that is out of contact: then it is sent anew.
-      if (stored === undefined && (s === AWAIT_PUBACK || this.knowledge !== null)) return
+      // In a cell it may still come, from a process that has not answered: then it is sent anew.
+      const late = stored === undefined && this.knowledge !== null
+      if (late) missing.add(progress)
+      if (late || (s === AWAIT_PUBACK && (stored === undefined || missing.has(progress)))) return
     }
     // A QoS 2 message that has expired is released: the client may know its identifier.
     const flight: Flight =
@@ -776,6 +809,7 @@ export class DurableOutbox implements Outbox, Sources {
               settledBefore: false,
             },
             state: AWAIT_PUBCOMP,
+            doubtful: false,
           }
         : {
             entry:
@@ -783,11 +817,11 @@ export class DurableOutbox implements Outbox, Sources {
                 ? progress.take(seq, day, stored)
                 : progress.takeLoose(seq, day, stored),
             state: s,
+            doubtful,
           }
     if (stored === undefined) this.#released++
     this.#flights.set(id, flight)
     this.#flightBytes += flight.entry.stored.length
-    if (id > this.#lastId) this.#lastId = id
   }
 }
 

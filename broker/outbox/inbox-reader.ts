@@ -3,7 +3,7 @@ import type { Batch, Store } from '#platform/store/store.ts'
 import type { RowOf } from '#platform/store/table.ts'
 import { inbox } from '#platform/store/tables.ts'
 import { type Entry, WriterProgress } from './progress.ts'
-import { isStream } from './stream-writer.ts'
+import { isStream, publisherOf } from './stream-writer.ts'
 
 /** Days a row lives, and one more for clocks. */
 const DAYS = 8
@@ -24,6 +24,21 @@ const SLICE_ROWS = 256
 const TURN_ROWS = 1024
 /** Bytes after which a fetch takes no more. */
 const SLICE_BYTES = 262_144
+
+type Row = RowOf<typeof inbox>
+type Position = Pick<Row, 'writer' | 'seq'>
+
+/** Rows of one day, in order of writer and seq. */
+interface Slice {
+  readonly day: number
+  readonly rows: Row[]
+}
+
+interface Page {
+  readonly rows: Row[]
+  /** How many there were to be; fewer: there are no more. */
+  readonly asked: number
+}
 
 interface Owner {
   readonly org: string
@@ -61,6 +76,10 @@ export class InboxReader {
   #last: WriterProgress | null = null
   #generation = 0
   #fetches = 0
+  /** The last page looked at had rows of interest. */
+  #fresh = true
+  /** Publishers of QoS 2 of whom the last fetch left rows where they were. */
+  readonly #heldPublishers = new Set<string>()
 
   /** `sources`: absent where one process writes all rows. */
   constructor(store: Store, owner: Owner, sources: Sources | null = null) {
@@ -84,6 +103,16 @@ export class InboxReader {
     const name = latin1(progress.writer)
     if (this.#sources !== null && latin1(this.#sources.own) !== name) progress.limit = 0
     this.#writers.set(name, progress)
+  }
+
+  /** Rows of this writer up to `seq` are in the store, and none is missing. */
+  raise(progress: WriterProgress, seq: number): void {
+    if (seq <= progress.limit) return
+    if (progress.raisedIn !== this.#fetches) {
+      progress.raisedIn = this.#fetches
+      progress.limitBefore = progress.limit
+    }
+    progress.limit = seq
   }
 
   writers(): Iterable<WriterProgress> {
@@ -115,45 +144,53 @@ export class InboxReader {
     taken: (entry: Entry) => void,
   ): Promise<boolean> {
     let left = limit
-    let late: WriterProgress | null = null
+    let young: WriterProgress | null = null
     let bytes = 0
     const generation = this.#generation
     this.#fetches++
     this.heldYoung = false
-    for (let day = Math.max(this.#fromDay, today - DAYS); day <= today; day++) {
-      let empty = true
-      for await (const rows of this.unread(day)) {
-        empty = false
-        if (generation !== this.#generation) return false
-        for (const row of rows) {
-          const progress = this.progressOf(row.writer)
-          const mode = this.#sources?.modeOf(progress) ?? 'ordered'
-          if (mode === 'wait' || (row.seq > progress.limit && this.#waits(mode, row))) {
-            progress.heldBackIn = this.#fetches
-            continue
-          }
-          if (mode === 'ordered' && progress.loose && !isStream(row.writer)) progress.admit(row.seq)
-          // A live copy may have been taken in while this was read.
-          if (progress === late || progress.knows(row.seq) || row.message === undefined) continue
-          if ((row.hlc ?? 0) >= before && this.#isHere(progress)) {
-            late = progress
-            continue
-          }
-          if (left === 0 || bytes > SLICE_BYTES) return false
-          left--
-          bytes += row.message.length
-          const ordered = mode === 'ordered' && !(this.#sources !== null && isStream(row.writer))
-          taken(
-            ordered
-              ? progress.take(row.seq, day, row.message)
-              : progress.takeLoose(row.seq, day, row.message),
-          )
-        }
-      }
+    this.#heldPublishers.clear()
+    // Before this one no day has rows.
+    let firstDay = today
+    let raised = false
+    for await (const { day, rows } of this.unread(Math.max(this.#fromDay, today - DAYS), today)) {
       if (generation !== this.#generation) return false
-      if (empty && durable && day < today && left === limit && this.#sources === null) this.#fromDay = day + 1
+      if (day < firstDay) firstDay = day
+      for (const row of rows) {
+        const progress = this.progressOf(row.writer)
+        // Nothing waits behind what a client has already, or an earlier holder has settled.
+        if (isStream(row.writer) && progress.knows(row.seq)) continue
+        const mode = this.#sources?.modeOf(progress) ?? 'ordered'
+        // What was asked for before the limit was raised may lack rows up to it.
+        const late = progress.raisedIn === this.#fetches
+        if (
+          mode === 'wait' ||
+          (isStream(row.writer) && this.holdsBack(progress)) ||
+          (row.seq > (late ? progress.limitBefore : progress.limit) && this.#waits(mode, row))
+        ) {
+          this.#holdBack(progress)
+          raised ||= late
+          continue
+        }
+        if (mode === 'ordered' && progress.loose && !isStream(row.writer)) progress.admit(row.seq)
+        // A live copy may have been taken in while this was read.
+        if (progress === young || progress.knows(row.seq) || row.message === undefined) continue
+        if ((row.hlc ?? 0) >= before && this.#isHere(progress)) {
+          young = progress
+          continue
+        }
+        if (left === 0 || bytes > SLICE_BYTES) return false
+        left--
+        bytes += row.message.length
+        const ordered = mode === 'ordered' && !(this.#sources !== null && isStream(row.writer))
+        taken(
+          ordered ? progress.take(row.seq, day, row.message) : progress.takeLoose(row.seq, day, row.message),
+        )
+      }
     }
-    return true
+    if (generation !== this.#generation) return false
+    if (durable && this.#sources === null && firstDay > this.#fromDay) this.#fromDay = firstDay
+    return !raised
   }
 
   /** Whether a row beyond what is known to be there without a gap has to wait. */
@@ -165,9 +202,18 @@ export class InboxReader {
     return true
   }
 
-  /** The last fetch left rows of this writer where they were: newer ones must not pass them. */
-  holdsBack(progress: WriterProgress): boolean {
-    return progress.heldBackIn === this.#fetches
+  #holdBack(progress: WriterProgress): void {
+    if (isStream(progress.writer)) this.#heldPublishers.add(publisherOf(progress.writer))
+    else progress.heldBackIn = this.#fetches
+  }
+
+  /**
+   * The last fetch left rows of this writer where they were: newer ones must not pass them. A publisher of QoS 2 has a
+   * stream for each of its connections: none passes the others.
+   */
+  holdsBack({ writer, heldBackIn }: WriterProgress): boolean {
+    if (!isStream(writer)) return heldBackIn === this.#fetches
+    return this.#heldPublishers.size > 0 && this.#heldPublishers.has(publisherOf(writer))
   }
 
   /**
@@ -178,12 +224,10 @@ export class InboxReader {
     const own = latin1(writer)
     let n = 0
     let newest = 0
-    for (let day = today - DAYS; day <= today; day++) {
-      for await (const rows of this.unread(day, own)) {
-        for (const row of rows) {
-          if (!this.progressOf(row.writer).knows(row.seq)) n++
-          newest = Math.max(newest, row.hlc ?? 0)
-        }
+    for await (const { rows: slice } of this.unread(today - DAYS, today, own)) {
+      for (const row of slice) {
+        if (!this.progressOf(row.writer).knows(row.seq)) n++
+        newest = Math.max(newest, row.hlc ?? 0)
       }
     }
     return { rows: n, newest }
@@ -194,43 +238,83 @@ export class InboxReader {
     return this.#sources === null || progress.limit === Number.POSITIVE_INFINITY || isStream(progress.writer)
   }
 
-  /** The rows of a day beyond the cursors, writer by writer, in slices; not those of the writer `except`. */
-  async *unread(day: number, except = ''): AsyncGenerator<RowOf<typeof inbox>[]> {
+  /**
+   * The rows of these days beyond the cursors, day by day and writer by writer, in slices; not those of the writer
+   * `except`. A slice may be empty: there are rows, but none of interest.
+   */
+  async *unread(from: number, to: number, except = ''): AsyncGenerator<Slice> {
+    const days = Array.from({ length: Math.max(0, to - from + 1) }, (_, n) => from + n)
+    // Most days have few rows or none: all are asked for at once.
+    const heads = days.map((day) => this.#page(day, undefined, this.#headRows()))
+    for (const head of heads) head.catch(() => undefined)
+    for (const [n, day] of days.entries()) yield* this.#walk(day, heads[n], except)
+  }
+
+  /**
+   * Goes through a day in pages. Behind rows that are settled it goes on at the writer's cursor, so that neither many
+   * settled rows of one writer nor few rows of each of many writers take many requests.
+   */
+  async *#walk(day: number, head: Promise<Page>, except: string): AsyncGenerator<Slice> {
+    let { rows, asked } = await head
+    for (let n = 0; rows.length > 0; ) {
+      const fresh = rows.filter(({ writer, seq }) => seq > this.#cursorOf(writer, except))
+      this.#fresh = fresh.length > 0
+      yield { day, rows: fresh }
+      if (rows.length < asked) return
+      const last = rows[rows.length - 1]
+      const cursor = this.#cursorOf(last.writer, except)
+      const jump = cursor > last.seq
+      n += rows.length
+      if (n >= TURN_ROWS) {
+        n = 0
+        await turn()
+      }
+      const settled = jump ? FIRST_ROWS : Math.min(SLICE_ROWS, asked * 2)
+      const after = { writer: last.writer, ...(cursor === Infinity ? {} : { seq: jump ? cursor : last.seq }) }
+      ;({ rows, asked } = await this.#page(day, after, fresh.length > 0 ? this.#sliceRows : settled))
+    }
+  }
+
+  /** The rows of one writer and day after `after`, in slices. */
+  async *rowsOf(writer: Uint8Array, day: number, after: number): AsyncGenerator<Row[]> {
     const { org, session } = this.#owner
     const partition = { org, log: session.sid, day }
-    let after: { writer: Uint8Array } | undefined
-    for (;;) {
-      const heads: RowOf<typeof inbox>[] = await this.#store.range(inbox, partition, {
-        ...(after === undefined ? {} : { after }),
-        limit: 1,
+    for (let seq = after; ; ) {
+      const limit = SLICE_ROWS
+      const rows = await this.#store.range(inbox, partition, {
+        after: { writer, seq },
+        to: { writer },
+        limit,
       })
-      if (heads.length === 0) return
-      const { writer } = heads[0]
-      after = { writer }
-      if (latin1(writer) === except) continue
-      let from = this.progressOf(writer).cursor
-      for (let n = 0; ; ) {
-        const limit = this.#sliceRows
-        const rows = await this.#store.range(inbox, partition, {
-          after: { writer, seq: from },
-          to: { writer },
-          limit,
-        })
-        const bytes = rows.reduce((sum, { message }) => sum + (message?.length ?? 0), 0)
-        if (bytes > 0) {
-          const fitting = Math.floor((SLICE_BYTES * rows.length) / bytes)
-          this.#sliceRows = Math.min(SLICE_ROWS, Math.max(1, fitting))
-        }
-        yield rows
-        if (rows.length < limit) break
-        from = rows[rows.length - 1].seq
-        n += rows.length
-        if (n >= TURN_ROWS) {
-          n = 0
-          await turn()
-        }
-      }
+      yield rows
+      if (rows.length < limit) return
+      ;({ seq } = rows[rows.length - 1])
     }
+  }
+
+  /** The first page of a day is small if the last one looked at had nothing new. */
+  #headRows(): number {
+    return this.#fresh ? this.#sliceRows : FIRST_ROWS
+  }
+
+  #cursorOf(writer: Uint8Array, except: string): number {
+    const name = latin1(writer)
+    return name === except ? Number.POSITIVE_INFINITY : (this.#writers.get(name)?.cursor ?? 0)
+  }
+
+  async #page(day: number, after: Partial<Position> | undefined, asked: number): Promise<Page> {
+    const { org, session } = this.#owner
+    const rows = await this.#store.range(
+      inbox,
+      { org, log: session.sid, day },
+      { ...(after === undefined ? {} : { after }), limit: asked },
+    )
+    const bytes = rows.reduce((sum, { message }) => sum + (message?.length ?? 0), 0)
+    if (bytes > 0) {
+      const fitting = Math.floor((SLICE_BYTES * rows.length) / bytes)
+      this.#sliceRows = Math.min(SLICE_ROWS, Math.max(1, fitting))
+    }
+    return { rows, asked }
   }
 
   /** Says that settled rows will not be read again, and forgets writers that have no rows any more. */

@@ -32,6 +32,9 @@ export class WriterProgress {
   day: number
   /** Rows above this one are not read from the store yet: one between them may still be on its way there. */
   limit = Number.POSITIVE_INFINITY
+  /** What it was before it was raised first during the fetch of this number. */
+  limitBefore = 0
+  raisedIn = -1
   /** Newest row of a stream that anybody has seen. */
   newest = 0
   /** When that was raised last, milliseconds since 1970. */

@@ -38,8 +38,10 @@ interface SavedWriter {
 
 export interface SavedState {
   writers: SavedWriter[]
-  /** Given out: packet identifier, row, and what is awaited. */
-  out: { id: number; writer: Uint8Array; seq: number; day: number; state: number }[]
+  /** Given out: packet identifier, row, and what is awaited; `doubtful`: the client has to release the identifier first. */
+  out: { id: number; writer: Uint8Array; seq: number; day: number; state: number; doubtful: boolean }[]
+  /** The newest packet identifier given out, and how many of the next ones are doubtful. */
+  ids: { readonly last: number; readonly doubtful: number }
   /** Received with QoS 2 and not released: packet identifier and place in the stream. */
   in: { id: number; seq: number; epoch: number; checksum: number }[]
   streamSeq: number
@@ -57,6 +59,7 @@ const FORMAT = 1
 export function encodeState(state: {
   writers: Iterable<WriterLike>
   out: SavedState['out']
+  ids: SavedState['ids']
   in: SavedState['in']
   streamSeq: number
 }): Buffer {
@@ -64,7 +67,8 @@ export function encodeState(state: {
     JSON.stringify({
       v: FORMAT,
       w: Array.from(state.writers, (w) => [hex(w.writer), w.floor, w.day, w.settledAbove()]),
-      o: state.out.map((f) => [f.id, hex(f.writer), f.seq, f.day, f.state]),
+      o: state.out.map((f) => [f.id, hex(f.writer), f.seq, f.day, f.state, ...(f.doubtful ? [1] : [])]),
+      l: [state.ids.last, state.ids.doubtful],
       i: state.in.map((f) => [f.id, f.seq, f.epoch, f.checksum]),
       k: state.streamSeq,
     }),
@@ -75,14 +79,25 @@ export function decodeState(body: Uint8Array): SavedState {
   const saved = JSON.parse(Buffer.from(body).toString()) as {
     v: number
     w: [string, number, number, Span[]][]
-    o: [number, string, number, number, number][]
+    o: [number, string, number, number, number, 1?][]
+    l?: [number, number]
     i: [number, number, number, number][]
     k: number
   }
   if (saved.v !== FORMAT) throw new Error(`session state of format ${saved.v}, this version reads ${FORMAT}`)
+  // A version before this one did not say it.
+  const ids = saved.l ?? [Math.max(0, ...saved.o.map(([id]) => id)), 0]
   return {
     writers: saved.w.map(([writer, floor, day, above]) => ({ writer: bytes(writer), floor, day, above })),
-    out: saved.o.map(([id, writer, seq, day, state]) => ({ id, writer: bytes(writer), seq, day, state })),
+    out: saved.o.map(([id, writer, seq, day, state, doubtful]) => ({
+      id,
+      writer: bytes(writer),
+      seq,
+      day,
+      state,
+      doubtful: doubtful === 1,
+    })),
+    ids: { last: ids[0], doubtful: ids[1] },
     in: saved.i.map(([id, seq, epoch, checksum]) => ({ id, seq, epoch, checksum })),
     streamSeq: saved.k,
   }
@@ -107,6 +122,7 @@ export function mergeStates(states: readonly SavedState[]): SavedState {
   return {
     writers: [...writers.values()],
     out: newest?.out ?? [],
+    ids: newest?.ids ?? { last: 0, doubtful: 0 },
     in: newest?.in ?? [],
     streamSeq: Math.max(0, ...states.map((s) => s.streamSeq)),
   }

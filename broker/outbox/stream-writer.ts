@@ -25,6 +25,11 @@ export function isStream(bytes: Uint8Array): boolean {
   return bytes[8] === 0
 }
 
+/** What the streams of one publisher's session have in common, whatever connection they are of. */
+export function publisherOf(stream: Uint8Array): string {
+  return Buffer.from(stream.buffer, stream.byteOffset + 9, 7).toString('latin1')
+}
+
 function writer(birth: number, name: string): Uint8Array {
   const bytes = Buffer.alloc(16)
   bytes.writeBigUInt64BE(BigInt(birth))

@@ -49,8 +49,10 @@ export class Fleet {
 
   async #open(url: string, name: string, key: string): Promise<MqttClient> {
     const identity = { clientId: name, username: name, password: key }
+    // A broker that starts or drains refuses for a while.
+    const tries = { connectTimeout: 10_000, reconnectOnConnackError: true }
     try {
-      return await mqtt.connectAsync(url, { protocolVersion: 5, connectTimeout: 10_000, ...identity }, false)
+      return await mqtt.connectAsync(url, { protocolVersion: 5, ...tries, ...identity }, false)
     } catch (error) {
       const reason = errorCode(error) === 'ECONNREFUSED' ? 'nothing listens there' : errorLine(error)
       throw new CliError(`${name} cannot connect to ${url}: ${reason}`, {

@@ -22,6 +22,7 @@ export class Probe {
   #lastGood = performance.now()
   #longest = 0
   #n = 0
+  #told = ''
 
   constructor({ token }: Cell, dc: CellDc) {
     this.dc = dc
@@ -31,10 +32,16 @@ export class Probe {
       protocolVersion: 5,
       clean: false,
       reconnectPeriod: 500,
+      // A DC that is starting refuses for a while.
+      reconnectOnConnackError: true,
       keepalive: 5,
       properties: { sessionExpiryInterval: 3600 },
     })
-    this.#client.on('error', () => undefined)
+    // Tries again by itself; what it was told last explains why it is not connected.
+    this.#client.on('error', (error) => (this.#told = error.message))
+    this.#client.on('disconnect', ({ reasonCode }) => (this.#told = `DISCONNECT ${reasonCode}`))
+    this.#client.on('close', () => (this.#told += ', closed'))
+    this.#client.on('reconnect', () => (this.#told = 'connecting'))
   }
 
   async start(): Promise<void> {
@@ -86,7 +93,7 @@ export class Probe {
     const timer = setTimeout(() => reject(new Error('no message')), PATIENCE_MS)
     this.#client.on('message', seen)
     try {
-      if (!this.#client.connected) throw new Error('not connected')
+      if (!this.#client.connected) throw new Error(`not connected: ${this.#told}`)
       await Promise.all([this.#publish(payload), promise])
     } finally {
       clearTimeout(timer)

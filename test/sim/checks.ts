@@ -4,7 +4,7 @@ import { decodeStored } from '#broker/stored-message.ts'
 import { includes } from '#broker/outbox/spans.ts'
 import { inbox, session as sessionTable, state as stateTable } from '#platform/store/tables.ts'
 import type { Cell } from './cell.ts'
-import type { SimClient } from './client.ts'
+import { KEEP_ALIVE, type SimClient } from './client.ts'
 import type { Connected, Receipt, Sent, Subscribed } from './history.ts'
 import { type Change, decodeChange } from './replica.ts'
 
@@ -231,14 +231,19 @@ export class Checks {
     }
   }
 
-  /** (c) Who published one thing after another on one connection is heard in that order. */
+  /**
+   * (c) Who published one thing after another on one connection is heard in that order; with QoS 2 and a session that is
+   * kept over its connections, too, because none of them is sent again once it is acknowledged.
+   */
   #order(client: SimClient): void {
     if (this.#cell.options.mode !== 'crash' || this.#group(client) !== null) return
     const last = new Map<string, Sent>()
     for (const { id } of this.#got.get(client)?.values() ?? []) {
       const sent = this.#cell.history.sent.get(id)
-      if (sent === undefined || sent.resent || sent.connection === 0 || sent.retain) continue
-      const key = `${sent.publisher} ${sent.connection} ${sent.topic}`
+      if (sent === undefined || sent.connection === 0 || sent.retain || sent.excused) continue
+      const ofSession = sent.qos === 2 && client.plan.expiry > 0 && !this.#cell.inDoubt.has(sent.publisher)
+      if (sent.resent && !ofSession) continue
+      const key = `${sent.publisher} ${ofSession ? '' : sent.connection} ${sent.topic}`
       const before = last.get(key)
       if (before !== undefined && before.n > sent.n)
         this.#cell.fail(`(c) order: ${sent.id} after ${before.id} at ${client.id}`)
@@ -316,7 +321,9 @@ export class Checks {
         }
         const next = client.connections[i + 1]
         const delay = (client.plan.will?.delay ?? 0) * 1000
-        const back = next !== undefined && next.sentAt < connection.endedAt + delay + 500
+        // Of who vanishes the broker knows when its keep-alive is over, or when it is back: then it has not been away.
+        const noticed = connection.endedAt + (connection.ended === 'vanished' ? KEEP_ALIVE * 1500 : 0)
+        const back = next !== undefined && next.sentAt < noticed + delay + 500
         const due = heard.ackedAt < connection.sentAt && (delay === 0 || !back)
         if (due && count === 0 && options.mode === 'crash')
           this.#cell.fail(`(g) no will of ${client.id} #${connection.n}`)

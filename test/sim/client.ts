@@ -20,7 +20,7 @@ import type { Event } from './schedule.ts'
 
 const VERSION = 5
 /** Seconds; clients lose patience before. */
-const KEEP_ALIVE = 6
+export const KEEP_ALIVE = 6
 const PING_MS = 1000
 const SILENCE_MS = 3500
 const CONNACK_MS = 6000
@@ -188,7 +188,7 @@ export class SimClient implements LineUser {
       line.end()
     } else if (how === 'reset') line.reset()
     else line.vanish()
-    this.#lost(line, how === 'graceful' && this.established ? 'graceful' : 'gone')
+    this.#lost(line, how === 'vanish' ? 'vanished' : how === 'graceful' && this.established ? how : 'gone')
     this.#connectLater(ms)
   }
 
@@ -205,7 +205,7 @@ export class SimClient implements LineUser {
     this.#connectLater(this.#random.between(50, 900))
   }
 
-  #lost(line: Line, ended: 'graceful' | 'gone'): void {
+  #lost(line: Line, ended: 'graceful' | 'gone' | 'vanished'): void {
     line.process.lines.delete(line)
     this.line = null
     this.established = false

@@ -52,8 +52,8 @@ export interface Connected {
   readonly sentAt: number
   ackedAt: number | null
   present: boolean
-  /** Null: it is open. `gone`: without DISCONNECT. */
-  ended: 'graceful' | 'gone' | null
+  /** Null: it is open. `gone`: without DISCONNECT. `vanished`: without a trace, so that the broker does not know. */
+  ended: 'graceful' | 'gone' | 'vanished' | null
   endedAt: number
   will: Sent | null
   /** Its process has neither died nor stood still, from CONNECT until `then` at least. */

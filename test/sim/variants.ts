@@ -22,7 +22,7 @@ export interface Variant {
   readonly install: () => () => void
 }
 
-const nothing = { writers: [], out: [], in: [], streamSeq: 0 }
+const nothing = { writers: [], out: [], ids: { last: 0, doubtful: 0 }, in: [], streamSeq: 0 }
 
 /** Each breaks a rule of docs/cluster.md; some seed must find each. */
 export const variants: Record<string, Variant> = {
@@ -70,7 +70,27 @@ export const variants: Record<string, Variant> = {
   },
   'save-after-send': {
     mode: 'crash',
-    install: () => wrap(Disk, 'whenDurable', (_self, args) => void setImmediate(args[1] as () => void)),
+    install: () => {
+      let saving = false
+      return all(
+        wrap(Disk, 'saveWithBatch', (self, [outbox]) => {
+          saving = true
+          ;(outbox as DurableOutbox).stageSave()
+          saving = false
+          ;(self as Disk).saveSoon(outbox as DurableOutbox)
+        }),
+        wrap(Disk, 'whenDurable', (_self, args, original) => {
+          if (!saving) return original(...args)
+          saving = false
+          return (args[1] as () => void)()
+        }),
+        ...['put', 'delete'].map((name) =>
+          wrap(Batch, name, (_self, args, original) =>
+            saving && args[0] === stateTable ? undefined : original(...args),
+          ),
+        ),
+      )
+    },
   },
   'epoch-reused': {
     mode: 'crash',
@@ -89,17 +109,14 @@ export const variants: Record<string, Variant> = {
   },
   'ready-before-tables': {
     mode: 'crash',
-    install: () => {
-      const asks = wrap(Sync, 'ask', () => undefined)
-      const ready = wrap(Cell, 'checkReady', (self, args, original) => {
-        for (const member of (self as Cell).members()) member.synced = true
-        return original(...args)
-      })
-      return () => {
-        ready()
-        asks()
-      }
-    },
+    install: () =>
+      all(
+        wrap(Sync, 'ask', () => undefined),
+        wrap(Cell, 'checkReady', (self, args, original) => {
+          for (const member of (self as Cell).members()) member.synced = true
+          return original(...args)
+        }),
+      ),
   },
   'suback-before-taken': {
     mode: 'crash',
@@ -120,4 +137,11 @@ export const variants: Record<string, Variant> = {
     mode: 'crash',
     install: () => wrap(Broker, 'stoodStill', () => undefined),
   },
+}
+
+/** Undoes several changes. */
+function all(...undo: (() => void)[]): () => void {
+  return () => {
+    for (const each of undo.toReversed()) each()
+  }
 }

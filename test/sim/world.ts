@@ -7,6 +7,8 @@ import { type Event, Schedule } from './schedule.ts'
 export const START = Date.UTC(2030, 0, 1, 12)
 /** Turns asked of the event loop at a time: its own cost is spread over them. */
 const TURNS = 64
+/** Things that may follow from one event. */
+const MOST_AT_ONCE = 200_000
 /** Events in one world after which something must be going round in circles. */
 const MOST_EVENTS = 5_000_000
 
@@ -32,6 +34,7 @@ export class World implements Hooks {
   readonly #schedule = new Schedule()
   readonly #soon: (() => void)[] = []
   #soonAt = 0
+  #atOnce = 0
 
   constructor(seed: number, options: { trace?: boolean } = {}) {
     this.seed = seed
@@ -104,6 +107,7 @@ export class World implements Hooks {
   #step(until: number): boolean {
     if (this.#soonAt < this.#soon.length) {
       const then = this.#soon[this.#soonAt++]
+      if (++this.#atOnce > MOST_AT_ONCE) throw new Error(`time stands still at ${this.now} ms`)
       if (this.#soonAt === this.#soon.length) {
         this.#soon.length = 0
         this.#soonAt = 0
@@ -124,6 +128,7 @@ export class World implements Hooks {
         next.life.defer(next)
         continue
       }
+      this.#atOnce = 0
       if (++this.events > MOST_EVENTS) throw new Error(`more than ${MOST_EVENTS} events`)
       this.hash = Math.imul(this.hash ^ next.order, 0x01000193)
       next.then()

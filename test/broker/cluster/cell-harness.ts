@@ -2,6 +2,7 @@ import { Broker } from '#broker/broker.ts'
 import { brokerConfig } from '#broker/config.ts'
 import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
 import { type Clock, systemClock } from '#platform/clock.ts'
+import type { Bus } from '#platform/cluster/bus.ts'
 import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import { LocalHub } from '#platform/cluster/local-bus.ts'
 import { Metrics } from '#platform/metrics.ts'
@@ -63,6 +64,8 @@ export interface CellMember {
   readonly broker: Broker
   readonly lanes: Lanes
   readonly lines: Record<string, unknown>[]
+  /** Closed: nothing is heard of it any more. */
+  readonly bus: Bus
 }
 
 type Options = Parameters<TestClient['connect']>[1]

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { Entry } from '#broker/cluster/entries.ts'
+import type { TestClient } from '../harness.ts'
 import { type CellMember, connectTo, TestCell } from './cell-harness.ts'
 
 const PERSISTENT = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } }
@@ -55,6 +56,39 @@ describe('a cell of brokers whose stores do not replicate', () => {
     await moved.closed()
     const back = await connectTo(b, 's', PERSISTENT)
     expect(await back.messages()).to.have.length(0)
+  })
+
+  it('has packet identifiers released before they are given out, where it cannot know which ones a client holds', async () => {
+    const before = await connectTo(a, 's', PERSISTENT)
+    await before.subscribe('t', { qos: 2 })
+    await a.bus.close()
+    const again = async (): Promise<TestClient> => connectTo(b, 's', PERSISTENT)
+    const lose = async (client: TestClient): Promise<void> => {
+      client.wire.destroy()
+      await client.closed()
+    }
+    // A client that holds it for an earlier message would take the new one for that.
+    let client = await again()
+    const publisher = await connectTo(b, 'p')
+    publisher.publish('t', 'one', { qos: 2 })
+    await publisher.expect(5)
+    const { packetId } = (await client.expect(6)).value
+    const { value } = await client.expect(3)
+    expect([value.packetId, value.dup, value.payload.toString()]).to.deep.equal([packetId, false, 'one'])
+    await lose(client)
+    client = await again()
+    expect((await client.expect(6)).value.packetId).to.equal(packetId)
+    expect((await client.expect(3)).value.packetId).to.equal(packetId)
+    client.ack(7, packetId)
+    await client.drain()
+    await lose(client)
+    // It has been released: from here on it is this message's, which must come once.
+    client = await again()
+    expect((await client.expect(3)).value).to.include({ packetId, dup: true })
+    client.ack(5, packetId)
+    expect((await client.expect(6)).value.packetId).to.equal(packetId)
+    client.ack(7, packetId)
+    expect(await client.messages()).to.have.length(0)
   })
 
   it('lets the newest connection of a client id win, wherever it is', async () => {

@@ -61,7 +61,7 @@ describe('what the registry and operators say to all processes', () => {
     await held.closed()
     for (const { broker } of [a, b]) {
       const space = broker.space('default')
-      expect([...space.sessions.keys(), ...space.away.keys()]).to.deep.equal([])
+      expect([...space.sessions.keys(), ...space.away.values()]).to.deep.equal([])
       expect(space.router.route('t').targets).to.have.length(0)
     }
     const late = await cell.start(2, shared)

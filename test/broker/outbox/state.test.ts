@@ -27,9 +27,11 @@ const state: fc.Arbitrary<SavedState> = fc.record({
       seq,
       day: fc.nat(30),
       state: fc.constantFrom(1, 2, 3),
+      doubtful: fc.boolean(),
     }),
     { maxLength: 5 },
   ),
+  ids: fc.record({ last: fc.nat(65_535), doubtful: fc.nat(65_535) }),
   in: fc.array(
     fc.record({
       id: fc.integer({ min: 1, max: 65_535 }),
@@ -74,6 +76,7 @@ describe('the saved state of a session', () => {
           }
         }
         expect(merged.out).to.deep.equal(states.at(-1)?.out)
+        expect(merged.ids).to.deep.equal(states.at(-1)?.ids)
         expect(merged.in).to.deep.equal(states.at(-1)?.in)
         expect(merged.streamSeq).to.equal(Math.max(...states.map((s) => s.streamSeq)))
       }),

@@ -107,7 +107,7 @@ describe('routes', () => {
               router.remove(known)
               held.splice(held.indexOf(known), 1)
             } else if (kind === 'change' && known !== undefined) {
-              known.qos = p.qos
+              known.ask({ ...p, qos: p.qos }, p.identifier)
               router.changed(known.match)
             }
             for (const [i, name] of topics.entries()) {
