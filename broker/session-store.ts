@@ -219,10 +219,9 @@ export class SessionStore {
   }
 
   #session(row: RowOf<typeof sessionTable>, clientId: string, sid: Uint8Array): Session {
-    const space = this.#broker.space(row.org)
-    const outbox = new DurableOutbox(space, false)
+    const outbox = new DurableOutbox(this.#broker, false)
     const session = new Session({
-      space,
+      space: this.#broker.space(row.org),
       clientId,
       sid,
       durable: true,

@@ -380,7 +380,7 @@ function newSession(
       ? sidSince(space.org, clientId, since)
       : newSid(durable || packet.will !== undefined)
   const outbox = durable
-    ? new DurableOutbox(space, true)
+    ? new DurableOutbox(broker, true)
     : new MemoryOutbox(mqtt.max_inflight, broker.queueLimits)
   const session = new Session({
     space,
@@ -401,7 +401,7 @@ function newSession(
 /** A session that this process has not held until now: what an earlier holder knew of it comes by the gather. */
 function movedSession(space: Space, moved: RemoteSession): Session {
   const { broker } = space
-  const outbox = new DurableOutbox(space, false)
+  const outbox = new DurableOutbox(broker, false)
   const session = new Session({
     space,
     clientId: moved.clientId,

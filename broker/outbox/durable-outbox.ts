@@ -9,7 +9,6 @@ import type { Connection } from '../connection.ts'
 import type { Disk } from '../disk.ts'
 import type { Outgoing } from '../message.ts'
 import type { Session } from '../session.ts'
-import type { Space } from '../space.ts'
 import { decodeStored } from '../stored-message.ts'
 import { InboxReader, type Mode, type Sources } from './inbox-reader.ts'
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, FLIGHT_BYTES, type Outbox } from './outbox.ts'
@@ -81,8 +80,6 @@ export class DurableOutbox implements Outbox, Sources {
   /** What is known of rows that other processes write; null: there are none. */
   readonly knowledge: Knowledge | null
   readonly #broker: Broker
-  readonly #commit: GroupCommit
-  readonly #disk: Disk
   readonly #reader: InboxReader
   #connection: Connection | null = null
   readonly #flights = new Map<number, Flight>()
@@ -123,10 +120,8 @@ export class DurableOutbox implements Outbox, Sources {
   #dirty = false
 
   /** `fresh`: a session that was never on disk. */
-  constructor({ broker, commit, disk }: Space, fresh: boolean) {
+  constructor(broker: Broker, fresh: boolean) {
     this.#broker = broker
-    this.#commit = commit
-    this.#disk = disk
     this.knowledge = broker.cell === null ? null : new Knowledge(broker.cell)
     this.#reader = new InboxReader(broker.store, this, this.knowledge === null ? null : this)
     this.#loaded = fresh ? true : null
@@ -151,6 +146,15 @@ export class DurableOutbox implements Outbox, Sources {
 
   get org(): string {
     return this.session.space.org
+  }
+
+  /** Takes its rows; all tickets here are of this one. */
+  get #commit(): GroupCommit {
+    return this.session.space.commit
+  }
+
+  get #disk(): Disk {
+    return this.session.space.disk
   }
 
   get own(): Uint8Array {
