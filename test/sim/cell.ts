@@ -3,7 +3,7 @@ import { Checks } from './checks.ts'
 import { SimClient } from './client.ts'
 import type { Connected } from './history.ts'
 import { History } from './history.ts'
-import { type Fault, type Mode, plannedFaults, strike } from './faults.ts'
+import { type Fault, type FaultMix, type Mode, plannedFaults, strike, usualFaults } from './faults.ts'
 import { Net } from './net.ts'
 import { plannedClients } from './plans.ts'
 import { SimProcess } from './process.ts'
@@ -18,6 +18,12 @@ import { World } from './world.ts'
 const TROUBLE_MS = 28_000
 const SETTLE_MS = 22_000
 
+/** Trouble of a special kind. */
+export interface Plan {
+  readonly faults?: FaultMix
+  readonly clients?: readonly string[]
+}
+
 export interface CellOptions {
   readonly seed: number
   readonly mode: Mode
@@ -26,6 +32,8 @@ export interface CellOptions {
   readonly trace: boolean
   /** Brokers with a mistake. */
   readonly variant: Variant | null
+  /** What goes wrong, and with whom, where it is not the usual. */
+  readonly plan?: Plan | undefined
   /** Instead of those that the seed plans. */
   readonly faults: readonly Fault[] | null
   /** Only these clients take part; null: all. */
@@ -56,6 +64,8 @@ export class Cell {
   readonly failures: string[] = []
   /** Who died or stood still, and when. */
   readonly breaks: { process: SimProcess; at: number }[] = []
+  /** When frames got lost. */
+  readonly rains: { from: number; to: number }[] = []
   /** Clients whose state could not be had when they connected: what was in flight to or from them may come twice. */
   readonly inDoubt = new Set<string>()
   readonly faults: readonly Fault[]
@@ -86,10 +96,12 @@ export class Cell {
     for (const n of numbers)
       for (let i = 1; i <= options.processes; i++)
         this.processes.push(new SimProcess(this, `dc0${n}-n1-broker${i}`, n, this.#random.between(-200, 200)))
-    this.faults = options.faults ?? plannedFaults(planning, options.mode, TROUBLE_MS - 3000)
+    const mix = options.plan?.faults ?? usualFaults[options.mode]
+    this.faults = options.faults ?? plannedFaults(planning, mix, TROUBLE_MS - 3000)
     for (const process of this.processes) world.after(this.#random.between(0, 200), () => process.start())
+    const clients = options.clients ?? options.plan?.clients
     for (const plan of plannedClients(casting)) {
-      if (options.clients?.includes(plan.id) === false) continue
+      if (clients?.includes(plan.id) === false) continue
       this.clients.push(new SimClient(this, plan))
     }
     for (const fault of this.faults) world.at(fault.at, () => strike(this, fault))

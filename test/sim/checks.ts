@@ -233,22 +233,32 @@ export class Checks {
 
   /**
    * (c) Who published one thing after another on one connection is heard in that order; with QoS 2 and a session that is
-   * kept over its connections, too, because none of them is sent again once it is acknowledged.
+   * kept over its connections, too, unless what the earlier one's process had taken could not get through.
    */
   #order(client: SimClient): void {
     if (this.#cell.options.mode !== 'crash' || this.#group(client) !== null) return
-    const last = new Map<string, Sent>()
-    for (const { id } of this.#got.get(client)?.values() ?? []) {
+    const last = new Map<string, { sent: Sent; at: number }>()
+    for (const { id, at } of this.#got.get(client)?.values() ?? []) {
       const sent = this.#cell.history.sent.get(id)
       if (sent === undefined || sent.connection === 0 || sent.retain || sent.excused) continue
       const ofSession = sent.qos === 2 && client.plan.expiry > 0 && !this.#cell.inDoubt.has(sent.publisher)
       if (sent.resent && !ofSession) continue
       const key = `${sent.publisher} ${ofSession ? '' : sent.connection} ${sent.topic}`
       const before = last.get(key)
-      if (before !== undefined && before.n > sent.n)
-        this.#cell.fail(`(c) order: ${sent.id} after ${before.id} at ${client.id}`)
-      else last.set(key, sent)
+      if (before === undefined || before.sent.n < sent.n) last.set(key, { sent, at })
+      else if (isOneConnection(before.sent, sent) || !this.#hindered(sent, before.at))
+        this.#cell.fail(`(c) order: ${sent.id} after ${before.sent.id} at ${client.id}`)
     }
+  }
+
+  /** Whether the process that took this message died or stood still, or frames were lost, from then until `until`. */
+  #hindered({ sentAt, taker }: Sent, until: number): boolean {
+    const { breaks, rains } = this.#cell
+    if (sentAt === null || taker === null) return true
+    return (
+      rains.some(({ from, to }) => from <= until && to >= sentAt) ||
+      breaks.some(({ process, at }) => process === taker && at >= sentAt && at <= until)
+    )
   }
 
   /** (a) of shared groups: a member has got it. Who is sent it again after a crash may be another one. */
@@ -359,6 +369,10 @@ export class Checks {
   #client(id: string | undefined): SimClient | undefined {
     return this.#cell.clients.find((client) => client.id === id)
   }
+}
+
+function isOneConnection(one: Sent, other: Sent): boolean {
+  return one.connection === other.connection && !one.resent && !other.resent
 }
 
 /** The first lines in which two texts differ. */

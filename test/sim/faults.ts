@@ -18,7 +18,10 @@ export interface Fault {
   readonly badness: number
 }
 
-const KINDS: Record<Mode, readonly [Fault['kind'], number][]> = {
+/** Kinds of faults, each so many times as likely as one of weight 1. */
+export type FaultMix = readonly (readonly [Fault['kind'], number])[]
+
+export const usualFaults: Record<Mode, FaultMix> = {
   crash: [
     ['crash', 6],
     ['freeze', 5],
@@ -51,8 +54,8 @@ const KINDS: Record<Mode, readonly [Fault['kind'], number][]> = {
 }
 
 /** What happens until `until`, about one thing a second. */
-export function plannedFaults(random: Random, mode: Mode, until: number): Fault[] {
-  const kinds = KINDS[mode].flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind))
+export function plannedFaults(random: Random, mix: FaultMix, until: number): Fault[] {
+  const kinds = mix.flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind))
   const faults: Fault[] = []
   for (let at = random.between(1500, 3000); at < until; at += random.between(200, 2400)) {
     faults.push({
@@ -120,6 +123,7 @@ export function strike(cell: Cell, fault: Fault): void {
       break
     }
     case 'rain':
+      cell.rains.push({ from: world.now, to: world.now + fault.ms })
       cell.network.faults = { loss: fault.badness * 0.3, late: (fault.b % 100) / 400 }
       heal(() => void (cell.network.faults = { loss: 0, late: 0 }))
       break

@@ -39,6 +39,7 @@ function options(seed: number, more: Partial<CellOptions> = {}): CellOptions {
     processes: Number(values.processes),
     trace: false,
     variant,
+    plan: variant?.plan,
     faults: null,
     clients: null,
     ...more,

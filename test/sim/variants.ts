@@ -12,12 +12,15 @@ import type { WriterProgress } from '#broker/outbox/progress.ts'
 import { encodeState } from '#broker/outbox/state.ts'
 import { Batch } from '#platform/store/store.ts'
 import { state as stateTable } from '#platform/store/tables.ts'
+import type { Plan } from './cell.ts'
 import type { Mode } from './faults.ts'
 import { wrap } from './watch.ts'
 
 /** A broker with one mistake, made from outside, and the kind of trouble in which it shows. */
 export interface Variant {
   readonly mode: Mode
+  /** Trouble in which it shows more often. */
+  readonly plan?: Plan
   /** Makes the mistake; returns what undoes it. */
   readonly install: () => () => void
 }
