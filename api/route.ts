@@ -1,15 +1,13 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { z } from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi'
+import { type Access, gateAccess } from './access.ts'
 import { authenticate, type Caller } from './callers.ts'
 import type { ApiDeps } from './deps.ts'
 import { gateStore } from './durable.ts'
 import { type FieldProblem, Problem, problemDocument, type ProblemCode, problems } from './problems.ts'
 
 type Method = 'get' | 'post' | 'patch' | 'delete'
-
-/** Who may call: anybody; the admin; also an organisation's token; also a device; a device only. */
-type Access = 'public' | 'admin' | 'organisation' | 'device' | 'device-only'
 
 interface Call<P, Q, B> {
   readonly deps: ApiDeps
@@ -27,6 +25,8 @@ interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTyp
   /** With `{name}` for parameters. */
   readonly path: string
   readonly access: Access
+  /** The handler itself looks at the groups that were granted (`groupsOf`); without it who has only some is refused. */
+  readonly byGroup?: boolean
   readonly summary: string
   readonly tag: string
   readonly params?: P
@@ -77,7 +77,7 @@ export function route<
     bodyAs: spec.bytes === undefined ? (spec.body === undefined ? 'none' : 'json') : 'bytes',
     caller: (deps) => async (request, _response, next) => {
       if (spec.method !== 'get') gateStore(deps)
-      callers.set(request, await gateCaller(deps, request, spec.access))
+      callers.set(request, await gateCaller(deps, request, spec))
       next()
     },
     handler: (deps) => async (request, response) => {
@@ -106,22 +106,15 @@ export function bytesOf(request: Request): Uint8Array {
 }
 
 /** Who asks, if that may be asked by him. */
-async function gateCaller(deps: ApiDeps, request: Request, access: Access): Promise<Caller | null> {
-  if (access === 'public') return null
+async function gateCaller(
+  deps: ApiDeps,
+  request: Request,
+  spec: Parameters<typeof gateAccess>[1],
+): Promise<Caller | null> {
+  if (spec.access === 'public') return null
   const caller = await authenticate(deps, request)
-  const allowed = {
-    admin: access !== 'device-only',
-    organisation: access === 'organisation' || access === 'device',
-    device: access === 'device' || access === 'device-only',
-  }
-  if (allowed[caller.kind]) return caller
-  const wanted = {
-    admin: 'the admin token is needed',
-    organisation: "the admin's or the organisation's token is needed, not a device key",
-    device: 'a token or a device key is needed',
-    'device-only': 'the key of a device is needed',
-  }
-  throw new Problem('forbidden', wanted[access])
+  gateAccess(caller, spec)
+  return caller
 }
 
 function gateInput(schema: z.ZodType, input: unknown, where: string): unknown {
@@ -183,6 +176,6 @@ function answerContent(spec: { answer?: z.ZodType; stream?: string }): object {
 
 function securityOf(access: Access): { [name: string]: string[] }[] {
   if (access === 'public') return []
-  if (access === 'admin' || access === 'organisation') return [{ token: [] }]
-  return access === 'device-only' ? [{ deviceKey: [] }] : [{ token: [] }, { deviceKey: [] }]
+  if (access === 'device-only') return [{ deviceKey: [] }]
+  return access === 'device' ? [{ token: [] }, { deviceKey: [] }] : [{ token: [] }]
 }

@@ -35,7 +35,7 @@ export const devices: readonly Route[] = [
   route({
     method: 'post',
     path: '/v1/devices',
-    access: 'organisation',
+    access: 'developer',
     summary: 'Create a device; its key is shown this once',
     tag,
     query,
@@ -65,7 +65,7 @@ export const devices: readonly Route[] = [
   route({
     method: 'get',
     path: '/v1/devices',
-    access: 'organisation',
+    access: 'viewer',
     summary: 'List devices by name',
     tag,
     query: z.strictObject({
@@ -106,7 +106,7 @@ export const devices: readonly Route[] = [
   route({
     method: 'post',
     path: '/v1/devices/{device}/key',
-    access: 'organisation',
+    access: 'developer',
     summary: 'Replace the key; connections made with the old one are closed',
     tag,
     params: deviceParams,
@@ -123,7 +123,7 @@ export const devices: readonly Route[] = [
   route({
     method: 'delete',
     path: '/v1/devices/{device}',
-    access: 'organisation',
+    access: 'developer',
     summary: 'Delete a device with all its data; its connection is closed',
     tag,
     params: deviceParams,

@@ -42,7 +42,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'post',
     path: '/v1/organisations',
-    access: 'admin',
+    access: 'platform',
     summary: 'Create an organisation; its API token is shown this once',
     tag,
     body: z.strictObject({
@@ -69,7 +69,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'get',
     path: '/v1/organisations',
-    access: 'admin',
+    access: 'platform',
     summary: 'List organisations, in no particular order',
     tag,
     query: z.strictObject(pageQuery),
@@ -83,7 +83,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'get',
     path: '/v1/organisations/{organisation}',
-    access: 'organisation',
+    access: 'viewer',
     summary: 'Read an organisation',
     tag,
     params,
@@ -98,7 +98,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'patch',
     path: '/v1/organisations/{organisation}',
-    access: 'organisation',
+    access: 'admin',
     summary:
       'Change name, access rules or durability; rules hold for connections made from then on, durability for writes',
     tag,
@@ -119,7 +119,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'post',
     path: '/v1/organisations/{organisation}/token',
-    access: 'organisation',
+    access: 'admin',
     summary: 'Replace the API token; the old one stops working',
     tag,
     params,
@@ -136,7 +136,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'delete',
     path: '/v1/organisations/{organisation}',
-    access: 'admin',
+    access: 'platform',
     summary: 'Delete an organisation without devices',
     tag,
     params,
@@ -150,7 +150,8 @@ export const organisations: readonly Route[] = [
 ]
 
 function gateOwn(caller: Caller | null, named: string): void {
-  if (caller?.kind === 'organisation' && caller.organisation.id !== named) {
+  if (caller?.kind === 'platform') return
+  if (caller === null || caller.kind === 'stranger' || caller.organisation.id !== named) {
     throw new Problem('organisation_not_found', `no organisation "${named}"`)
   }
 }
