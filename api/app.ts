@@ -1,8 +1,17 @@
 import express, { type Express, type RequestHandler } from 'express'
+import { cors } from './cors.ts'
 import type { ApiDeps } from './deps.ts'
 import { errorHandler, methodNotAllowed, notFound } from './error-handler.ts'
 import { iotguru } from './iotguru.ts'
-import { jsonOnly, observe, originForm, requestId } from './middleware.ts'
+import {
+  compareTags,
+  compressed,
+  jsonOnly,
+  observe,
+  originForm,
+  requestId,
+  securityHeaders,
+} from './middleware.ts'
 import { clients } from './resources/clients.ts'
 import { devices } from './resources/devices.ts'
 import { errors } from './resources/errors.ts'
@@ -19,7 +28,7 @@ import type { Route } from './route.ts'
 const maxIngestBytes = 262_144
 const maxJsonBytes = 65_536
 
-const resources: readonly Route[] = [
+const allResources: readonly Route[] = [
   ...organisations,
   ...devices,
   ...nodes,
@@ -31,13 +40,25 @@ const resources: readonly Route[] = [
   ...healthRoutes,
 ]
 
-/** The REST API and the IoT Guru URLs as an Express application. RangeError: the admin token is too short. */
-export function createApi(deps: ApiDeps): Express {
+/**
+ * The REST API and the IoT Guru URLs as an Express application. `resources`: tests bring their own. RangeError: the
+ * admin token is too short.
+ */
+export function createApi(deps: ApiDeps, resources = allResources): Express {
   if (deps.adminToken.length < 16) throw new RangeError('adminToken: must have at least 16 characters')
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
-  app.use(originForm, requestId, observe(deps))
+  app.set('trust proxy', [...(deps.trustedProxies ?? [])])
+  app.use(
+    originForm,
+    requestId,
+    compareTags,
+    observe(deps),
+    securityHeaders,
+    cors(deps.corsOrigins ?? []),
+    compressed,
+  )
   const routes = [...resources, openapi(resources, deps.version)]
   for (const route of routes) {
     app[route.method](expressPath(route.path), route.caller(deps), ...bodyParsers(route), route.handler(deps))

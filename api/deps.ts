@@ -59,6 +59,13 @@ export interface ApiDeps {
   readonly publish?: ((message: OutgoingMessage) => Promise<void>) | undefined
   /** Absent: `/v1/clients` is not there. */
   readonly clients?: Clients | undefined
+  /** Origins whose pages may call the API from a browser, as `https://console.example.org`; `*`: all. Default: none. */
+  readonly corsOrigins?: readonly string[] | undefined
+  /**
+   * Addresses or networks of the proxies in front, whose X-Forwarded-For is believed (`loopback`, `10.0.0.0/8`).
+   * Default: none; a client could write into it what it wants.
+   */
+  readonly trustedProxies?: readonly string[] | undefined
   /** Rows waiting for the disk at which requests that store are refused (429). Default: 65,536. */
   readonly maxStaged?: number | undefined
   /** Milliseconds that a request waits for the disk before it answers `outcome_unknown`. Default: 10,000. */

@@ -3,11 +3,14 @@ import { z } from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi'
 import { type Access, gateAccess } from './access.ts'
 import { authenticate, type Caller } from './callers.ts'
+import { Precondition, setVersion, type Version, type Versioned } from './conditional.ts'
 import type { ApiDeps } from './deps.ts'
+import { PlatformError } from '#platform/errors.ts'
 import { gateStore } from './durable.ts'
 import { type FieldProblem, Problem, problemDocument, type ProblemCode, problems } from './problems.ts'
+import { fieldsQuery, sparse } from './sparse.ts'
 
-type Method = 'get' | 'post' | 'patch' | 'delete'
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
 interface Call<P, Q, B> {
   readonly deps: ApiDeps
@@ -18,6 +21,10 @@ interface Call<P, Q, B> {
   readonly body: B
   readonly request: Request
   readonly response: Response
+  /** On routes with `versioned`: what the request expects of what it changes. */
+  readonly precondition: Precondition
+  /** On routes with `versioned`: reports the version of what the answer shows. */
+  readonly version: (version: Version) => void
 }
 
 interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> {
@@ -37,6 +44,10 @@ interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTyp
   readonly status: 200 | 201 | 204
   /** Schema of the answer; what it does not name is not sent. */
   readonly answer?: R
+  /** The resource counts its changes: GET reports `version`, others pass `precondition.check` before they change it. */
+  readonly versioned?: Versioned
+  /** A caller may ask for some fields of the answer only (`?fields=id,name`). */
+  readonly fields?: boolean
   /** Content type of an answer that the handler writes by itself. */
   readonly stream?: string
   /** Problems beside those that every route may have. */
@@ -70,6 +81,7 @@ export function route<
 >(spec: RouteSpec<P, Q, B, R>): Route {
   const params = spec.params ?? nothing
   const query = spec.query ?? nothing
+  const chosen = spec.fields === true && spec.answer !== undefined ? sparse(spec.answer) : null
   return {
     method: spec.method,
     path: spec.path,
@@ -81,20 +93,29 @@ export function route<
       next()
     },
     handler: (deps) => async (request, response) => {
+      const { fields: names, ...rest } = request.query
+      const fields = chosen !== null && typeof names === 'string' ? chosen.parse(names) : null
+      const precondition = preconditionOf(request, spec)
       const call = {
         deps,
         caller: callers.get(request) ?? null,
         params: gateInput(params, request.params, 'path') as z.output<P>,
-        query: gateInput(query, request.query, 'query') as z.output<Q>,
+        query: gateInput(query, fields === null ? request.query : rest, 'query') as z.output<Q>,
         body: gateInput(spec.body ?? z.unknown(), request.body, 'body') as z.output<B>,
         request,
         response,
+        precondition,
+        version: (version: Version) => setVersion(response, version),
       }
-      const answer = await spec.handle(call)
+      const answer = await unlessMoved(precondition, async () => spec.handle(call))
       if (spec.stream !== undefined) return
+      if (spec.versioned !== undefined) gateVersioned(spec, precondition, response)
       response.status(spec.status)
       if (spec.answer === undefined) response.end()
-      else response.json(spec.answer.parse(answer))
+      else {
+        const shown: unknown = spec.answer.parse(answer)
+        response.json(chosen === null || fields === null ? shown : chosen.pick(shown, fields))
+      }
     },
   }
 }
@@ -115,6 +136,50 @@ async function gateCaller(
   const caller = await authenticate(deps, request)
   gateAccess(caller, spec)
   return caller
+}
+
+/** If-Match of a route without versions would be ignored, and a change lost: it is refused. */
+function preconditionOf(
+  request: Request,
+  { method, versioned }: { method: Method; versioned?: Versioned },
+): Precondition {
+  const precondition = new Precondition(request)
+  if (method === 'get' || precondition.empty) {
+    if (versioned !== 'required' || method === 'get') return precondition
+    throw new Problem('precondition_required', 'send If-Match with the ETag of what you change, or *')
+  }
+  if (versioned !== undefined) return precondition
+  throw new Problem(
+    'invalid_request',
+    'If-Match and If-None-Match: this path has no versions; leave them out',
+  )
+}
+
+/** Who named a version and lost a race hears of it as of a version that is not there any more. */
+async function unlessMoved<T>(precondition: Precondition, change: () => Promise<T>): Promise<T> {
+  try {
+    return await change()
+  } catch (error) {
+    if (!precondition.given || !(error instanceof PlatformError) || error.code !== 'conflict') throw error
+    throw new Problem(
+      'precondition_failed',
+      'If-Match: somebody else has just changed it; read it and try again',
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** A handler that forgets what its route promises must not go unnoticed. */
+function gateVersioned(
+  { method, path }: { method: Method; path: string },
+  precondition: Precondition,
+  response: Response,
+): void {
+  const forgotten =
+    method === 'get' ? response.get('etag') === undefined : !precondition.checked && !precondition.empty
+  if (forgotten) throw new Error(`${method} ${path}: versioned, but it does not look at versions`)
 }
 
 function gateInput(schema: z.ZodType, input: unknown, where: string): unknown {
@@ -145,12 +210,16 @@ function describe(
     'invalid_request',
     ...(spec.access === 'public' ? [] : (['unauthenticated', 'forbidden'] as const)),
     ...(spec.problems ?? []),
+    ...(spec.versioned === undefined || spec.method === 'get' ? [] : (['precondition_failed'] as const)),
+    ...(spec.versioned === 'required' && spec.method !== 'get' ? (['precondition_required'] as const) : []),
     'internal',
     'store_unavailable',
   ]
   const body = spec.bytes ?? spec.body
   const responses: ZodOpenApiResponsesObject = {}
   responses[`${spec.status}`] = { description: 'done', ...answerContent(spec) }
+  if (spec.versioned !== undefined && spec.method === 'get')
+    responses['304'] = { description: 'If-None-Match has its version' }
   for (const code of codes) {
     const [status] = problems[code]
     const sharing = codes.filter((other) => problems[other][0] === status)
@@ -163,10 +232,34 @@ function describe(
     summary: spec.summary,
     tags: [spec.tag],
     security: securityOf(spec.access),
-    requestParams: { path: params, query },
+    requestParams: { path: params, query: described(spec, query), ...headersOf(spec) },
     ...(body === undefined ? {} : { requestBody: { content: { 'application/json': { schema: body } } } }),
     responses,
   }
+}
+
+function described(spec: { fields?: boolean }, query: z.ZodType<unknown, Record<string, unknown>>) {
+  return spec.fields === true && query instanceof z.ZodObject ? query.extend(fieldsQuery) : query
+}
+
+/** Request headers that mean something to a versioned route. */
+function headersOf({ method, versioned }: { method: Method; versioned?: Versioned }): {
+  header?: z.ZodObject
+} {
+  if (versioned === undefined) return {}
+  if (method === 'get')
+    return {
+      header: z.object({
+        'if-none-match': z
+          .string()
+          .optional()
+          .describe('ETag of an answer; 304 if nothing has changed since'),
+      }),
+    }
+  const match = z
+    .string()
+    .describe('ETag of what is changed, or *: it must exist; 412 if it is another one by now')
+  return { header: z.object({ 'if-match': versioned === 'required' ? match : match.optional() }) }
 }
 
 function answerContent(spec: { answer?: z.ZodType; stream?: string }): object {
