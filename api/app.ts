@@ -2,6 +2,7 @@ import express, { type Express, type RequestHandler } from 'express'
 import { cors } from './cors.ts'
 import type { ApiDeps } from './deps.ts'
 import { errorHandler, methodNotAllowed, notFound } from './error-handler.ts'
+import { jsonBody } from './json-body.ts'
 import { iotguru } from './iotguru.ts'
 import {
   compareTags,
@@ -80,5 +81,5 @@ function expressPath(path: string): string {
 function bodyParsers({ bodyAs }: Route): RequestHandler[] {
   if (bodyAs === 'bytes') return [express.raw({ type: () => true, limit: maxIngestBytes })]
   if (bodyAs === 'none') return []
-  return [jsonOnly, express.json({ limit: maxJsonBytes })]
+  return [jsonOnly, express.raw({ type: () => true, limit: maxJsonBytes }), jsonBody]
 }

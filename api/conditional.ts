@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express'
+import { PlatformError } from '#platform/errors.ts'
 import { Problem } from './problems.ts'
 
 /** What `versioned` of a route says: it has versions; `required`: a change must name the one it was made from. */
@@ -59,6 +60,50 @@ export class Precondition {
 /** Puts the version into the ETag of the answer; a GET whose If-None-Match has it is answered with 304. */
 export function setVersion(response: Response, version: Version): void {
   response.set('etag', `"${version}"`)
+}
+
+/** If-Match of a route without versions would be ignored, and a change lost: it is refused. */
+export function preconditionOf(
+  request: Request,
+  { method, versioned }: { method: string; versioned?: Versioned },
+): Precondition {
+  const precondition = new Precondition(request)
+  if (method === 'get' || precondition.empty) {
+    if (versioned !== 'required' || method === 'get') return precondition
+    throw new Problem('precondition_required', 'send If-Match with the ETag of what you change, or *')
+  }
+  if (versioned !== undefined) return precondition
+  throw new Problem(
+    'invalid_request',
+    'If-Match and If-None-Match: this path has no versions; leave them out',
+  )
+}
+
+/** Who named a version and lost a race hears of it as of a version that is not there any more. */
+export async function unlessMoved<T>(precondition: Precondition, change: () => Promise<T>): Promise<T> {
+  try {
+    return await change()
+  } catch (error) {
+    if (!precondition.given || !(error instanceof PlatformError) || error.code !== 'conflict') throw error
+    throw new Problem(
+      'precondition_failed',
+      'If-Match: somebody else has just changed it; read it and try again',
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** A handler that forgets what its route promises must not go unnoticed. */
+export function gateVersioned(
+  { method, path }: { method: string; path: string },
+  precondition: Precondition,
+  response: Response,
+): void {
+  const forgotten =
+    method === 'get' ? response.get('etag') === undefined : !precondition.checked && !precondition.empty
+  if (forgotten) throw new Error(`${method} ${path}: versioned, but it does not look at versions`)
 }
 
 function tagsOf(header: string): string[] {

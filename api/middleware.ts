@@ -110,8 +110,13 @@ export function observe(deps: ApiDeps): RequestHandler {
 /** A body that says it is something else than JSON is not taken for JSON. */
 export const jsonOnly: RequestHandler = (request, _response, next) => {
   const empty = request.get('content-type') === undefined && Number(request.get('content-length') ?? 0) === 0
-  if (empty || request.is('json') !== false) return next()
-  throw new Problem('unsupported_media_type', 'send the body as JSON with "Content-Type: application/json"')
+  const type = request.get('content-type') ?? ''
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(type)?.[1] ?? 'utf-8'
+  if (empty || (request.is('json') !== false && charset.toLowerCase() === 'utf-8')) return next()
+  throw new Problem(
+    'unsupported_media_type',
+    'send the body as JSON in UTF-8 with "Content-Type: application/json"',
+  )
 }
 
 function routeOf(route: unknown): string {
