@@ -1,9 +1,12 @@
+import { Audit } from './audit/audit.ts'
+import { Trail } from './audit/trail.ts'
 import { AuthenticatorChain } from './auth/chain.ts'
 import { ConfigAuthenticator, type ConfigAuthenticatorOptions } from './auth/config-authenticator.ts'
 import { DeviceAuthenticator, type DeviceAuthenticatorOptions } from './auth/device-authenticator.ts'
 import type { Authenticator } from './auth/principal.ts'
 import type { Clock } from './clock.ts'
 import { PlatformError } from './errors.ts'
+import { Identity, type IdentityOptions } from './identity/identity.ts'
 import { LiveBus } from './live/live-bus.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -25,12 +28,18 @@ export interface PlatformOptions {
   /** The broker's own users and anonymous access. Default: neither. */
   readonly auth?: Partial<Omit<ConfigAuthenticatorOptions, 'organisation'>> | undefined
   readonly devices?: DeviceAuthenticatorOptions | undefined
+  readonly identity?: Pick<IdentityOptions, 'mailer' | 'publicUrl'> | undefined
+  /** Where this process is, for the audit. */
+  readonly place?: { readonly dc: string; readonly process: string } | undefined
 }
 
 /** What a process needs of the platform, wired. */
 export interface Platform {
   readonly commit: GroupCommit
   readonly registry: Registry
+  readonly identity: Identity
+  readonly audit: Audit
+  readonly trail: Trail
   readonly telemetry: Telemetry
   readonly live: LiveBus
   readonly checkIns: CheckIns
@@ -49,6 +58,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const registry = new Registry(store, clock)
   await ensureOrganisation(registry, organisation)
   const commit = new GroupCommit(store, log)
+  const identity = new Identity({ store, commit, clock, log, metrics, ...options.identity })
+  registry.onDoubt(() => identity.doubt())
   const live = new LiveBus(metrics)
   const telemetry = new Telemetry({ store, commit, live, metrics, log })
   const checkIns = new CheckIns(store, commit)
@@ -68,13 +79,19 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   return {
     commit,
     registry,
+    identity,
+    audit: new Audit(commit, clock, metrics, options.place),
+    trail: new Trail(store),
     telemetry,
     live,
     checkIns,
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: telemetry,
     organisation,
-    close: () => commit.close(),
+    close: () => {
+      identity.letters.close()
+      return commit.close()
+    },
   }
 }
 

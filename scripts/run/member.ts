@@ -10,6 +10,8 @@ import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { openNatsBus } from '#platform/nats/nats-bus.ts'
+import * as auditTables from '#platform/audit/tables.ts'
+import * as identityTables from '#platform/identity/tables.ts'
 import { openPlatform, type Platform } from '#platform/platform.ts'
 import type { CassandraStore } from '#cassandra/store/cassandra-store.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
@@ -175,7 +177,7 @@ async function openStore(
   }
 }
 
-const everything: unknown[] = [brokerTables, registryTables, telemetryTables].flatMap((tables) =>
+const everything: unknown[] = [brokerTables, registryTables, identityTables, auditTables, telemetryTables].flatMap((tables) =>
   Object.values(tables),
 )
 
