@@ -55,6 +55,9 @@ const wanted: Readonly<Record<Exclude<Access, 'public' | Role>, string>> = {
 
 function gateRole(caller: Caller, access: Access): void {
   if (access === 'public' || allowed(caller, access)) return
+  // What is of an organisation does not exist for others.
+  if (caller.kind === 'stranger' && access !== 'platform')
+    throw new Problem('organisation_not_found', 'you are not in that organisation')
   throw new Problem('forbidden', isRole(access) ? `the role ${access} is needed` : wanted[access])
 }
 

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import type { Access } from './access.ts'
+import type { Changes } from './audit.ts'
 import type { Caller } from './callers.ts'
 import type { Precondition, Version, Versioned } from './conditional.ts'
 import type { ApiDeps } from './deps.ts'
@@ -21,6 +22,11 @@ export interface Call<P, Q, B> {
   readonly precondition: Precondition
   /** On routes with `versioned`: reports the version of what the answer shows. */
   readonly version: (version: Version) => void
+  /**
+   * Says for the audit what was changed: `before`, `after`, `targets` (ids). By default the ids in the path, and the
+   * answer as `after`. Secrets are taken out.
+   */
+  readonly audit: (changes: Changes) => void
 }
 
 export interface RouteSpec<

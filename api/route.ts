@@ -2,12 +2,14 @@ import type { Request, RequestHandler } from 'express'
 import { z } from 'zod'
 import type { ZodOpenApiOperationObject } from 'zod-openapi'
 import { gateAccess } from './access.ts'
+import { type Asked, audited, denied } from './audit.ts'
 import { authenticate, type Caller } from './callers.ts'
 import { gateVersioned, preconditionOf, setVersion, unlessMoved, type Version } from './conditional.ts'
 import type { ApiDeps } from './deps.ts'
 import { gateStore } from './durable.ts'
 import { gateInput } from './input.ts'
 import { describe } from './operation.ts'
+import { Problem } from './problems.ts'
 import type { Method, RouteSpec } from './route-spec.ts'
 import { sparse } from './sparse.ts'
 
@@ -36,14 +38,22 @@ export function route<
   const params = spec.params ?? nothing
   const query = spec.query ?? nothing
   const chosen = spec.fields === true && spec.answer !== undefined ? sparse(spec.answer) : null
+  const operation = describe(spec, params, query)
+  const asked = (from: Pick<Asked, 'deps' | 'caller' | 'request' | 'response'>): Asked => {
+    const { access, method } = spec
+    return { ...from, access, method, operation: operation.operationId ?? spec.path }
+  }
+  /** Nothing is changed without an entry in the audit. */
+  const handle = (call: Omit<Parameters<typeof spec.handle>[0], 'audit'>) =>
+    audited(asked(call), async (audit) => spec.handle({ ...call, audit }))
   return {
     method: spec.method,
     path: spec.path,
-    operation: describe(spec, params, query),
+    operation,
     bodyAs: spec.bytes !== undefined ? 'bytes' : spec.body !== undefined ? 'json' : 'none',
-    caller: (deps) => async (request, _response, next) => {
+    caller: (deps) => async (request, response, next) => {
       if (spec.method !== 'get') gateStore(deps)
-      callers.set(request, await gateCaller(deps, request, spec))
+      callers.set(request, await gateCaller(asked({ deps, caller: null, request, response }), spec))
       next()
     },
     handler: (deps) => async (request, response) => {
@@ -61,7 +71,7 @@ export function route<
         precondition,
         version: (version: Version) => setVersion(response, version),
       }
-      const answer = await unlessMoved(precondition, async () => spec.handle(call))
+      const answer = await unlessMoved(precondition, async () => handle(call))
       if (spec.stream !== undefined) return
       if (spec.versioned !== undefined) gateVersioned(spec, precondition, response)
       response.status(spec.status)
@@ -81,13 +91,14 @@ export function bytesOf(request: Request): Uint8Array {
 }
 
 /** Who asks, if that may be asked by him. */
-async function gateCaller(
-  deps: ApiDeps,
-  request: Request,
-  spec: Parameters<typeof gateAccess>[1],
-): Promise<Caller | null> {
+async function gateCaller(asked: Asked, spec: Parameters<typeof gateAccess>[1]): Promise<Caller | null> {
   if (spec.access === 'public') return null
-  const caller = await authenticate(deps, request)
-  gateAccess(caller, spec)
+  const caller = await authenticate(asked.deps, asked.request)
+  try {
+    gateAccess(caller, spec)
+  } catch (error) {
+    if (error instanceof Problem) await denied({ ...asked, caller }, error)
+    throw error
+  }
   return caller
 }

@@ -24,7 +24,7 @@ function user(role: Role, groups: string[] | null = null): Caller {
 }
 
 function key(role: Role, scopes: string[] | null = null, groups: string[] | null = null): Caller {
-  return { kind: 'key', key: { id: 'k1', name: 'ci' }, organisation, role, scopes, groups }
+  return { kind: 'key', key: { id: 'k1', name: 'ci', expires: false }, organisation, role, scopes, groups }
 }
 
 function may(caller: Caller, access: Access, route: Partial<Parameters<typeof gateAccess>[1]> = {}): boolean {
@@ -32,7 +32,7 @@ function may(caller: Caller, access: Access, route: Partial<Parameters<typeof ga
     gateAccess(caller, { access, method: 'get', path: '/v1/devices/{device}', tag: 'devices', ...route })
     return true
   } catch (error) {
-    expect((error as Problem).code).to.equal('forbidden')
+    expect((error as Problem).code).to.be.oneOf(['forbidden', 'organisation_not_found'])
     return false
   }
 }
