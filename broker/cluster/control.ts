@@ -28,6 +28,12 @@ const verbs = {
   key_gone: z.object({ ...ref, hash: z.hex().optional() }),
   device_gone: z.object({ ...ref, hash: z.hex().optional(), deleted_at: z.int() }),
   organisation_changed: z.object({ org: z.string(), version: z.int(), durability: z.enum(durabilities) }),
+  /** Of a person, a session or an API key: what was read of it is old. */
+  identity_changed: z.object({
+    user: z.string().optional(),
+    session: z.string().optional(),
+    key: z.hex().optional(),
+  }),
   /** What do you know of this client? */
   who: z.object(asked),
   /** Disconnect this client. */
@@ -77,6 +83,7 @@ export class Control implements CellPart {
     this.#recheck = this.#cell === null ? null : new Recheck(broker, registry)
     registry.onRevoked((gone) => this.#revoked(gone))
     registry.onDeleted((device) => this.#deleted(device))
+    platform.identity.onChanged((change) => this.#said({ verb: 'identity_changed', ...change }))
     registry.organisations.onChanged(({ id, version, durability }, elsewhere) => {
       return elsewhere
         ? undefined
@@ -154,6 +161,8 @@ export class Control implements CellPart {
         const { org, version, durability } = verbs.organisation_changed.parse(entry)
         return this.#platform.registry.organisations.heardChanged({ id: org, version, durability })
       }
+      case 'identity_changed':
+        return this.#platform.identity.heard(verbs.identity_changed.parse(entry))
       case 'who': {
         const { id, from, org, client } = verbs.who.parse(entry)
         return this.#answer(from, { id, view: this.#view(org, client) })
