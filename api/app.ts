@@ -14,8 +14,10 @@ import {
   securityHeaders,
 } from './middleware.ts'
 import { clients } from './resources/clients.ts'
+import { commands } from './resources/commands.ts'
 import { devices } from './resources/devices.ts'
 import { errors } from './resources/errors.ts'
+import { groups } from './resources/groups.ts'
 import { healthRoutes } from './resources/health.ts'
 import { ingest } from './resources/ingest.ts'
 import { live } from './resources/live.ts'
@@ -32,8 +34,10 @@ const maxJsonBytes = 65_536
 const allResources: readonly Route[] = [
   ...organisations,
   ...devices,
+  ...groups,
   ...nodes,
   ...clients,
+  ...commands,
   ...telemetry,
   ...ingest,
   ...live,

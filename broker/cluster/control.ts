@@ -25,7 +25,7 @@ const asked = { id: z.int(), from: z.string(), org: z.string(), client: z.string
 /** What processes say to each other here. Fields that a newer version adds are ignored, and so are its verbs. */
 const verbs = {
   /** This key of the device is good no more. */
-  key_gone: z.object({ ...ref, hash: z.hex().optional() }),
+  key_gone: z.object({ ...ref, hash: z.hex().optional(), disabled_at: z.int().optional() }),
   device_gone: z.object({ ...ref, hash: z.hex().optional(), deleted_at: z.int() }),
   organisation_changed: z.object({ org: z.string(), version: z.int(), durability: z.enum(durabilities) }),
   /** Of a person, a session or an API key: what was read of it is old. */
@@ -123,13 +123,14 @@ export class Control implements CellPart {
   // --- the registry of this process ---------------------------------------------------------------------
 
   /** Resolves when every process in contact has closed the device's connections. */
-  async #revoked({ org, id, name, hash, deletedAt }: KeyGone): Promise<void> {
+  async #revoked({ org, id, name, hash, deletedAt, disabledAt }: KeyGone): Promise<void> {
     this.#broker.kickDevice(org, id)
     const said = {
       org,
       device: id,
       name,
       ...(hash === undefined ? {} : { hash: Buffer.from(hash).toString('hex') }),
+      ...(disabledAt === undefined ? {} : { disabled_at: disabledAt }),
     }
     await this.#said(
       deletedAt === undefined
@@ -179,7 +180,7 @@ export class Control implements CellPart {
   }
 
   #heardGone(entry: ControlEntry): void {
-    const { org, device: id, name, hash } = verbs.key_gone.parse(entry)
+    const { org, device: id, name, hash, disabled_at: disabledAt } = verbs.key_gone.parse(entry)
     const deletedAt = entry.verb === 'device_gone' ? verbs.device_gone.parse(entry).deleted_at : undefined
     const { registry } = this.#platform
     registry.heardKeyGone({
@@ -188,6 +189,7 @@ export class Control implements CellPart {
       name,
       hash: hash === undefined ? undefined : Buffer.from(hash, 'hex'),
       deletedAt,
+      disabledAt,
     })
     const close = (): void => {
       if (deletedAt === undefined) this.#broker.kickDevice(org, id)

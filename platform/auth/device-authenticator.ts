@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { Device } from '../registry/devices.ts'
+import type { Device } from '../registry/device-record.ts'
 import type { Organisation } from '../registry/organisations.ts'
 import type { Registry } from '../registry/registry.ts'
 import { keyHash, maxKeyText } from './keys.ts'
@@ -136,7 +136,7 @@ export class DeviceAuthenticator implements Authenticator {
     if (this.#organisation === undefined || name.length > maxKeyText) return undefined
     const organisation = await this.#registry.organisations.find(this.#organisation)
     const device = organisation && (await this.#registry.devices.find(organisation.id, name))
-    return organisation && device && !this.#registry.isDeleted(device) ? { organisation, device } : undefined
+    return organisation && device && this.#registry.isAdmitted(device) ? { organisation, device } : undefined
   }
 
   #keep(cacheKey: string, known: Known): void {
@@ -180,7 +180,7 @@ const maxAttempts = 100
 
 function byKey(known: Known | undefined, { username, clientId }: Credentials): Principal | Denial {
   if (known === undefined)
-    return denied('no device has this key; it may have been rotated, or the device deleted')
+    return denied('no device has this key; it may have been rotated, or the device disabled or deleted')
   const { organisation, device } = known
   if (username === undefined || username === '') return new DevicePrincipal(known, device.name, clientId)
   if (username === device.name || username === device.id)

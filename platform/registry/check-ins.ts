@@ -1,6 +1,7 @@
 import type { DeviceRef } from '../auth/principal.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import { Batch, type Store } from '../store/store.ts'
+import type { Sightings } from './sightings.ts'
 import { checkIn } from './tables.ts'
 
 export interface CheckIn {
@@ -16,14 +17,18 @@ const maxVersion = 64
 export class CheckIns {
   readonly #store: Store
   readonly #commit: GroupCommit
+  readonly #sightings: Sightings
 
-  constructor(store: Store, commit: GroupCommit) {
+  constructor(store: Store, commit: GroupCommit, sightings: Sightings) {
     this.#store = store
     this.#commit = commit
+    this.#sightings = sightings
   }
 
   /** Stages it; durable with the commit's current ticket. */
-  note({ org, id }: DeviceRef, at: number, version?: string): void {
+  note(device: DeviceRef, at: number, version?: string): void {
+    const { org, id } = device
+    if (version !== undefined) this.#sightings.firmware(device, version, at)
     this.#commit
       .stage()
       .put(checkIn, { org, device: id, at, version: version?.slice(0, maxVersion).toWellFormed() })

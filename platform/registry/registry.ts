@@ -3,7 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DeviceRef } from '../auth/principal.ts'
 import type { Clock } from '../clock.ts'
 import type { Store } from '../store/store.ts'
-import { type Device, Devices } from './devices.ts'
+import { DeviceEntries } from './device-entries.ts'
+import type { Device } from './device-record.ts'
+import { Devices } from './devices.ts'
+import { Groups } from './groups.ts'
 import { Nodes } from './nodes.ts'
 import { type Organisation, Organisations } from './organisations.ts'
 import { type KeyGone, Revocations } from './revocations.ts'
@@ -24,6 +27,8 @@ export type KeyOwner =
 export class Registry {
   readonly organisations: Organisations
   readonly devices: Devices
+  readonly groups: Groups
+  readonly entries: DeviceEntries
   readonly nodes: Nodes
   readonly #revocations: Revocations
   readonly #store: Store
@@ -37,7 +42,13 @@ export class Registry {
     this.organisations = new Organisations(store, clock)
     this.nodes = new Nodes(store, clock)
     this.#revocations = new Revocations(clock)
-    this.devices = new Devices(store, clock, (gone) => this.#revoke(gone))
+    this.groups = new Groups(store, clock)
+    this.entries = new DeviceEntries(store, clock)
+    this.devices = new Devices(store, clock, {
+      groups: this.groups,
+      entries: this.entries,
+      revoke: (gone) => this.#revoke(gone),
+    })
   }
 
   /** `listener` hears at once, when a key has become invalid durably: for caches of keys. */
@@ -63,6 +74,7 @@ export class Registry {
   /** Words of other processes may have been lost: nothing that was read before can be trusted. */
   doubt(): void {
     this.organisations.doubt()
+    this.groups.doubt()
     for (const listener of this.#doubted) listener()
   }
 
@@ -74,6 +86,11 @@ export class Registry {
   /** Whether another process has said that the device was deleted. */
   isDeleted(device: Device): boolean {
     return this.#revocations.hasDevice(device)
+  }
+
+  /** Whether the device may connect: it is there and enabled, as far as this process has heard. */
+  isAdmitted(device: Device): boolean {
+    return device.enabled && !this.isDeleted(device) && !this.#revocations.hasDisabled(device)
   }
 
   /** `listener` removes what it keeps of a deleted device; `deleteDevice` waits for it. */
@@ -104,11 +121,11 @@ export class Registry {
     if (row.device === undefined) return undefined
     if (row.kind === 'device') {
       const device = await this.devices.findByKey(row.org, row.device, hash)
-      if (device === undefined || this.isDeleted(device)) return undefined
+      if (device === undefined || !this.isAdmitted(device)) return undefined
       return { kind: 'device', organisation, device }
     }
     const device = await this.devices.findById(row.org, row.device)
-    if (device === undefined || row.node === undefined || this.isDeleted(device)) return undefined
+    if (device === undefined || row.node === undefined || !this.isAdmitted(device)) return undefined
     const valid = await this.nodes.hasKey(row.org, row.device, row.node, hash)
     return valid ? { kind: 'node', organisation, device, node: row.node } : undefined
   }
