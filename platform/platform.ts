@@ -11,7 +11,9 @@ import { LiveBus } from './live/live-bus.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { CheckIns } from './registry/check-ins.ts'
+import { DeviceIndex } from './registry/device-index.ts'
 import { Registry } from './registry/registry.ts'
+import { Sightings } from './registry/sightings.ts'
 import { GroupCommit } from './store/group-commit.ts'
 import type { Store } from './store/store.ts'
 import type { Conventions } from './telemetry/conventions.ts'
@@ -43,6 +45,9 @@ export interface Platform {
   readonly telemetry: Telemetry
   readonly live: LiveBus
   readonly checkIns: CheckIns
+  readonly sightings: Sightings
+  /** Lists and searches. */
+  readonly deviceIndex: DeviceIndex
   readonly authenticator: Authenticator
   readonly conventions: Conventions
   /** The organisation of those who name none. */
@@ -62,9 +67,14 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   registry.onDoubt(() => identity.doubt())
   const live = new LiveBus(metrics)
   const telemetry = new Telemetry({ store, commit, live, metrics, log })
-  const checkIns = new CheckIns(store, commit)
+  const sightings = new Sightings(store, commit, registry.entries)
+  const checkIns = new CheckIns(store, commit, sightings)
+  const { devices: deviceService, entries } = registry
+  const deviceIndex = new DeviceIndex(store, clock, { devices: deviceService, entries, metrics, log })
+  registry.onDoubt(() => deviceIndex.doubt())
   registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
   registry.onDeleted((device) => checkIns.purge(device))
+  registry.onDeleted((device) => sightings.purge(device))
   const configured = new ConfigAuthenticator({
     anonymous: false,
     users: [],
@@ -85,6 +95,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     telemetry,
     live,
     checkIns,
+    sightings,
+    deviceIndex,
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: telemetry,
     organisation,
