@@ -17,6 +17,7 @@ import { Sightings } from './registry/sightings.ts'
 import { GroupCommit } from './store/group-commit.ts'
 import type { Store } from './store/store.ts'
 import type { Conventions } from './telemetry/conventions.ts'
+import { Retentions } from './telemetry/retention.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
 
 export interface PlatformOptions {
@@ -43,6 +44,8 @@ export interface Platform {
   readonly audit: Audit
   readonly trail: Trail
   readonly telemetry: Telemetry
+  /** How long values are kept. */
+  readonly retentions: Retentions
   readonly live: LiveBus
   readonly checkIns: CheckIns
   readonly sightings: Sightings
@@ -66,7 +69,11 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const identity = new Identity({ store, commit, clock, log, metrics, ...options.identity })
   registry.onDoubt(() => identity.doubt())
   const live = new LiveBus(metrics)
-  const telemetry = new Telemetry({ store, commit, live, metrics, log })
+  const retentions = new Retentions(store)
+  await retentions.refresh()
+  const profileOf = async (org: string, id: string) =>
+    (await registry.devices.findById(org, id))?.profile ?? null
+  const telemetry = new Telemetry({ store, commit, live, metrics, log, clock, retentions, profileOf })
   const sightings = new Sightings(store, commit, registry.entries)
   const checkIns = new CheckIns(store, commit, sightings)
   const { devices: deviceService, entries } = registry
@@ -93,6 +100,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     audit: new Audit(commit, clock, metrics, options.place),
     trail: new Trail(store),
     telemetry,
+    retentions,
     live,
     checkIns,
     sightings,

@@ -1,22 +1,25 @@
 import { DevicePrincipal } from '../auth/device-authenticator.ts'
 import type { DeviceRef, Principal } from '../auth/principal.ts'
 import type { LiveBus, LiveEvent } from '../live/live-bus.ts'
+import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
-import { Batch, type Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { Conventions, Sink } from './conventions.ts'
+import { eraseDevice } from './erase.ts'
 import { type HistoryPage, type HistoryQuery, keysOf, readHistory } from './history.ts'
 import { type ParsedPoint, parseDecimal, parseJson, PayloadError, telemetryLimits } from './payload.ts'
 import { getValue, type Point } from './point.ts'
-import { latest, telemetry, telemetryDay } from './tables.ts'
-import { DeviceWriter } from './writer.ts'
+import type { Retentions } from './retention.ts'
+import { Rollups } from './rollups/worker.ts'
+import { latest } from './tables.ts'
+import { DeviceWriter, type WriterPorts } from './writer.ts'
 
 const telemetryTopic = 'v1/devices/me/telemetry'
 
 /** Writers kept while nobody holds them; one more costs a read of the device's keys. */
 const maxWriters = 20_000
-const daysPerBatch = 64
 /** Deleted devices remembered, so that a request that was under way cannot store for them any more. */
 const maxGone = 10_000
 
@@ -26,6 +29,10 @@ export interface TelemetryOptions {
   readonly live: LiveBus
   readonly metrics: Metrics
   readonly log: Logger
+  readonly clock: Clock
+  readonly retentions: Retentions
+  /** The profile of a device, null: none. Rejects with StoreError. */
+  readonly profileOf: (org: string, device: string) => Promise<string | null>
 }
 
 /**
@@ -39,11 +46,20 @@ export class Telemetry implements Conventions {
   readonly #metrics: Metrics
   readonly #log: Logger
   readonly #points: Counter
+  readonly #ports: WriterPorts
+  /** Aggregates of what is stored here. */
+  readonly rollups: Rollups
   readonly #writers = new Map<string, DeviceWriter>()
   /** When devices were deleted, milliseconds since 1970: one that was made later with the same id is another. */
   readonly #gone = new Map<string, number>()
   /** Events whose rows are not durable yet, in order of their tickets. */
-  readonly #waiting: { ticket: number; event: LiveEvent; bytes: number }[] = []
+  readonly #waiting: {
+    ticket: number
+    event: LiveEvent
+    bytes: number
+    device: DeviceRef
+    points: readonly Point[]
+  }[] = []
 
   constructor(options: TelemetryOptions) {
     this.#store = options.store
@@ -52,6 +68,17 @@ export class Telemetry implements Conventions {
     this.#metrics = options.metrics
     this.#log = options.log
     this.#points = options.metrics.counter('cinque_telemetry_points_total', 'Values taken in')
+    const { retentions } = options
+    this.rollups = new Rollups({
+      ...options,
+      rolledUp: async ({ org, id }) => {
+        const rules = retentions.of(org)
+        if (rules.document.rules.length === 0) return () => true
+        const profile = await options.profileOf(org, id)
+        return (key) => rules.resolve(profile, key).aggregates
+      },
+    })
+    this.#ports = { commit: options.commit, retentions, rollups: this.rollups }
     this.#commit.onDurable((through) => this.#tell(through))
   }
 
@@ -108,20 +135,8 @@ export class Telemetry implements Conventions {
     this.#close(device, deletedAt)
     // What is staged already must not come after the deletion.
     await this.#commit.durable()
-    const owner = { org: device.org, device: device.id }
-    for (;;) {
-      // oxlint-disable-next-line no-await-in-loop
-      const days = await this.#store.range(telemetryDay, owner, { limit: daysPerBatch })
-      const batch = new Batch()
-      for (const { day } of days) {
-        batch.deletePartition(telemetry, { ...owner, day })
-        batch.delete(telemetryDay, { ...owner, day })
-      }
-      if (days.length < daysPerBatch) batch.deletePartition(latest, owner)
-      // oxlint-disable-next-line no-await-in-loop
-      await this.#store.write(batch)
-      if (days.length < daysPerBatch) return
-    }
+    await this.rollups.forget(device)
+    await eraseDevice(this.#store, device)
   }
 
   #close(device: DeviceRef, deletedAt: number): void {
@@ -154,8 +169,15 @@ export class Telemetry implements Conventions {
     try {
       const points = writer.write(parse(payload, receivedAt), receivedAt)
       this.#points.value += points.length
-      const event = { type: 'telemetry', device: writer.device, at: receivedAt, points } as const
-      this.#waiting.push({ ticket: this.#commit.ticket, event, bytes: payload.length + eventOverhead })
+      const { device } = writer
+      const event = { type: 'telemetry', device, at: receivedAt, points } as const
+      this.#waiting.push({
+        ticket: this.#commit.ticket,
+        event,
+        bytes: payload.length + eventOverhead,
+        device,
+        points,
+      })
       return points.length
     } catch (error) {
       if (error instanceof PayloadError) {
@@ -169,7 +191,8 @@ export class Telemetry implements Conventions {
   #tell(through: number): void {
     let told = 0
     while (told < this.#waiting.length && this.#waiting[told].ticket <= through) {
-      const { event, bytes } = this.#waiting[told++]
+      const { event, bytes, device, points } = this.#waiting[told++]
+      this.rollups.landed(device, event.at, points)
       this.#live.publish(event, bytes)
     }
     this.#waiting.splice(0, told)
@@ -178,9 +201,11 @@ export class Telemetry implements Conventions {
   #writer(device: DeviceRef): DeviceWriter {
     const id = idOf(device)
     let writer = this.#writers.get(id)
-    if (writer === undefined) {
+    if (writer !== undefined) writer.profile = profileIn(device) ?? writer.profile
+    else {
       if (this.#writers.size >= maxWriters) this.#writers.delete(this.#writers.keys().next().value ?? '')
-      writer = new DeviceWriter(device, this.#commit)
+      writer = new DeviceWriter(device, this.#ports)
+      writer.profile = profileIn(device)
       const gone = this.#gone.get(id)
       if (gone !== undefined && (device.createdAt ?? 0) <= gone) {
         writer.close()
@@ -210,6 +235,11 @@ type Parse = (payload: Uint8Array, receivedAt: number) => ParsedPoint[]
 
 /** Bytes of an event beside its payload, roughly. */
 const eventOverhead = 200
+
+/** Who found the device in the registry knows its profile. */
+function profileIn(device: DeviceRef): string | null {
+  return 'profile' in device && typeof device.profile === 'string' ? device.profile : null
+}
 
 function idOf({ org, id }: DeviceRef): string {
   return `${org}/${id}`
