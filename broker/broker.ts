@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Authenticator } from '#platform/auth/principal.ts'
 import { type Clock, HybridClock } from '#platform/clock.ts'
 import type { Logger } from '#platform/log.ts'
+import type { Follower } from '#platform/messages.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { Store } from '#platform/store/store.ts'
@@ -51,6 +52,8 @@ export interface BrokerDeps {
   readonly commit: GroupCommit
   readonly authenticator: Authenticator
   readonly conventions: Conventions
+  /** Hears what becomes of messages that the platform follows; absent: nobody follows any. */
+  readonly follower?: Follower | undefined
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
@@ -66,6 +69,7 @@ export class Broker {
   readonly commit: GroupCommit
   readonly authenticator: Authenticator
   readonly conventions: Conventions
+  readonly follower: Follower | null
   readonly log: Logger
   readonly metrics: Metrics
   readonly stats: Stats
@@ -112,6 +116,7 @@ export class Broker {
     this.commit = deps.commit
     this.authenticator = deps.authenticator
     this.conventions = deps.conventions
+    this.follower = deps.follower ?? null
     this.log = deps.log
     this.metrics = deps.metrics
     this.#clock = deps.clock

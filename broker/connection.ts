@@ -235,7 +235,7 @@ export class Connection extends PacketWriter implements Source {
         max = this.maximumIncoming
       } else if (first === 0x40 && length === 2 && (d[q] | d[q + 1]) !== 0) {
         this.broker.stats.packetsIn.value++
-        ;(this.session as Session).outbox.acknowledged((d[q] << 8) | d[q + 1])
+        ;(this.session as Session).outbox.acknowledged((d[q] << 8) | d[q + 1], false)
       } else if (first >> 4 === PacketType.PUBLISH) {
         if (this.limiter !== null && this.#tooFast(this.limiter, first, length)) break
         this.broker.stats.packetsIn.value++

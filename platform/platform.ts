@@ -5,10 +5,13 @@ import { ConfigAuthenticator, type ConfigAuthenticatorOptions } from './auth/con
 import { DeviceAuthenticator, type DeviceAuthenticatorOptions } from './auth/device-authenticator.ts'
 import type { Authenticator } from './auth/principal.ts'
 import type { Clock } from './clock.ts'
+import { Commands } from './commands/commands.ts'
 import { PlatformError } from './errors.ts'
 import { Identity, type IdentityOptions } from './identity/identity.ts'
 import { LiveBus } from './live/live-bus.ts'
+import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
+import { type Follower, Outlet } from './messages.ts'
 import type { Metrics } from './metrics.ts'
 import { CheckIns } from './registry/check-ins.ts'
 import { DeviceIndex } from './registry/device-index.ts'
@@ -16,7 +19,7 @@ import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
 import { GroupCommit } from './store/group-commit.ts'
 import type { Store } from './store/store.ts'
-import type { Conventions } from './telemetry/conventions.ts'
+import { type Conventions, firstOf } from './telemetry/conventions.ts'
 import { Retentions } from './telemetry/retention.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
 
@@ -51,8 +54,14 @@ export interface Platform {
   readonly sightings: Sightings
   /** Lists and searches. */
   readonly deviceIndex: DeviceIndex
+  readonly repeats: Repeats
   readonly authenticator: Authenticator
   readonly conventions: Conventions
+  readonly commands: Commands
+  /** Messages to devices go by it; whoever composes the broker opens it. */
+  readonly outlet: Outlet
+  /** For the broker: what becomes of those messages. */
+  readonly follower: Follower
   /** The organisation of those who name none. */
   readonly organisation: string
   /** Writes what is staged. */
@@ -79,7 +88,10 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const { devices: deviceService, entries } = registry
   const deviceIndex = new DeviceIndex(store, clock, { devices: deviceService, entries, metrics, log })
   registry.onDoubt(() => deviceIndex.doubt())
+  const outlet = new Outlet()
+  const commands = new Commands({ store, commit, clock, outlet, log, metrics })
   registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
+  registry.onDeleted((device) => commands.purge(device))
   registry.onDeleted((device) => checkIns.purge(device))
   registry.onDeleted((device) => sightings.purge(device))
   const configured = new ConfigAuthenticator({
@@ -105,8 +117,12 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     checkIns,
     sightings,
     deviceIndex,
+    repeats: new Repeats(store, clock),
     authenticator: new AuthenticatorChain(configured, devices),
-    conventions: telemetry,
+    conventions: firstOf(commands.sinks, telemetry),
+    commands,
+    outlet,
+    follower: commands.follower,
     organisation,
     close: () => {
       identity.letters.close()

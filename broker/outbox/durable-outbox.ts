@@ -5,6 +5,7 @@ import type { Broker } from '../broker.ts'
 import { Knowledge } from '../cluster/knowledge.ts'
 import type { Member } from '../cluster/member.ts'
 import type { Connection } from '../connection.ts'
+import { followedBy, tellAcknowledged, tellSent } from '../followed.ts'
 import type { Outgoing } from '../message.ts'
 import type { Session } from '../session.ts'
 import { decodeStored } from '../stored-message.ts'
@@ -36,6 +37,8 @@ const STAMPS_PER_MS = 1024
 interface Flight {
   readonly entry: Entry
   state: number
+  /** By what the platform knows it; null: it does not follow it. */
+  followed: string | null
 }
 
 const NOTHING = new Uint8Array(0)
@@ -353,11 +356,12 @@ export class DurableOutbox implements Outbox, Sources {
     this.requestSave()
   }
 
-  acknowledged(packetId: number): void {
+  acknowledged(packetId: number, refused: boolean): void {
     const flight = this.#flights.get(packetId)
     if (flight?.state !== AWAIT_PUBACK) return
     this.#land(packetId, flight)
     this.#settle(flight.entry)
+    if (flight.followed !== null) tellAcknowledged(this.session, flight.followed, refused)
     this.#pump()
   }
 
@@ -504,16 +508,39 @@ export class DurableOutbox implements Outbox, Sources {
       return
     }
     const id = this.#nextId()
-    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK }
+    const followed = followedBy(this.session, out)
+    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK, followed }
     this.#flights.set(id, flight)
     this.#flightBytes += entry.stored.length
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
-      if (connection.sendPublish(out, id, false)) return
-      this.#land(id, flight)
-      this.#settle(entry)
+      if (!connection.sendPublish(out, id, false)) {
+        this.#land(id, flight)
+        this.#settle(entry)
+      } else if (followed !== null) tellSent(this.session, followed)
     }
-    this.#inOrder(flight, send)
+    if (followed === null || entry.out !== null) this.#inOrder(flight, send)
+    else this.#whenWanted(connection, id, flight, followed, send)
+  }
+
+  /** A followed message that has waited on disk: the platform may not want it to be sent any more. */
+  #whenWanted(connection: Connection, id: number, flight: Flight, followed: string, send: () => void): void {
+    const { follower } = this.#broker
+    if (follower === null) {
+      this.#inOrder(flight, send)
+      return
+    }
+    follower.check(this.org, this.session.deviceId ?? '', followed, (wanted) => {
+      if (connection !== this.#connection || this.#flights.get(id) !== flight) return
+      if (wanted) {
+        this.#inOrder(flight, send)
+        return
+      }
+      this.#broker.stats.dropped.withdrawn.value++
+      this.#land(id, flight)
+      this.#settle(flight.entry)
+      this.#pump()
+    })
   }
 
   #sendAgain(connection: Connection, id: number): void {
@@ -521,12 +548,17 @@ export class DurableOutbox implements Outbox, Sources {
     if (flight === undefined) return
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
-      if (flight.state === AWAIT_PUBCOMP) connection.sendPubrel(id, true)
+      if (flight.state === AWAIT_PUBCOMP) {
+        connection.sendPubrel(id, true)
+        return
+      }
+      const out = decodeStored(flight.entry.stored)
+      flight.followed = followedBy(this.session, out)
       // [MQTT-3.3.1-1] DUP
-      else if (!connection.sendPublish(decodeStored(flight.entry.stored), id, true)) {
+      if (!connection.sendPublish(out, id, true)) {
         this.#land(id, flight)
         this.#settle(flight.entry)
-      }
+      } else if (flight.followed !== null) tellSent(this.session, flight.followed)
     }
     this.#inOrder(flight, send)
   }
@@ -769,6 +801,7 @@ export class DurableOutbox implements Outbox, Sources {
               settledBefore: false,
             },
             state: AWAIT_PUBCOMP,
+            followed: null,
           }
         : {
             entry:
@@ -776,6 +809,7 @@ export class DurableOutbox implements Outbox, Sources {
                 ? progress.take(seq, day, stored)
                 : progress.takeLoose(seq, day, stored),
             state: s,
+            followed: null,
           }
     if (stored === undefined) this.#released++
     this.#flights.set(id, flight)

@@ -22,3 +22,16 @@ export interface Conventions {
 
 /** A broker without a platform behind it: all topics are free. */
 export const noConventions: Conventions = { sinkFor: () => null }
+
+/** Several conventions as one: a topic is its whose sink comes first. */
+export function firstOf(...all: readonly Conventions[]): Conventions {
+  return {
+    sinkFor(principal, topic) {
+      for (const one of all) {
+        const sink = one.sinkFor(principal, topic)
+        if (sink !== null) return sink
+      }
+      return null
+    },
+  }
+}

@@ -1,10 +1,10 @@
-import type { ApiDeps, OutgoingMessage } from '#api/deps.ts'
+import type { ApiDeps } from '#api/deps.ts'
 import { type ApiServer, startApi } from '#api/server.ts'
 import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
 import type { BrokerConfig } from '#broker/config.ts'
+import { publisherOf } from '#broker/followed.ts'
 import { attachWebSocket } from '#broker/listeners/index.ts'
-import { Message } from '#broker/message.ts'
 import { systemClock } from '#platform/clock.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { openPlatform } from '#platform/platform.ts'
@@ -40,7 +40,7 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
   const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })
-  const { registry, commit } = platform
+  const { registry } = platform
   const files = config.data === undefined ? null : new DevFiles(config.data)
   const secrets = await developerSecrets(registry, organisation, files?.readSecrets())
   files?.writeSecrets(secrets)
@@ -48,10 +48,9 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const broker = new Broker({ ...platform, config, store, log, metrics, clock })
   for (const client of traced) broker.traceClient(client, true)
   const control = new Control(broker, platform)
-  const publish = ({ org, topic, payload }: OutgoingMessage): Promise<void> => {
-    broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
-    return commit.durable()
-  }
+  const publish = publisherOf(broker)
+  platform.outlet.open(publish)
+  platform.commands.sweeper.start()
   const adminToken = secrets.token
   const deps = { platform, log, metrics, clock, version, adminToken, publish, clients: control }
   const server = await listen(deps, httpPort)

@@ -2,7 +2,7 @@ import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
 import { LiveEvents } from '#broker/cluster/live-events.ts'
 import type { BrokerConfig } from '#broker/config.ts'
-import { Message } from '#broker/message.ts'
+import { publisherOf } from '#broker/followed.ts'
 import type { OutgoingMessage } from '#api/deps.ts'
 import type { Bus } from '#platform/cluster/bus.ts'
 import { type Clock, HybridClock, systemClock } from '#platform/clock.ts'
@@ -20,6 +20,7 @@ import * as registryTables from '#platform/registry/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
 import type { AnyTable } from '#platform/store/table.ts'
 import * as brokerTables from '#platform/store/tables.ts'
+import * as commandTables from '#platform/commands/tables.ts'
 import * as telemetryTables from '#platform/telemetry/tables.ts'
 import { systemTimers } from '#platform/timers.ts'
 import {
@@ -96,7 +97,9 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   })
   const deps = { ...platform, config, store, log, metrics, clock, cell: { bus, incarnation, name, dc, dcs } }
   const broker = new Broker(deps)
-  const { commit } = platform
+  const publish = publisherOf(broker)
+  platform.outlet.open(publish)
+  platform.commands.sweeper.start()
   const control = new Control(broker, platform)
   if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
   broker.onNameTaken = () => {
@@ -112,10 +115,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
     broker,
     control,
     clock,
-    publish: ({ org, topic, payload }) => {
-      broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
-      return commit.durable()
-    },
+    publish,
     storeAway: () => (store.healthy ? null : `Cassandra of ${dc} does not answer`),
     notReady: () => whyNotReady(broker, bus),
     close: async () => {
@@ -177,7 +177,7 @@ async function openStore(
   }
 }
 
-const everything: unknown[] = [brokerTables, registryTables, identityTables, auditTables, telemetryTables].flatMap((tables) =>
+const everything: unknown[] = [brokerTables, registryTables, identityTables, auditTables, telemetryTables, commandTables].flatMap((tables) =>
   Object.values(tables),
 )
 
