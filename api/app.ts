@@ -13,6 +13,8 @@ import {
   requestId,
   securityHeaders,
 } from './middleware.ts'
+import { apiKeys } from './resources/api-keys.ts'
+import { auditRoutes } from './resources/audit.ts'
 import { clients } from './resources/clients.ts'
 import { commands } from './resources/commands.ts'
 import { devices } from './resources/devices.ts'
@@ -20,11 +22,17 @@ import { errors } from './resources/errors.ts'
 import { groups } from './resources/groups.ts'
 import { healthRoutes } from './resources/health.ts'
 import { ingest } from './resources/ingest.ts'
+import { invitations } from './resources/invitations.ts'
 import { live } from './resources/live.ts'
+import { meRoutes } from './resources/me.ts'
 import { nodes } from './resources/nodes.ts'
 import { openapi } from './resources/openapi.ts'
 import { organisations } from './resources/organisations.ts'
+import { passwordResets } from './resources/password-resets.ts'
+import { sessions } from './resources/sessions.ts'
+import { setup } from './resources/setup.ts'
 import { telemetry } from './resources/telemetry.ts'
+import { users } from './resources/users.ts'
 import type { Route } from './route.ts'
 
 /** Bodies are held in memory, so they are small: the same as the broker's largest packet, and 64 KiB for the rest. */
@@ -33,6 +41,14 @@ const maxJsonBytes = 65_536
 
 const allResources: readonly Route[] = [
   ...organisations,
+  ...users,
+  ...invitations,
+  ...apiKeys,
+  ...sessions,
+  ...passwordResets,
+  ...meRoutes,
+  ...setup,
+  ...auditRoutes,
   ...devices,
   ...groups,
   ...nodes,

@@ -40,6 +40,7 @@ export const problems = {
   user_taken: [409, 'The IoT Guru user id is in use'],
   name_taken: [409, 'The name is in use'],
   email_taken: [409, 'The e-mail address is in use'],
+  last_admin: [409, 'The organisation would have no admin'],
   setup_done: [409, 'There is an administrator already'],
   id_taken: [409, 'The id is in use'],
   key_taken: [409, 'The key is in use'],

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { aclRule } from '#platform/auth/acl.ts'
 import { durabilities, organisationId, type Organisation, shortId } from '#platform/registry/organisations.ts'
 import type { Caller } from '../callers.ts'
+import { gateGrantor } from '../credentials.ts'
 import { Problem } from '../problems.ts'
 import { pageOf, pageQuery } from '../paging.ts'
 import { route, type Route } from '../route.ts'
@@ -128,6 +129,7 @@ export const organisations: readonly Route[] = [
     problems: ['organisation_not_found', 'conflict'],
     handle: async ({ deps, caller, params: { organisation: named } }) => {
       gateOwn(caller, named)
+      gateGrantor(caller)
       const { organisations: service } = deps.platform.registry
       const token = await service.rotateToken(named)
       return { ...shown(await service.get(named)), token }

@@ -11,7 +11,7 @@ import { type Membership, Memberships } from './memberships.ts'
 import { OneTimeTokens } from './one-time.ts'
 import { Passwords } from './passwords.ts'
 import { Recent } from './recent.ts'
-import { Sessions } from './sessions.ts'
+import { type SeenFrom, type Session, Sessions, type Tokens } from './sessions.ts'
 import { Setup } from './setup.ts'
 import { SigningKeys } from './signing-keys.ts'
 import { type User, Users } from './users.ts'
@@ -108,6 +108,24 @@ export class Identity {
     const person = { user, session: claims.session, memberships }
     if (generation === this.#generation) this.#people.set(claims.session, person)
     return person
+  }
+
+  /** New tokens for a refresh token. PlatformError `unauthenticated`; see `Sessions.refresh`. */
+  async refresh(token: string, from: SeenFrom): Promise<Tokens> {
+    return this.sessions.refresh(token, from, (user) => this.users.epochOf(user))
+  }
+
+  /** Sessions of a person that are not over, the newest first. */
+  async sessionsOf(user: string): Promise<Session[]> {
+    const [all, epoch] = await Promise.all([this.sessions.list(user), this.users.epochOf(user)])
+    return all.filter((session) => session.epoch === epoch)
+  }
+
+  /** Changes a password: all sessions but `keep` are over, in all DCs. PlatformError `invalid_field`. */
+  async setPassword(user: User, password: string, keep?: string): Promise<void> {
+    const epoch = await this.users.setPassword(user, password)
+    if (keep !== undefined) await this.sessions.renew(user.id, keep, epoch)
+    await this.changed({ user: user.id })
   }
 
   /** This process has changed something durably: it and the others forget what they know. Resolves when they have. */

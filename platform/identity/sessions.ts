@@ -48,7 +48,7 @@ export interface Tokens {
   readonly refresh: string
 }
 
-type Ended = 'signed_out' | 'revoked' | 'refresh_reused' | 'password_changed'
+type Ended = 'signed_out' | 'revoked' | 'refresh_reused'
 
 /**
  * Sessions of people: a signed access token for 15 minutes, and a refresh token that is good once. Only hashes of
@@ -101,9 +101,13 @@ export class Sessions {
 
   /**
    * New tokens for a refresh token. PlatformError `unauthenticated`: it is unknown or its session is over; a token that
-   * was used before ends its session, because two have it.
+   * was used before ends its session, because two have it. `epochOf`: of a user's current password.
    */
-  async refresh(token: string, from: SeenFrom): Promise<Tokens> {
+  async refresh(
+    token: string,
+    from: SeenFrom,
+    epochOf: (user: string) => Promise<string | undefined>,
+  ): Promise<Tokens> {
     const now = this.#clock.now()
     const hash = keyHash(token)
     const row = await this.#store.get(refreshToken, { hash })
@@ -112,10 +116,10 @@ export class Sessions {
     if ((row.created_at ?? 0) + idleMs <= now) throw over()
     if (row.used_at !== undefined && row.used_at + graceMs <= now) {
       await this.end(user, session, 'refresh_reused')
-      throw over()
+      throw new RefreshReused(user, session)
     }
-    const state = await this.state(user, session)
-    if (state === undefined) throw over()
+    const [state, epoch] = await Promise.all([this.state(user, session), epochOf(user)])
+    if (state === undefined || state.epoch !== epoch) throw over()
     const batch = new Batch()
     if (row.used_at === undefined)
       batch.put(refreshToken, { ...row, hash, used_at: now, stamp: this.#stamps.next() })
@@ -257,6 +261,20 @@ function seen({ address, agent }: SeenFrom): { address: string; agent?: string }
   return { address, ...(agent === undefined ? {} : { agent: agent.slice(0, maxAgent).toWellFormed() }) }
 }
 
+const isOver = 'the session is over; sign in again'
+
 function over(): PlatformError {
-  return new PlatformError('unauthenticated', 'the session is over; sign in again')
+  return new PlatformError('unauthenticated', isOver)
+}
+
+/** A refresh token came a second time: its session was ended. */
+export class RefreshReused extends PlatformError {
+  readonly user: string
+  readonly session: string
+
+  constructor(user: string, session: string) {
+    super('unauthenticated', isOver)
+    this.user = user
+    this.session = session
+  }
 }

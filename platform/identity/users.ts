@@ -17,6 +17,11 @@ export interface User {
   readonly createdAt: number
 }
 
+/** `known`: whose address it is, right password or not. */
+type Verified =
+  | { readonly user: User; readonly epoch: string; readonly known: User }
+  | { readonly user: null; readonly known: User | undefined }
+
 /** An address that a creation which never finished has claimed may be taken by another after this time. */
 const claimMs = 60_000
 const maxEmail = 254
@@ -92,10 +97,7 @@ export class Users {
    * The user of this address if this is his password. Takes as long for an address that nobody has. PlatformError
    * `overloaded`.
    */
-  async verify(
-    email: string,
-    password: string,
-  ): Promise<{ user: User; epoch: string; known: User } | { user: null; known: User | undefined }> {
+  async verify(email: string, password: string): Promise<Verified> {
     const claim = await this.#store.get(userByEmail, { email: normalEmail(email) })
     // A made-up id is asked for, so that it takes as long.
     const id = claim?.user ?? newId()
