@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi'
 import type { Access } from './access.ts'
-import type { Versioned } from './conditional.ts'
+import { takesKeys } from './idempotency.ts'
 import { problemDocument, type ProblemCode, problems } from './problems.ts'
-import type { AnySpec, Method } from './route-spec.ts'
+import type { AnySpec } from './route-spec.ts'
 import { fieldsQuery } from './sparse.ts'
 
 /** The part of the OpenAPI document that a route is. */
@@ -16,6 +16,7 @@ export function describe(
     'invalid_request',
     ...(spec.access === 'public' ? [] : (['unauthenticated', 'forbidden'] as const)),
     ...(spec.problems ?? []),
+    ...(takesKeys(spec) ? keyProblems : []),
     ...(spec.versioned === undefined || spec.method === 'get' ? [] : (['precondition_failed'] as const)),
     ...(spec.versioned === 'required' && spec.method !== 'get' ? (['precondition_required'] as const) : []),
     'internal',
@@ -48,24 +49,35 @@ function described(spec: { fields?: boolean }, query: z.ZodType<unknown, Record<
   return spec.fields === true && query instanceof z.ZodObject ? query.extend(fieldsQuery) : query
 }
 
-/** Request headers that mean something to a versioned route. */
-function headersOf({ method, versioned }: { method: Method; versioned?: Versioned }): {
-  header?: z.ZodObject
-} {
+const keyProblems = ['request_in_progress', 'answer_not_kept', 'idempotency_key_reused'] as const
+
+/** Request headers that mean something to a route. */
+function headersOf(spec: AnySpec): { header?: z.ZodObject } {
+  const headers = { ...versionHeaders(spec), ...(takesKeys(spec) ? keyHeaders : {}) }
+  return Object.keys(headers).length === 0 ? {} : { header: z.object(headers) }
+}
+
+const keyHeaders = {
+  'idempotency-key': z
+    .string()
+    .min(16)
+    .max(255)
+    .optional()
+    .describe(
+      'a new random UUID for each new request; who sends it again with the same key gets the same answer',
+    ),
+}
+
+function versionHeaders({ method, versioned }: AnySpec): Record<string, z.ZodType> {
   if (versioned === undefined) return {}
   if (method === 'get')
     return {
-      header: z.object({
-        'if-none-match': z
-          .string()
-          .optional()
-          .describe('ETag of an answer; 304 if nothing has changed since'),
-      }),
+      'if-none-match': z.string().optional().describe('ETag of an answer; 304 if nothing has changed since'),
     }
   const match = z
     .string()
     .describe('ETag of what is changed, or *: it must exist; 412 if it is another one by now')
-  return { header: z.object({ 'if-match': versioned === 'required' ? match : match.optional() }) }
+  return { 'if-match': versioned === 'required' ? match : match.optional() }
 }
 
 function bodyContent({ bytes, body, upload }: AnySpec): Pick<ZodOpenApiOperationObject, 'requestBody'> {

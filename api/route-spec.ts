@@ -27,6 +27,11 @@ export interface Call<P, Q, B> {
    * answer as `after`. Secrets are taken out.
    */
   readonly audit: (changes: Changes) => void
+  /**
+   * With an Idempotency-Key: the same each time that this request comes, in whatever DC. Who takes it as the id of what
+   * he makes never makes it twice.
+   */
+  readonly repeatableId: string | null
 }
 
 export interface RouteSpec<

@@ -7,6 +7,7 @@ import { authenticate, type Caller } from './callers.ts'
 import { gateVersioned, preconditionOf, setVersion, unlessMoved, type Version } from './conditional.ts'
 import type { ApiDeps } from './deps.ts'
 import { gateStore } from './durable.ts'
+import { idempotencyKey, once, repeatableId } from './idempotency.ts'
 import { gateInput } from './input.ts'
 import { describe } from './operation.ts'
 import { Problem } from './problems.ts'
@@ -60,9 +61,11 @@ export function route<
       const { fields: names, ...rest } = request.query
       const fields = chosen !== null && typeof names === 'string' ? chosen.parse(names) : null
       const precondition = preconditionOf(request, spec)
+      const caller = callers.get(request) ?? null
+      const key = idempotencyKey(request, spec)
       const call = {
         deps,
-        caller: callers.get(request) ?? null,
+        caller,
         params: gateInput(params, request.params, 'path') as z.output<P>,
         query: gateInput(query, fields === null ? request.query : rest, 'query') as z.output<Q>,
         body: gateInput(spec.body ?? z.unknown(), request.body, 'body') as z.output<B>,
@@ -70,16 +73,24 @@ export function route<
         response,
         precondition,
         version: (version: Version) => setVersion(response, version),
+        repeatableId: key === null || caller === null ? null : repeatableId(caller, key),
       }
-      const answer = await unlessMoved(precondition, async () => handle(call))
-      if (spec.stream !== undefined) return
-      if (spec.versioned !== undefined) gateVersioned(spec, precondition, response)
-      response.status(spec.status)
-      if (spec.answer === undefined) response.end()
-      else {
+      /** Does it; the body of the answer, null: none. */
+      const perform = async (): Promise<string | null> => {
+        const answer = await unlessMoved(precondition, async () => handle(call))
+        if (spec.versioned !== undefined) gateVersioned(spec, precondition, response)
+        if (spec.answer === undefined) return null
         const shown: unknown = spec.answer.parse(answer)
-        response.json(chosen === null || fields === null ? shown : chosen.pick(shown, fields))
+        return JSON.stringify(chosen === null || fields === null ? shown : chosen.pick(shown, fields))
       }
+      if (spec.stream !== undefined) return void (await handle(call))
+      const body =
+        key === null || caller === null
+          ? await perform()
+          : await once(deps, { caller, key, request, response }, perform)
+      response.status(spec.status)
+      if (body === null) response.end()
+      else response.type('application/json').send(body)
     },
   }
 }

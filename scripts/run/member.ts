@@ -16,6 +16,7 @@ import { openPlatform, type Platform } from '#platform/platform.ts'
 import type { CassandraStore } from '#cassandra/store/cassandra-store.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import { Durabilities } from '#platform/registry/durabilities.ts'
+import * as idempotencyTables from '#platform/idempotency/tables.ts'
 import * as registryTables from '#platform/registry/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
 import type { AnyTable } from '#platform/store/table.ts'
@@ -177,9 +178,15 @@ async function openStore(
   }
 }
 
-const everything: unknown[] = [brokerTables, registryTables, identityTables, auditTables, telemetryTables, commandTables].flatMap((tables) =>
-  Object.values(tables),
-)
+const everything: unknown[] = [
+  brokerTables,
+  registryTables,
+  identityTables,
+  auditTables,
+  telemetryTables,
+  commandTables,
+  idempotencyTables,
+].flatMap((tables) => Object.values(tables))
 
 function isTable(value: unknown): value is AnyTable {
   return typeof value === 'object' && value !== null && 'partition' in value

@@ -69,7 +69,11 @@ describe('REST: JSON bodies', () => {
     for (const type of ['text/plain', 'application/xml', 'application/json; charset=utf-16', 'nonsense']) {
       expectProblem(await send('{}', { 'content-type': type }), 415, 'unsupported_media_type')
     }
-    expectProblem(await send('{}', { ...json, 'content-encoding': 'compress' }), 415, 'unsupported_media_type')
+    expectProblem(
+      await send('{}', { ...json, 'content-encoding': 'compress' }),
+      415,
+      'unsupported_media_type',
+    )
     expectProblem(await send('no gzip', { ...json, 'content-encoding': 'gzip' }), 400, 'invalid_request')
     expect((await send('{}', { 'content-type': 'application/json; charset="UTF-8"' })).status).to.equal(200)
   })
