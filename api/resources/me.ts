@@ -26,6 +26,7 @@ const me = z
     ),
   })
   .meta({ id: 'Me' })
+const notYours = 'is not your password'
 const tag = 'me'
 
 export const meRoutes: readonly Route[] = [
@@ -69,7 +70,7 @@ export const meRoutes: readonly Route[] = [
     tag,
     body: z.strictObject({ current_password: z.string().min(1).max(256), password }),
     status: 204,
-    problems: ['invalid_field', 'wrong_credentials', 'too_many_attempts', 'overloaded'],
+    problems: ['invalid_field', 'too_many_attempts', 'overloaded'],
     handle: async ({ deps, caller, body, request, audit }) => {
       const { identity } = deps.platform
       const user = await userOf(deps, caller)
@@ -77,7 +78,9 @@ export const meRoutes: readonly Route[] = [
       gateAttempts(identity.attempts.begin(user.email, address))
       const { user: verified } = await identity.users.verify(user.email, body.current_password)
       if (verified?.id !== user.id)
-        throw new Problem('wrong_credentials', 'current_password: is not your password')
+        throw new Problem('invalid_field', `current_password: ${notYours}`, {
+          errors: [{ field: 'body.current_password', message: notYours }],
+        })
       identity.attempts.succeeded(user.email, address)
       audit({ targets: [user.id] })
       await identity.setPassword(user, body.password, personOf(caller).session)
