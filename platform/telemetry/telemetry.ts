@@ -1,12 +1,14 @@
 import { DevicePrincipal } from '../auth/device-authenticator.ts'
 import type { DeviceRef, Principal } from '../auth/principal.ts'
-import type { LiveBus, LiveEvent } from '../live/live-bus.ts'
+import type { LiveBus } from '../live/live-bus.ts'
+import type { LiveEvent } from '../live/live-event.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { Store } from '../store/store.ts'
 import type { Conventions, Sink } from './conventions.ts'
+import { type AggregatePage, type AggregateQuery, firstDay, readAggregates } from './aggregates.ts'
 import { eraseDevice } from './erase.ts'
 import { type HistoryPage, type HistoryQuery, keysOf, readHistory } from './history.ts'
 import { type ParsedPoint, parseDecimal, parseJson, PayloadError, telemetryLimits } from './payload.ts'
@@ -45,6 +47,7 @@ export class Telemetry implements Conventions {
   readonly #live: LiveBus
   readonly #metrics: Metrics
   readonly #log: Logger
+  readonly #options: TelemetryOptions
   readonly #points: Counter
   readonly #ports: WriterPorts
   /** Aggregates of what is stored here. */
@@ -67,6 +70,7 @@ export class Telemetry implements Conventions {
     this.#live = options.live
     this.#metrics = options.metrics
     this.#log = options.log
+    this.#options = options
     this.#points = options.metrics.counter('cinque_telemetry_points_total', 'Values taken in')
     const { retentions } = options
     this.rollups = new Rollups({
@@ -74,7 +78,7 @@ export class Telemetry implements Conventions {
       rolledUp: async ({ org, id }) => {
         const rules = retentions.of(org)
         if (rules.document.rules.length === 0) return () => true
-        const profile = await options.profileOf(org, id)
+        const profile = await this.#profile({ org, id })
         return (key) => rules.resolve(profile, key).aggregates
       },
     })
@@ -112,6 +116,30 @@ export class Telemetry implements Conventions {
     return readHistory(this.#store, device, query)
   }
 
+  /** Aggregates of steps of time; see AggregateQuery. */
+  async aggregates(device: DeviceRef, query: AggregateQuery): Promise<AggregatePage> {
+    const { clock, retentions } = this.#options
+    const rules = retentions.of(device.org)
+    const profile = rules.document.rules.length === 0 ? null : await this.#profile(device)
+    const ports = {
+      store: this.#store,
+      now: clock.now(),
+      isRolledUp: (key: string) => rules.resolve(profile, key).aggregates,
+      stale: (day: number) => this.rollups.wanted(device, day),
+    }
+    return readAggregates(ports, device, query)
+  }
+
+  /** The first day (since 1970) that a device has values or aggregates of; null: none. */
+  firstDay(device: DeviceRef): Promise<number | null> {
+    return firstDay(this.#store, device)
+  }
+
+  /** The keys that a device ever had. */
+  keys(device: DeviceRef): Promise<string[]> {
+    return keysOf(this.#store, device)
+  }
+
   /** The newest value of each key, or of those keys, in order of the keys. */
   async latest({ org, id }: DeviceRef, keys?: readonly string[]): Promise<Point[]> {
     const wanted = keys === undefined ? undefined : new Set(keys)
@@ -137,6 +165,12 @@ export class Telemetry implements Conventions {
     await this.#commit.durable()
     await this.rollups.forget(device)
     await eraseDevice(this.#store, device)
+  }
+
+  async #profile(device: Pick<DeviceRef, 'org' | 'id'>): Promise<string | null> {
+    return 'profile' in device && typeof device.profile === 'string'
+      ? device.profile
+      : this.#options.profileOf(device.org, device.id)
   }
 
   #close(device: DeviceRef, deletedAt: number): void {
@@ -170,7 +204,7 @@ export class Telemetry implements Conventions {
       const points = writer.write(parse(payload, receivedAt), receivedAt)
       this.#points.value += points.length
       const { device } = writer
-      const event = { type: 'telemetry', device, at: receivedAt, points } as const
+      const event = { type: 'telemetry', org: device.org, device, at: receivedAt, data: { points } } as const
       this.#waiting.push({
         ticket: this.#commit.ticket,
         event,
