@@ -1,7 +1,6 @@
 import { DevicePrincipal } from '../auth/device-authenticator.ts'
 import type { DeviceRef, Principal } from '../auth/principal.ts'
-import type { LiveBus } from '../live/live-bus.ts'
-import type { LiveEvent } from '../live/live-event.ts'
+import type { LiveBus, LiveEvent } from '../live/live-bus.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
@@ -204,7 +203,7 @@ export class Telemetry implements Conventions {
       const points = writer.write(parse(payload, receivedAt), receivedAt)
       this.#points.value += points.length
       const { device } = writer
-      const event = { type: 'telemetry', org: device.org, device, at: receivedAt, data: { points } } as const
+      const event = { type: 'telemetry', device, at: receivedAt, points } as const
       this.#waiting.push({
         ticket: this.#commit.ticket,
         event,
