@@ -20,7 +20,7 @@ export function callerId(caller: Caller): CallerId {
       return { org: caller.organisation.id, id: `user:${caller.user.id}` }
     case 'key':
       return { org: caller.organisation.id, id: `key:${caller.key.id}` }
-    case 'device':
+    default:
       return { org: caller.organisation.id, id: `device:${caller.device.id}` }
   }
 }

@@ -87,7 +87,7 @@ export async function once(
     case 'done':
       if (known.answer === null) throw new Problem('answer_not_kept', 'read what it made by GET')
       return replayed(response, keptAnswer.parse(unsealed(known.answer, secretOf(owner, key))))
-    case 'claimed':
+    default:
       return keeping(deps, response, { claim: known.claim, secret: secretOf(owner, key) }, perform)
   }
 }

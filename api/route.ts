@@ -83,7 +83,10 @@ export function route<
         const shown: unknown = spec.answer.parse(answer)
         return JSON.stringify(chosen === null || fields === null ? shown : chosen.pick(shown, fields))
       }
-      if (spec.stream !== undefined) return void (await handle(call))
+      if (spec.stream !== undefined) {
+        await handle(call)
+        return
+      }
       const body =
         key === null || caller === null
           ? await perform()

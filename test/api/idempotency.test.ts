@@ -184,10 +184,10 @@ describe('REST: Idempotency-Key', () => {
   it('refuses keys that can be guessed, and paths that keep no answers', async () => {
     for (const bad of ['1', 'x'.repeat(15), 'x'.repeat(256), 'with spaces but not quoted'])
       expectProblem(await post(bad), 400, 'invalid_request')
-    const public_ = await api.ask('POST', '/v1/login', {
+    const open = await api.ask('POST', '/v1/login', {
       authorization: null,
       headers: { 'idempotency-key': key },
     })
-    expectProblem(public_, 400, 'invalid_request')
+    expectProblem(open, 400, 'invalid_request')
   })
 })
