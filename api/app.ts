@@ -1,6 +1,7 @@
 import express, { type Express, type RequestHandler } from 'express'
 import { cors } from './cors.ts'
 import type { ApiDeps } from './deps.ts'
+import { type ApiDocument, apiDocument } from './document.ts'
 import { errorHandler, methodNotAllowed, notFound } from './error-handler.ts'
 import { jsonBody } from './json-body.ts'
 import { iotguru } from './iotguru.ts'
@@ -80,7 +81,7 @@ export function createApi(deps: ApiDeps, resources = allResources): Express {
     cors(deps.corsOrigins ?? []),
     compressed,
   )
-  const routes = [...resources, openapi(resources, deps.version)]
+  const routes = described(resources, deps.version)
   for (const route of routes) {
     app[route.method](expressPath(route.path), route.caller(deps), ...bodyParsers(route), route.handler(deps))
   }
@@ -92,6 +93,16 @@ export function createApi(deps: ApiDeps, resources = allResources): Express {
   app.use(notFound)
   app.use(errorHandler(deps))
   return app
+}
+
+/** With the routes that describe them. */
+function described(resources: readonly Route[], version: string): readonly Route[] {
+  return [...resources, ...openapi(resources, version)]
+}
+
+/** The OpenAPI document of this version, as it is served. */
+export function openApiDocument(version: string): ApiDocument {
+  return apiDocument(described(allResources, version), version)
 }
 
 function expressPath(path: string): string {

@@ -14,6 +14,9 @@ export function describe(
 ): ZodOpenApiOperationObject {
   const codes: ProblemCode[] = [
     'invalid_request',
+    ...(spec.body === undefined
+      ? []
+      : (['invalid_json', 'body_too_large', 'unsupported_media_type'] as const)),
     ...(spec.access === 'public' ? [] : (['unauthenticated', 'forbidden'] as const)),
     ...(spec.problems ?? []),
     ...(takesKeys(spec) ? keyProblems : []),
@@ -37,6 +40,7 @@ export function describe(
   return {
     operationId: spec.operationId ?? operationId(spec),
     summary: spec.summary,
+    description: accessTexts[spec.access],
     tags: [spec.tag],
     security: securityOf(spec.access),
     requestParams: { path: params, query: described(spec, query), ...headersOf(spec) },
@@ -94,6 +98,18 @@ function answerContent(spec: { answer?: z.ZodType; stream?: string }): object {
   return spec.answer === undefined ? {} : { content: { 'application/json': { schema: spec.answer } } }
 }
 
+const accessTexts: Readonly<Record<Access, string>> = {
+  public: 'For anybody.',
+  viewer: 'For the role `viewer` and above.',
+  operator: 'For the role `operator` and above.',
+  developer: 'For the role `developer` and above.',
+  admin: 'For the role `admin`.',
+  device: 'For the role `viewer` and above, and for the device itself.',
+  'device-only': 'For a device, with its key.',
+  user: 'For somebody who has signed in.',
+  platform: 'For administrators of the platform.',
+}
+
 function securityOf(access: Access): { [name: string]: string[] }[] {
   if (access === 'public') return []
   if (access === 'device-only') return [{ deviceKey: [] }]
@@ -106,10 +122,9 @@ const verbs = { get: 'get', post: 'create', put: 'put', patch: 'update', delete:
 function operationId({ method, path, answer }: AnySpec): string {
   const steps = path.split('/').filter((step) => step !== '' && step !== 'v1')
   const names = steps.flatMap((step, i) => {
-    const parameter = /^\{(\w+)\}$/.exec(step)?.[1]
-    if (parameter !== undefined) return [parameter]
-    if (steps[i + 1]?.startsWith('{')) return []
-    return [method === 'post' && i === steps.length - 1 ? singular(step) : step]
+    if (step.startsWith('{')) return []
+    const one = steps[i + 1]?.startsWith('{') || (method === 'post' && i === steps.length - 1)
+    return [one ? singular(step) : step]
   })
   const list = method === 'get' && answer instanceof z.ZodObject && Object.hasOwn(answer.shape, 'items')
   const verb = list ? 'list' : verbs[method]
