@@ -34,8 +34,17 @@ export interface AggregatePlace {
 }
 
 /** A step of a key. Without values: count 0, the others null; null as well for what only numbers have. */
-export type Aggregate = { readonly key: string; readonly ts: number } & {
-  readonly [name in AggregateName]?: TelemetryValue | null
+export interface Aggregate {
+  readonly key: string
+  readonly ts: number
+  min?: number | null
+  max?: number | null
+  avg?: number | null
+  sum?: number | null
+  count?: number
+  first?: TelemetryValue | null
+  last?: TelemetryValue | null
+  p95?: number | null
 }
 
 export interface AggregatePage {
@@ -191,7 +200,7 @@ async function shown(
   wanted: readonly AggregateName[],
   coverage: Coverage,
 ): Promise<Aggregate> {
-  const item: { key: string; ts: number } & { [name in AggregateName]?: TelemetryValue | null } = { key, ts }
+  const item: Aggregate = { key, ts }
   for (const name of wanted) {
     if (name === 'count') item.count = bucket.count
     else if (name === 'first' || name === 'last') {
