@@ -126,7 +126,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     organisation,
     close: () => {
       identity.letters.close()
-      return commit.close()
+      return telemetry.close().then(() => commit.close())
     },
   }
 }

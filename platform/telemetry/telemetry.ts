@@ -6,6 +6,7 @@ import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { Store } from '../store/store.ts'
+import type { Timers } from '../timers.ts'
 import type { Conventions, Sink } from './conventions.ts'
 import { type AggregatePage, type AggregateQuery, firstDay, readAggregates } from './aggregates.ts'
 import { eraseDevice } from './erase.ts'
@@ -113,6 +114,17 @@ export class Telemetry implements Conventions {
 
   history(device: DeviceRef, query: HistoryQuery): Promise<HistoryPage> {
     return readHistory(this.#store, device, query)
+  }
+
+  /** Keeps aggregates and rules of retention up to date from now on, until `close`. */
+  start(timers: Timers): void {
+    this.rollups.start(timers)
+    this.#options.retentions.start(timers, this.#log)
+  }
+
+  async close(): Promise<void> {
+    this.#options.retentions.close()
+    await this.rollups.close()
   }
 
   /** Aggregates of steps of time; see AggregateQuery. */

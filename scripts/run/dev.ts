@@ -8,6 +8,7 @@ import { attachWebSocket } from '#broker/listeners/index.ts'
 import { systemClock } from '#platform/clock.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { openPlatform } from '#platform/platform.ts'
+import { systemTimers } from '#platform/timers.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { CliError, errorCode, errorLine, printJson, printLine } from '#scripts/output.ts'
 import { version } from '#scripts/version.ts'
@@ -51,6 +52,7 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const publish = publisherOf(broker)
   platform.outlet.open(publish)
   platform.commands.sweeper.start()
+  platform.telemetry.start(systemTimers)
   const adminToken = secrets.token
   const deps = { platform, log, metrics, clock, version, adminToken, publish, clients: control }
   const server = await listen(deps, httpPort)

@@ -101,6 +101,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const publish = publisherOf(broker)
   platform.outlet.open(publish)
   platform.commands.sweeper.start()
+  platform.telemetry.start(systemTimers)
   const control = new Control(broker, platform)
   if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
   broker.onNameTaken = () => {
