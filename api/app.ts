@@ -17,11 +17,13 @@ import {
 import { apiKeys } from './resources/api-keys.ts'
 import { auditRoutes } from './resources/audit.ts'
 import { clients } from './resources/clients.ts'
+import { commandBatches } from './resources/command-batches.ts'
 import { commands } from './resources/commands.ts'
 import { devices } from './resources/devices.ts'
 import { errors } from './resources/errors.ts'
 import { groups } from './resources/groups.ts'
 import { healthRoutes } from './resources/health.ts'
+import { imports } from './resources/imports.ts'
 import { ingest } from './resources/ingest.ts'
 import { invitations } from './resources/invitations.ts'
 import { live } from './resources/live.ts'
@@ -32,6 +34,7 @@ import { organisations } from './resources/organisations.ts'
 import { passwordResets } from './resources/password-resets.ts'
 import { sessions } from './resources/sessions.ts'
 import { setup } from './resources/setup.ts'
+import { tasks } from './resources/tasks.ts'
 import { telemetry } from './resources/telemetry.ts'
 import { users } from './resources/users.ts'
 import type { Route } from './route.ts'
@@ -51,10 +54,13 @@ const allResources: readonly Route[] = [
   ...setup,
   ...auditRoutes,
   ...devices,
+  ...imports,
+  ...tasks,
   ...groups,
   ...nodes,
   ...clients,
   ...commands,
+  ...commandBatches,
   ...telemetry,
   ...ingest,
   ...live,

@@ -17,8 +17,11 @@ import { CheckIns } from './registry/check-ins.ts'
 import { DeviceIndex } from './registry/device-index.ts'
 import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
+import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
 import { GroupCommit } from './store/group-commit.ts'
 import type { Store } from './store/store.ts'
+import { TaskRunner } from './tasks/runner.ts'
+import { Tasks } from './tasks/tasks.ts'
 import { type Conventions, firstOf } from './telemetry/conventions.ts'
 import { Retentions } from './telemetry/retention.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
@@ -54,6 +57,9 @@ export interface Platform {
   readonly sightings: Sightings
   /** Lists and searches. */
   readonly deviceIndex: DeviceIndex
+  readonly tasks: Tasks
+  /** Started by whoever serves the API. */
+  readonly taskRunner: TaskRunner
   readonly repeats: Repeats
   readonly authenticator: Authenticator
   readonly conventions: Conventions
@@ -88,6 +94,9 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const { devices: deviceService, entries } = registry
   const deviceIndex = new DeviceIndex(store, clock, { devices: deviceService, entries, metrics, log })
   registry.onDoubt(() => deviceIndex.doubt())
+  const tasks = new Tasks(store, clock)
+  const kinds = [importDevices(registry), updateDevices(registry), deleteDevices(registry)]
+  const taskRunner = new TaskRunner(tasks, kinds, { clock, log, metrics })
   const outlet = new Outlet()
   const commands = new Commands({ store, commit, clock, outlet, log, metrics })
   registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
@@ -117,6 +126,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     checkIns,
     sightings,
     deviceIndex,
+    tasks,
+    taskRunner,
     repeats: new Repeats(store, clock),
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: firstOf(commands.sinks, telemetry),
@@ -125,6 +136,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     follower: commands.follower,
     organisation,
     close: () => {
+      commands.close()
       identity.letters.close()
       return telemetry.close().then(() => commit.close())
     },

@@ -27,6 +27,7 @@ import {
   commandResult,
 } from './tables.ts'
 import { readCommand, Tracker } from './tracker.ts'
+import { Batches } from './batches.ts'
 import { Waiters } from './waiters.ts'
 
 export interface CommandsOptions {
@@ -45,7 +46,9 @@ export interface NewCommand {
   readonly params?: unknown
   /** The client's own; the same again is the same command. Default: made. */
   readonly id?: string | undefined
+  /** From now; or until when it must be delivered. */
   readonly ttl: number
+  readonly expiresAt?: number | undefined
   readonly timeout: number
   readonly retries: number
   readonly oneWay: boolean
@@ -67,6 +70,7 @@ export class Commands {
   readonly listing: Listing
   readonly tracker: Tracker
   readonly sweeper: Sweeper
+  readonly batches: Batches
   readonly #store: Store
   readonly #commit: GroupCommit
   readonly #clock: Clock
@@ -94,6 +98,7 @@ export class Commands {
     this.sinks = new CommandSinks(this.tracker)
     this.listing = new Listing(store, clock)
     this.#waiters = new Waiters(this.tracker, timers)
+    this.batches = new Batches({ store, commit, clock, log, timers, commands: this })
     this.sweeper = new Sweeper({ store, clock, timers, log, tracker: this.tracker })
     this.follower = new CommandFollower({
       store,
@@ -132,7 +137,7 @@ export class Commands {
       params,
       createdAt: now,
       createdBy: input.by,
-      expiresAt: now + input.ttl,
+      expiresAt: input.expiresAt ?? now + input.ttl,
       timeout: input.timeout,
       retries: input.retries,
       oneWay: input.oneWay,
@@ -228,6 +233,7 @@ export class Commands {
   }
 
   close(): void {
+    this.batches.close()
     this.tracker.close()
     this.sweeper.close()
   }

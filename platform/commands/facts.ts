@@ -84,9 +84,11 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 
 function newest(a: Progress | undefined, b: Progress | undefined): Progress | undefined {
   if (a === undefined || b === undefined) return a ?? b
-  return compare([a.at, a.progress ?? -1, a.message ?? ''], [b.at, b.progress ?? -1, b.message ?? '']) > 0
-    ? a
-    : b
+  return compare(orderOf(a), orderOf(b)) > 0 ? a : b
+}
+
+function orderOf({ at, progress, message }: Progress): (number | string)[] {
+  return [at, progress ?? -1, message === undefined ? 0 : 1, message ?? '']
 }
 
 function first(a: End | undefined, b: End | undefined): End | undefined {

@@ -140,6 +140,17 @@ export const commandBatch = table({
   compaction: 'UCS',
 })
 
+/** An organisation's batches in order of time. */
+export const commandBatchByWeek = table({
+  name: 'command_batch_by_week',
+  /** Weeks since 1970 of `created_at`. */
+  partition: { org: 'text', week: 'int' },
+  clustering: { created_at: 'long', id: 'text' },
+  columns: {},
+  ttlDays: commandDays,
+  compaction: 'UCS',
+})
+
 /** The commands of a batch, by device. */
 export const commandBatchItem = table({
   name: 'command_batch_item',

@@ -84,7 +84,7 @@ export async function startDeviceApi(): Promise<DeviceApi> {
   const [url] = await broker.start()
   const clients: MqttClient[] = []
   const connect: DeviceApi['connect'] = async ({ name, key }, options = {}) => {
-    const client = await mqtt.connectAsync(url.replace(/^tcp/, 'mqtt'), {
+    const client = mqtt.connect(url.replace(/^tcp/, 'mqtt'), {
       username: name,
       password: key,
       clientId: `${name}-client`,
@@ -94,7 +94,13 @@ export async function startDeviceApi(): Promise<DeviceApi> {
       ...options,
     })
     clients.push(client)
-    return new TestDevice(client)
+    // What waits for it comes right behind CONNACK.
+    const device = new TestDevice(client)
+    await new Promise<void>((connected, failed) => {
+      client.once('connect', () => connected())
+      client.once('error', failed)
+    })
+    return device
   }
   return {
     ...api,
