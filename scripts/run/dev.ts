@@ -17,6 +17,7 @@ import { devBanner } from './dev-banner.ts'
 import { DevFiles } from './dev-files.ts'
 import { developerSecrets } from './developer.ts'
 import { stderrLogger } from './logger.ts'
+import { setupLink } from './setup-link.ts'
 import { openStore } from './store.ts'
 
 export interface DevOptions {
@@ -69,8 +70,9 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const ws = `${url.replace(/^http/, 'ws')}${webSocketPath}`
   const mqtt = (listeners.find((one) => one.startsWith('tcp:')) ?? ws).replace(/^tcp:/, 'mqtt:')
   files?.writeRunning({ pid: process.pid, url, mqtt, token: secrets.token })
-  if (json) printJson({ url, mqtt, ws, listeners, ...secrets, data: config.data ?? null })
-  else printLine(devBanner({ version, data: config.data, url, mqtt, ws, listeners, secrets }))
+  const setup = await setupLink(platform, url, log)
+  if (json) printJson({ url, mqtt, ws, listeners, ...secrets, data: config.data ?? null, setup })
+  else printLine(devBanner({ version, data: config.data, url, mqtt, ws, listeners, secrets, setup }))
 
   await stopped
   if (!json) printLine('stopping')

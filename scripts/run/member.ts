@@ -24,6 +24,7 @@ import * as brokerTables from '#platform/store/tables.ts'
 import * as commandTables from '#platform/commands/tables.ts'
 import * as telemetryTables from '#platform/telemetry/tables.ts'
 import { systemTimers } from '#platform/timers.ts'
+import { identityOptions } from '#scripts/cell/mail.ts'
 import {
   credentialsOf,
   loadMember,
@@ -80,8 +81,10 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const store = await openStore(member, durabilities, { log, metrics })
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
+  const identity = identityOptions(member, readSecret)
+  const place = { dc, process: name }
   const platform = await patiently(log, () =>
-    openPlatform({ store, log, metrics, clock, organisation, auth, devices }),
+    openPlatform({ store, log, metrics, clock, organisation, auth, devices, identity, place }),
   )
   const { organisations } = platform.registry
   const following = await patiently(log, () => durabilities.follow(organisations, systemTimers, log))

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
+import { anything, assert, constantFrom, property, string, tuple } from 'fast-check'
 import { newKey } from '#platform/auth/keys.ts'
 import { redact, redacted } from '#platform/audit/redact.ts'
 
@@ -24,9 +24,9 @@ describe('What the audit keeps', () => {
   })
 
   it('has no key of ours wherever it stands', () => {
-    const texts = fc.tuple(fc.string(), fc.constantFrom('device', 'token', 'node'), fc.string())
-    fc.assert(
-      fc.property(texts, ([before, kind, after]) => {
+    const texts = tuple(string(), constantFrom('device', 'token', 'node'), string())
+    assert(
+      property(texts, ([before, kind, after]) => {
         const key = newKey(kind)
         expect(redact({ note: `${before} ${key} ${after}`, list: [key] })).to.not.include(key)
       }),
@@ -40,6 +40,6 @@ describe('What the audit keeps', () => {
 
   it('is bounded, and always JSON', () => {
     expect(kept({ text: 'x'.repeat(20_000) })).to.deep.equal({ truncated: true, bytes: 20_011 })
-    fc.assert(fc.property(fc.anything(), (value) => void JSON.parse(redact(value))))
+    assert(property(anything(), (value) => void JSON.parse(redact(value))))
   })
 })
