@@ -44,11 +44,13 @@ export async function startApi(
       listening()
     })
   })
+  deps.platform.taskRunner.start()
   return {
     url: urlOf(server),
     server,
     close: (graceMs = 5000) => {
       stopping.abort()
+      deps.platform.taskRunner.stop()
       return close(server, graceMs)
     },
   }

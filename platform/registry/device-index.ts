@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Store } from '../store/store.ts'
+import type { Range, Store } from '../store/store.ts'
 import { changeKey, type DeviceEntries, slotMs } from './device-entries.ts'
 import { type DeviceFilter, type ListedDevice, matcherOf } from './device-query.ts'
 import { deviceBucket } from './device-record.ts'
@@ -20,9 +20,10 @@ const lateMs = 120_000
 const longMs = 5000
 /** After this time everything is read again: what came still later (after a long cut) is seen by then. */
 const reloadMs = 600_000
-/** A log of more changes than this is dearer than reading everything again. */
-const maxChanges = 2000
+/** More changed devices than this are dearer than reading everything again. */
 const maxChanged = 5000
+/** Rows of the log that are read at once. */
+const logPage = 1000
 /** Devices looked at for a page when they are not in memory. */
 const maxWalked = 2000
 const walkPage = 500
@@ -160,7 +161,10 @@ export class DeviceIndex {
       running: null,
       next: null,
     }
+    const { keys } = await this.#changedSince(org, kept, now - lateMs, now)
     if (!(await this.#readAll(org, devices))) return null
+    // What they say was there before all was read.
+    for (const key of keys) kept.seen.set(key, now)
     await this.#repair(org, devices)
     this.#sizes.set(org, devices.size)
     this.#makeRoom(org)
@@ -212,10 +216,10 @@ export class DeviceIndex {
     }
     const long = idle >= longMs
     const from = now - (long ? lateMs + Math.min(idle, reloadMs) : longMs + skewMs)
-    const changed = await this.#changedSince(org, kept, from, now)
-    if (changed === null) return this.#reload(org, kept)
-    if (changed.ids.size > 0) await this.#readSome(org, kept.devices, Array.from(changed.ids))
-    for (const key of changed.keys) kept.seen.set(key, now)
+    const { ids, keys } = await this.#changedSince(org, kept, from, now)
+    if (ids.size > maxChanged) await this.#reload(org, kept)
+    else if (ids.size > 0) await this.#readSome(org, kept.devices, Array.from(ids))
+    for (const key of keys) kept.seen.set(key, now)
     if (long) {
       kept.longAt = now
       for (const [key, at] of kept.seen) if (at < now - reloadMs - lateMs) kept.seen.delete(key)
@@ -223,29 +227,32 @@ export class DeviceIndex {
     this.#sizes.set(org, kept.devices.size)
   }
 
-  /** Null: too many to look at each. */
+  /** Devices that the log has and that were not looked at since, and the keys of those rows. */
   async #changedSince(
     org: string,
     kept: Kept,
     from: number,
     now: number,
-  ): Promise<{ ids: Set<string>; keys: string[] } | null> {
-    const slots: number[] = []
-    for (let slot = Math.floor(from / slotMs); slot <= Math.floor((now + skewMs) / slotMs); slot++)
-      slots.push(slot)
-    const limit = maxChanges
-    const rows = await Promise.all(
-      slots.map((slot) => this.#store.range(deviceChange, { org, slot }, { from: { at: from }, limit })),
-    )
+  ): Promise<{ ids: Set<string>; keys: string[] }> {
     const ids = new Set<string>()
     const keys: string[] = []
-    for (const row of rows.flat()) {
-      const key = changeKey(row)
-      if (kept.seen.has(key)) continue
-      keys.push(key)
-      for (const id of JSON.parse(row.devices ?? '[]') as string[]) ids.add(id)
+    for (let slot = Math.floor(from / slotMs); slot <= Math.floor((now + skewMs) / slotMs); slot++) {
+      let start: Range<typeof deviceChange> = { from: { at: from }, limit: logPage }
+      for (;;) {
+        // oxlint-disable-next-line no-await-in-loop -- page after page; mostly there is one
+        const rows = await this.#store.range(deviceChange, { org, slot }, start)
+        for (const row of rows) {
+          const key = changeKey(row)
+          if (kept.seen.has(key)) continue
+          keys.push(key)
+          for (const id of JSON.parse(row.devices ?? '[]') as string[]) ids.add(id)
+        }
+        if (rows.length < logPage) break
+        const { at, writer } = rows[rows.length - 1]
+        start = { after: { at, writer }, limit: logPage }
+      }
     }
-    return ids.size > maxChanged || rows.some(({ length }) => length === limit) ? null : { ids, keys }
+    return { ids, keys }
   }
 
   async #reload(org: string, kept: Kept): Promise<void> {

@@ -20,6 +20,8 @@ export interface ListedDevice {
   readonly seenAt: number | null
   /** What it said that it runs. */
   readonly firmware: string | null
+  /** What a text is looked for in. */
+  readonly text: string
 }
 
 /** Which devices are meant; all that is given must hold. */
@@ -62,20 +64,13 @@ export function matcherOf(filter: DeviceFilter): (device: ListedDevice) => boole
   if (labels !== undefined) tests.push((device) => selects(labels, device.labels))
   if (text !== undefined) {
     const low = text.toLowerCase()
-    tests.push((device) => textOf(device).includes(low))
+    tests.push((device) => device.text.includes(low))
   }
   if (tests.length === 1) return tests[0]
   return (device) => tests.every((test) => test(device))
 }
 
-const texts = new WeakMap<ListedDevice, string>()
-
-/** What a text is looked for in, made once a device. */
-function textOf(device: ListedDevice): string {
-  let text = texts.get(device)
-  if (text === undefined) {
-    text = [device.name, device.description, ...Object.values(device.labels)].join('\0').toLowerCase()
-    texts.set(device, text)
-  }
-  return text
+/** What a text is looked for in. */
+export function textOf(name: string, description: string, labels: Labels): string {
+  return [name, description, ...Object.values(labels)].join('\0').toLowerCase()
 }

@@ -25,7 +25,6 @@ import { credential, device, deviceByName, nameBuckets } from './tables.ts'
 export interface NewDevice extends DeviceProperties {
   readonly name: string
   readonly id?: string | undefined
-  readonly key?: string | undefined
 }
 
 /** A name claimed by a creation that never finished may be taken by another after this time. */
@@ -57,7 +56,10 @@ export class Devices {
    * Creates a device and returns it with its key, which is shown this once. `id` and `key` bring an IoT Guru device
    * along. PlatformError `name_taken`, `id_taken`, `key_taken`, `group_not_found` or `invalid_field`.
    */
-  async create(org: string, input: NewDevice): Promise<{ device: Device; key: string }> {
+  async create(
+    org: string,
+    input: NewDevice & { readonly key?: string | undefined },
+  ): Promise<{ device: Device; key: string }> {
     const { name } = input
     const id = input.id ?? newId()
     checkNew(name, id, input.key)
@@ -69,16 +71,7 @@ export class Devices {
     const hash = keyHash(key)
     const now = this.#clock.now()
     await this.#claimName(org, name, id, now)
-    const row = {
-      org,
-      id,
-      name,
-      key_hash: hash,
-      created_at: now,
-      version: firstVersion(now),
-      key_version: firstVersion(now),
-      ...columnsOf(input),
-    }
+    const row = rowOf(org, { ...input, id, key }, now)
     try {
       await this.#putCredential(org, id, hash, now, input.key !== undefined, row)
     } catch (error) {
@@ -96,6 +89,40 @@ export class Devices {
       throw error
     }
     return { device: await this.#record(row), key }
+  }
+
+  /**
+   * Creates many, with the ids and keys given; `key: null`: without one. What has been made with the same id by an
+   * earlier call counts as made, so that a call that was cut off can be made again. An outcome for each. At most some
+   * hundred at a time. Rejects with StoreError: then some may be there.
+   */
+  async createMany(
+    org: string,
+    inputs: readonly (NewDevice & { readonly id: string; readonly key: string | null })[],
+  ): Promise<(Device | PlatformError)[]> {
+    const now = this.#clock.now()
+    const found = await Promise.all(inputs.map((input) => failureOr(this.#prepare(org, input, now))))
+    const batch = new Batch()
+    const fresh: RowOf<typeof device>[] = []
+    for (const [i, input] of inputs.entries()) {
+      if (found[i] !== undefined) continue
+      const row = rowOf(org, input, now)
+      fresh.push(row)
+      const owner = { kind: 'device', org, device: row.id, created_at: now }
+      if (row.key_hash !== undefined) batch.put(credential, { hash: row.key_hash, ...owner })
+    }
+    if (fresh.length > 0) await this.#entries.put(org, fresh, batch)
+    const outcomes = found[Symbol.iterator]()
+    const rows = fresh[Symbol.iterator]()
+    return Promise.all(
+      Array.from(outcomes, async (outcome) => {
+        if (outcome instanceof PlatformError) return outcome
+        if (outcome !== undefined) return this.#record(outcome)
+        const row = rows.next().value
+        if (row === undefined) throw new TypeError('a row for each that was not there')
+        return (await insert(this.#store, device, row, 'version')) ? this.#record(row) : idTaken(row.id)
+      }),
+    )
   }
 
   /** By id, else by name. PlatformError `device_not_found`. */
@@ -273,6 +300,31 @@ export class Devices {
     return row === undefined || (row.name ?? name) === name ? row : undefined
   }
 
+  /** Checks a device to be made and claims its name. The row: it has been made before. */
+  async #prepare(
+    org: string,
+    input: NewDevice & { readonly id: string; readonly key: string | null },
+    now: number,
+  ): Promise<RowOf<typeof device> | undefined> {
+    const { name, id, key } = input
+    checkNew(name, id, key ?? undefined)
+    checkProperties(input)
+    await this.#groups.check(org, input.groups ?? [])
+    const [named, same] = await Promise.all([
+      this.#store.get(device, { org, id: name }),
+      this.#store.get(device, { org, id }),
+    ])
+    if (named !== undefined && named.id !== id) throw nameTaken(name)
+    if (same !== undefined && same.name !== name) throw idTaken(id)
+    if (key !== null && same === undefined) {
+      const held = await this.#store.get(credential, { hash: keyHash(key) })
+      if (held !== undefined && (held.org !== org || held.device !== id))
+        throw new PlatformError('key_taken', 'this key is in use already', 'key')
+    }
+    await this.#claimName(org, name, id, now)
+    return same
+  }
+
   async #claimNewName(org: string, name: string, id: string): Promise<void> {
     checkName(name)
     const other = await this.#store.get(device, { org, id: name })
@@ -326,6 +378,34 @@ export class Devices {
 
 function bucketOf(name: string): number {
   return hash128(name)[0] % nameBuckets
+}
+
+function rowOf(
+  org: string,
+  input: NewDevice & { readonly id: string; readonly key: string | null },
+  now: number,
+): RowOf<typeof device> {
+  const { id, name, key } = input
+  return {
+    org,
+    id,
+    name,
+    key_hash: key === null ? undefined : keyHash(key),
+    created_at: now,
+    version: firstVersion(now),
+    key_version: firstVersion(now),
+    ...columnsOf(input),
+  }
+}
+
+/** Errors of the store are thrown on. */
+async function failureOr<T>(doing: Promise<T>): Promise<T | PlatformError> {
+  try {
+    return await doing
+  } catch (error) {
+    if (error instanceof PlatformError) return error
+    throw error
+  }
 }
 
 /** So great that what was left of an earlier device of this id is older. */

@@ -1,6 +1,6 @@
 import type { RowOf } from '../store/table.ts'
 import { labelsOf, membershipsOf } from './device-record.ts'
-import type { ListedDevice } from './device-query.ts'
+import { type ListedDevice, textOf } from './device-query.ts'
 import type { deviceEntry, deviceSighting } from './tables.ts'
 
 /** The parts of a device that are known so far; it is listed when it has an entry. */
@@ -27,11 +27,15 @@ export class OrgDevices {
   putEntry(row: RowOf<typeof deviceEntry>): void {
     const known = this.#of(row.device)
     if (known.listed !== null && known.listed.version > (row.version ?? 0)) return
+    const name = row.name ?? row.device
+    const description = row.description ?? ''
+    const labels = labelsOf(row)
     this.#list(known, {
       id: row.device,
-      name: row.name ?? row.device,
-      description: row.description ?? '',
-      labels: labelsOf(row),
+      name,
+      description,
+      labels,
+      text: textOf(name, description, labels),
       memberOf: membershipsOf(row),
       profile: row.profile ?? null,
       enabled: row.disabled !== true,
