@@ -316,7 +316,7 @@ describe('REST: the first administrator', () => {
     const { setup } = api.platform.identity
     const [a, b] = [await setup.issue(), await setup.issue()]
     const both = await Promise.all([setUp(a), setUp(b, 'eve@example.com')])
-    expect(both.map(({ status }) => status).toSorted()).to.deep.equal([201, 409])
+    expect(both.map(({ status }) => status)).to.have.members([201, 409])
   })
 })
 
