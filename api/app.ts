@@ -35,6 +35,8 @@ import { passwordResets } from './resources/password-resets.ts'
 import { sessions } from './resources/sessions.ts'
 import { setup } from './resources/setup.ts'
 import { tasks } from './resources/tasks.ts'
+import { telemetryExport } from './resources/telemetry-export.ts'
+import { telemetryImport } from './resources/telemetry-import.ts'
 import { telemetry } from './resources/telemetry.ts'
 import { users } from './resources/users.ts'
 import type { Route } from './route.ts'
@@ -62,6 +64,8 @@ const allResources: readonly Route[] = [
   ...commands,
   ...commandBatches,
   ...telemetry,
+  ...telemetryExport,
+  ...telemetryImport,
   ...ingest,
   ...live,
   ...errors,

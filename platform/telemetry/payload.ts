@@ -79,6 +79,19 @@ export function parseJson(payload: Uint8Array, receivedAt: number): ParsedPoint[
   return points
 }
 
+/** One entry {ts, values} that was read elsewhere. Throws PayloadError. */
+export function parseEntry(
+  entry: { readonly ts: unknown; readonly values: unknown },
+  receivedAt: number,
+): ParsedPoint[] {
+  if (!isObject(entry.values)) throw new PayloadError('bad_shape', 'values', 'must be an object {key: value}')
+  const points: ParsedPoint[] = []
+  addEntry(points, entry, '', receivedAt)
+  for (const { key } of points) checkKey(key)
+  if (points.length === 0) throw new PayloadError('bad_shape', 'values', 'holds no value')
+  return points
+}
+
 /** IoT Guru's form: one decimal number as text. "nan" and "inf", which the Arduino library may send, are no values. */
 export function parseDecimal(payload: Uint8Array, key: string): ParsedPoint[] {
   const text = payload.length > 64 ? '' : Buffer.from(payload).toString('latin1').trim()

@@ -1,6 +1,7 @@
 import { DevicePrincipal } from '../auth/device-authenticator.ts'
 import type { DeviceRef, Principal } from '../auth/principal.ts'
-import type { LiveBus, LiveEvent } from '../live/live-bus.ts'
+import type { LiveBus } from '../live/live-bus.ts'
+import type { LiveEvent } from '../live/live-event.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
@@ -50,6 +51,8 @@ export class Telemetry implements Conventions {
   readonly #options: TelemetryOptions
   readonly #points: Counter
   readonly #ports: WriterPorts
+  /** Imported values that are not durable yet. */
+  readonly #past: { ticket: number; device: DeviceRef; at: number; points: readonly Point[] }[] = []
   /** Aggregates of what is stored here. */
   readonly rollups: Rollups
   readonly #writers = new Map<string, DeviceWriter>()
@@ -110,6 +113,13 @@ export class Telemetry implements Conventions {
   /** The same with one decimal number for one key. */
   ingestDecimal(device: DeviceRef, key: string, payload: Uint8Array, receivedAt: number): void {
     this.#stage(this.#writer(device), () => parseDecimal(payload, key), payload, receivedAt)
+  }
+
+  /** Stages values of the past that somebody brings; live streams do not hear of them. PayloadError: none is stored. */
+  takePast(device: DeviceRef, points: readonly ParsedPoint[], receivedAt: number): void {
+    const stored = this.#writer(device).write(points, receivedAt)
+    this.#points.value += stored.length
+    this.#past.push({ ticket: this.#commit.ticket, device, at: receivedAt, points: stored })
   }
 
   history(device: DeviceRef, query: HistoryQuery): Promise<HistoryPage> {
@@ -215,7 +225,7 @@ export class Telemetry implements Conventions {
       const points = writer.write(parse(payload, receivedAt), receivedAt)
       this.#points.value += points.length
       const { device } = writer
-      const event = { type: 'telemetry', device, at: receivedAt, points } as const
+      const event = { type: 'telemetry', org: device.org, device, at: receivedAt, data: { points } } as const
       this.#waiting.push({
         ticket: this.#commit.ticket,
         event,
@@ -241,6 +251,9 @@ export class Telemetry implements Conventions {
       this.#live.publish(event, bytes)
     }
     this.#waiting.splice(0, told)
+    const landed = this.#past.findIndex(({ ticket }) => ticket > through)
+    for (const { device, at, points } of this.#past.splice(0, landed === -1 ? this.#past.length : landed))
+      this.rollups.landed(device, at, points)
   }
 
   #writer(device: DeviceRef): DeviceWriter {

@@ -169,7 +169,7 @@ export class Rollups {
       if (this.#timer === null) continue
       const rest = (performance.now() - began) * restFactor
       // oxlint-disable-next-line no-await-in-loop
-      await new Promise((later) => setTimeout(later, rest).unref())
+      await new Promise((later) => setTimeout(later, rest))
     }
   }
 
