@@ -42,9 +42,8 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
   const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })
-  const { registry } = platform
   const files = config.data === undefined ? null : new DevFiles(config.data)
-  const secrets = await developerSecrets(registry, organisation, files?.readSecrets())
+  const secrets = await developerSecrets(platform, organisation, files?.readSecrets())
   files?.writeSecrets(secrets)
 
   const broker = new Broker({ ...platform, config, store, log, metrics, clock })
