@@ -26,6 +26,7 @@ import { healthRoutes } from './resources/health.ts'
 import { imports } from './resources/imports.ts'
 import { ingest } from './resources/ingest.ts'
 import { invitations } from './resources/invitations.ts'
+import { latestRoutes } from './resources/latest.ts'
 import { live } from './resources/live.ts'
 import { meRoutes } from './resources/me.ts'
 import { nodes } from './resources/nodes.ts'
@@ -63,6 +64,7 @@ const allResources: readonly Route[] = [
   ...clients,
   ...commands,
   ...commandBatches,
+  ...latestRoutes,
   ...telemetry,
   ...telemetryExport,
   ...telemetryImport,

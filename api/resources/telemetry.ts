@@ -81,25 +81,6 @@ const tag = 'telemetry'
 export const telemetry: readonly Route[] = [
   route({
     method: 'get',
-    path: '/v1/devices/{device}/latest',
-    access: 'device',
-    summary: 'The newest value of each key',
-    tag,
-    params: deviceParams,
-    query: z.strictObject({
-      ...organisationQuery,
-      keys: keyList.describe('only these, separated by commas'),
-    }),
-    status: 200,
-    answer: z.object({ items: z.array(point) }),
-    problems,
-    handle: async ({ deps, caller, params: { device }, query }) => {
-      const ref = await deviceOf(deps, caller, device, query.organisation)
-      return { items: await deps.platform.telemetry.latest(ref, query.keys) }
-    },
-  }),
-  route({
-    method: 'get',
     path: '/v1/devices/{device}/telemetry',
     access: 'device',
     summary: 'Values in a range of time, or aggregates of steps of it, all keys merged in order of time',
