@@ -40,6 +40,7 @@ import { telemetryExport } from './resources/telemetry-export.ts'
 import { telemetryImport } from './resources/telemetry-import.ts'
 import { telemetry } from './resources/telemetry.ts'
 import { users } from './resources/users.ts'
+import { twins } from './resources/twins.ts'
 import type { Route } from './route.ts'
 
 /** Bodies are held in memory, so they are small: the same as the broker's largest packet, and 64 KiB for the rest. */
@@ -64,6 +65,7 @@ const allResources: readonly Route[] = [
   ...clients,
   ...commands,
   ...commandBatches,
+  ...twins,
   ...latestRoutes,
   ...telemetry,
   ...telemetryExport,

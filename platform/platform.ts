@@ -13,6 +13,7 @@ import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
 import { type Follower, Outlet } from './messages.ts'
 import type { Metrics } from './metrics.ts'
+import { Presence } from './presence/presence.ts'
 import { CheckIns } from './registry/check-ins.ts'
 import { DeviceIndex } from './registry/device-index.ts'
 import { Registry } from './registry/registry.ts'
@@ -24,6 +25,8 @@ import { TaskRunner } from './tasks/runner.ts'
 import { Tasks } from './tasks/tasks.ts'
 import { type Conventions, firstOf } from './telemetry/conventions.ts'
 import { Retentions } from './telemetry/retention.ts'
+import { TwinFollower } from './twins/follower.ts'
+import { Twins } from './twins/twins.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
 
 export interface PlatformOptions {
@@ -55,6 +58,8 @@ export interface Platform {
   readonly live: LiveBus
   readonly checkIns: CheckIns
   readonly sightings: Sightings
+  /** Told by the broker who comes and goes (`PresenceLink`). */
+  readonly presence: Presence
   /** Lists and searches. */
   readonly deviceIndex: DeviceIndex
   readonly tasks: Tasks
@@ -64,6 +69,7 @@ export interface Platform {
   readonly authenticator: Authenticator
   readonly conventions: Conventions
   readonly commands: Commands
+  readonly twins: Twins
   /** Messages to devices go by it; whoever composes the broker opens it. */
   readonly outlet: Outlet
   /** For the broker: what becomes of those messages. */
@@ -97,12 +103,20 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const tasks = new Tasks(store, clock)
   const kinds = [importDevices(registry), updateDevices(registry), deleteDevices(registry)]
   const taskRunner = new TaskRunner(tasks, kinds, { clock, log, metrics })
+  const presence = new Presence({
+    ...{ store, commit, live, clock, metrics, log },
+    onSeen: (device, online, at) => sightings.seen(device, online, at),
+    find: (org, id) => registry.devices.findById(org, id),
+  })
   const outlet = new Outlet()
   const commands = new Commands({ store, commit, clock, outlet, log, metrics })
   registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
   registry.onDeleted((device) => commands.purge(device))
+  const twins = new Twins({ store, commit, clock, outlet, log, metrics })
+  registry.onDeleted((device) => twins.purge(device))
   registry.onDeleted((device) => checkIns.purge(device))
   registry.onDeleted((device) => sightings.purge(device))
+  registry.onDeleted((device, deletedAt) => presence.purge(device, deletedAt))
   const configured = new ConfigAuthenticator({
     anonymous: false,
     users: [],
@@ -125,17 +139,20 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     live,
     checkIns,
     sightings,
+    presence,
     deviceIndex,
     tasks,
     taskRunner,
     repeats: new Repeats(store, clock),
     authenticator: new AuthenticatorChain(configured, devices),
-    conventions: firstOf(commands.sinks, telemetry),
+    conventions: firstOf(commands.sinks, twins.sinks, telemetry),
     commands,
+    twins,
     outlet,
-    follower: commands.follower,
+    follower: new TwinFollower(twins, commands.follower, log),
     organisation,
     close: () => {
+      presence.stop()
       commands.close()
       identity.letters.close()
       return telemetry.close().then(() => commit.close())

@@ -1,6 +1,7 @@
 import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
 import { LiveEvents } from '#broker/cluster/live-events.ts'
+import { PresenceLink } from '#broker/presence-link.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { publisherOf } from '#broker/followed.ts'
 import type { OutgoingMessage } from '#api/deps.ts'
@@ -22,6 +23,8 @@ import { StoreError } from '#platform/store/store.ts'
 import type { AnyTable } from '#platform/store/table.ts'
 import * as brokerTables from '#platform/store/tables.ts'
 import * as commandTables from '#platform/commands/tables.ts'
+import * as twinTables from '#platform/twins/tables.ts'
+import * as presenceTables from '#platform/presence/tables.ts'
 import * as telemetryTables from '#platform/telemetry/tables.ts'
 import { systemTimers } from '#platform/timers.ts'
 import { identityOptions } from '#scripts/cell/mail.ts'
@@ -107,6 +110,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   platform.telemetry.start(systemTimers)
   const control = new Control(broker, platform)
   if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
+  PresenceLink.join(broker, platform.presence)
   broker.onNameTaken = () => {
     // Two that take each other's messages are worse than one too few.
     process.stderr.write(
@@ -188,7 +192,9 @@ const everything: unknown[] = [
   identityTables,
   auditTables,
   telemetryTables,
+  presenceTables,
   commandTables,
+  twinTables,
   idempotencyTables,
 ].flatMap((tables) => Object.values(tables))
 
