@@ -7,6 +7,7 @@ import type { ApiDeps } from '../deps.ts'
 import { Problem } from '../problems.ts'
 import { route, type Route } from '../route.ts'
 import { gateAttempts, personOf } from './sessions.ts'
+import { gateLastAdmin } from './users.ts'
 
 const me = z
   .object({
@@ -27,6 +28,7 @@ const me = z
   })
   .meta({ id: 'Me' })
 const notYours = 'is not your password'
+const currentPassword = z.string().min(1).max(256)
 const tag = 'me'
 
 export const meRoutes: readonly Route[] = [
@@ -68,26 +70,62 @@ export const meRoutes: readonly Route[] = [
     operationId: 'changePassword',
     summary: 'Change your password; all your other sessions end',
     tag,
-    body: z.strictObject({ current_password: z.string().min(1).max(256), password }),
+    body: z.strictObject({ current_password: currentPassword, password }),
     status: 204,
     problems: ['invalid_field', 'too_many_attempts', 'overloaded'],
     handle: async ({ deps, caller, body, request, audit }) => {
       const { identity } = deps.platform
       const user = await userOf(deps, caller)
-      const address = request.ip ?? ''
-      gateAttempts(identity.attempts.begin(user.email, address))
-      const { user: verified } = await identity.users.verify(user.email, body.current_password)
-      if (verified?.id !== user.id)
-        throw new Problem('invalid_field', `current_password: ${notYours}`, {
-          errors: [{ field: 'body.current_password', message: notYours }],
-        })
-      identity.attempts.succeeded(user.email, address)
+      await gatePassword(deps, user, body.current_password, request.ip ?? '')
       audit({ targets: [user.id] })
       await identity.setPassword(user, body.password, personOf(caller).session)
       return undefined
     },
   }),
+  route({
+    method: 'post',
+    path: '/v1/me/erase',
+    access: 'user',
+    operationId: 'eraseMe',
+    summary: 'Delete your account: memberships, sessions, password; the e-mail address is free again',
+    tag,
+    body: z.strictObject({ current_password: currentPassword }),
+    status: 204,
+    problems: ['invalid_field', 'last_admin', 'too_many_attempts', 'overloaded'],
+    handle: async ({ deps, caller, body, request, audit }) => {
+      const { identity } = deps.platform
+      const user = await userOf(deps, caller)
+      await gatePassword(deps, user, body.current_password, request.ip ?? '')
+      const memberships = await identity.memberships.of(user.id)
+      for (const membership of memberships) {
+        // oxlint-disable-next-line no-await-in-loop -- all are looked at before anything is deleted
+        await gateLastAdmin(deps, membership)
+      }
+      audit({ targets: [user.id], before: { email: user.email } })
+      await Promise.all(memberships.map(({ org }) => identity.memberships.remove(org, user.id)))
+      await identity.erase(user)
+      return undefined
+    },
+  }),
 ]
+
+/** Problem `invalid_field` unless it is the user's; who is signed in may guess as little as who is not. */
+async function gatePassword(
+  { platform }: ApiDeps,
+  user: User,
+  given: string,
+  address: string,
+): Promise<void> {
+  const { attempts, users } = platform.identity
+  gateAttempts(attempts.begin(user.email, address))
+  const { user: verified } = await users.verify(user.email, given)
+  if (verified?.id !== user.id) {
+    throw new Problem('invalid_field', `current_password: ${notYours}`, {
+      errors: [{ field: 'body.current_password', message: notYours }],
+    })
+  }
+  attempts.succeeded(user.email, address)
+}
 
 async function userOf({ platform }: ApiDeps, caller: Caller | null): Promise<User> {
   const user = await platform.identity.users.find(personOf(caller).user.id)

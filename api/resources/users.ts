@@ -144,7 +144,7 @@ async function shown({ platform }: ApiDeps, one: Membership): Promise<z.input<ty
 const pageSize = 500
 
 /** Problem `last_admin` if nobody else would be an admin of all of the organisation. */
-async function gateLastAdmin({ platform }: ApiDeps, leaving: Membership): Promise<void> {
+export async function gateLastAdmin({ platform }: ApiDeps, leaving: Membership): Promise<void> {
   if (leaving.role !== 'admin' || leaving.groups !== null) return
   let after: string | undefined
   do {

@@ -128,6 +128,13 @@ export class Identity {
     await this.changed({ user: user.id })
   }
 
+  /** Forgets a person who is in no organisation any more; what he did stays in the audit until it ends. */
+  async erase(user: User): Promise<void> {
+    await this.users.erase(user)
+    await this.sessions.forget(user.id)
+    await this.changed({ user: user.id })
+  }
+
   /** This process has changed something durably: it and the others forget what they know. Resolves when they have. */
   async changed(change: IdentityChange): Promise<void> {
     this.heard(change)

@@ -201,6 +201,13 @@ export class Sessions {
     await this.#store.write(batch)
   }
 
+  /** Where an erased person has signed in from. */
+  async forget(user: string): Promise<void> {
+    const batch = new Batch()
+    batch.deletePartition(userSession, { user })
+    await this.#store.write(batch)
+  }
+
   heardEnded(session: string): void {
     this.#heard.set(session, true)
   }

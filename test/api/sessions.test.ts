@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { userAccount, userByEmail, userPassword, userSession } from '#platform/identity/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
 import { expectProblem, startTestApi, type TestApi } from './fixture.ts'
 import { linkToken, member, password, signIn } from './people.ts'
@@ -170,6 +171,26 @@ describe('REST: people sign in', () => {
     expect((await phone.ask('GET', '/v1/sessions')).body.items).to.have.length(1)
     expectProblem(await attempt('ann@example.com', password), 401, 'wrong_credentials')
     await signIn(api, 'ann@example.com', 'another good one')
+  })
+
+  it('erases the own account: nothing of the person is left but what the audit says', async () => {
+    const id = await member(api, 'ann@example.com', 'admin')
+    const ann = await signIn(api, 'ann@example.com')
+    const erase = (secret: string) => ann.ask('POST', '/v1/me/erase', { current_password: secret })
+    expectProblem(await erase('wrong password'), 400, 'invalid_field')
+    expectProblem(await erase(password), 409, 'last_admin')
+    await member(api, 'bob@example.com', 'admin')
+    expect((await erase(password)).status).to.equal(204)
+    expectProblem(await ann.ask('GET', '/v1/me'), 401, 'unauthenticated')
+    expectProblem(await refresh(ann.refresh), 401, 'unauthenticated')
+    expectProblem(await attempt('ann@example.com', password), 401, 'wrong_credentials')
+    for (const table of [userAccount, userPassword, userByEmail, userSession]) {
+      const { rows } = await api.platform.store.scan(table, null, 100)
+      expect(JSON.stringify(rows), table.name).to.not.include(id).and.not.include('ann@example.com')
+    }
+    const { items } = (await api.ask('GET', '/v1/users')).body
+    expect(items).to.have.length(1)
+    expect(await member(api, 'ann@example.com', 'viewer')).to.not.equal(id)
   })
 
   describe('a forgotten password', () => {
