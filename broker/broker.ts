@@ -17,6 +17,7 @@ import { deliverAll, deliverHere } from './deliver.ts'
 import { Disk } from './disk.ts'
 import { openListener } from './listeners/index.ts'
 import type { ConnectionInfo, Listener } from './listeners/transport.ts'
+import { closeExpired } from './expired.ts'
 import { LogLimit } from './log-limit.ts'
 import { Message } from './message.ts'
 import type { QueueLimits } from './outbox/memory-outbox.ts'
@@ -35,6 +36,8 @@ import { TICK_MS, Wheel } from './wheel.ts'
 /** Connections beyond `max_connections` that may wait for their refusal. */
 const REFUSED_AT_ONCE = 1024
 const DAY_MS = 86_400_000
+/** How often connections whose key has expired are looked for: every 2 s. */
+const EXPIRY_TICKS = 2000 / TICK_MS
 /** Number of the DC of a process that is alone. */
 const OWN_DC = 1
 /** Without a tick for this long the process stood still: others may have gone on without it. */
@@ -62,6 +65,13 @@ export interface BrokerDeps {
   readonly cell?: CellOptions | undefined
 }
 
+/** Hears of connections whose CONNECT was accepted. */
+export interface ConnectionWatcher {
+  opened(connection: Connection, session: Session): void
+  /** It is over; the session still is as the connection left it. */
+  closed(connection: Connection, session: Session): void
+}
+
 /** An MQTT broker process: listeners, connections, sessions of all organisations, and their common clockwork. */
 export class Broker {
   readonly config: BrokerConfig
@@ -84,6 +94,9 @@ export class Broker {
   readonly queueLimits: QueueLimits
   readonly outputLimits: OutputLimits
   readonly connections = new Set<Connection>()
+  watcher: ConnectionWatcher | null = null
+  /** Called when it is known who this process is; before the first connection. */
+  onStarted: () => void = () => undefined
   /** What to do when another process of the cell has this one's name. */
   onNameTaken: () => void = () => undefined
   readonly startedAt: number
@@ -176,6 +189,7 @@ export class Broker {
       this.sessionStore.removeEnded()
     }
     this.#timer = this.timers.every(TICK_MS, () => this.#tick())
+    this.onStarted()
     await this.cell?.join()
     for (const url of this.config.listen) {
       const { tls, limits, mqtt } = this.config
@@ -273,6 +287,7 @@ export class Broker {
   /** A CONNECT was accepted. */
   connected(connection: Connection, session: Session, present: boolean): void {
     this.stats.connects.value++
+    this.watcher?.opened(connection, session)
     if (this.connections.size > this.mostConnections) this.mostConnections = this.connections.size
     this.log.debug(
       {
@@ -303,10 +318,13 @@ export class Broker {
     return kicked
   }
 
-  /** Disconnects a device whose key is not valid any more. */
-  kickDevice(org: string, deviceId: string): number {
+  /** Disconnects a device whose key is not valid any more; `credential`: the key's hash, hex: not who came with another. */
+  kickDevice(org: string, deviceId: string, credential?: string): number {
     return this.kick(
-      (c) => c.principal?.org === org && c.principal.device?.id === deviceId,
+      ({ principal }) =>
+        principal?.org === org &&
+        principal.device?.id === deviceId &&
+        (credential === undefined || (principal.credential ?? credential) === credential),
       ReasonCode.NotAuthorized,
       'the key of this device was changed or deleted',
     )
@@ -416,6 +434,7 @@ export class Broker {
     if (this.wheel.now % (1000 / TICK_MS) === 0) {
       this.disk.saveChanged()
       for (const output of this.outputLimits.slow) this.#watchStall(output)
+      if (this.wheel.now % EXPIRY_TICKS === 0) closeExpired(this.connections, this.now)
     }
     const every = Math.round((this.config.sys_interval * 1000) / TICK_MS)
     if (every > 0 && this.wheel.now % every === 1 % every) this.#publishSys()

@@ -59,6 +59,7 @@ export function handleConnect(connection: Connection, d: Buffer, from: number, t
   const packet = decodeConnect(d, from, to)
   const { properties } = packet
   connection.version = packet.version
+  connection.cleanStart = packet.cleanStart
   connection.problemInformation = properties.requestProblemInformation ?? true
   connection.maximumPacketSize = properties.maximumPacketSize ?? 0
   connection.phase = Phase.CONNECTING

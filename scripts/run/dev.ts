@@ -4,6 +4,7 @@ import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { publisherOf } from '#broker/followed.ts'
+import { PresenceLink } from '#broker/presence-link.ts'
 import { attachWebSocket } from '#broker/listeners/index.ts'
 import { systemClock } from '#platform/clock.ts'
 import { Metrics } from '#platform/metrics.ts'
@@ -49,6 +50,7 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const broker = new Broker({ ...platform, config, store, log, metrics, clock })
   for (const client of traced) broker.traceClient(client, true)
   const control = new Control(broker, platform)
+  PresenceLink.join(broker, platform.presence)
   const publish = publisherOf(broker)
   platform.outlet.open(publish)
   platform.commands.sweeper.start()
