@@ -152,16 +152,26 @@ export const devices: readonly Route[] = [
     method: 'post',
     path: '/v1/devices/{device}/key',
     access: 'developer',
-    summary: 'Replace the key; connections made with the old one are closed',
+    summary:
+      'Replace the key; the old one is refused, and its connections are closed, at once or after an overlap',
     tag,
     params: deviceParams,
-    query,
+    query: z.strictObject({
+      ...organisationQuery,
+      overlap: z.coerce
+        .number('must be a whole number')
+        .int()
+        .min(0)
+        .max(2_592_000)
+        .default(0)
+        .describe('seconds for which the old key is good as well; at most 30 days'),
+    }),
     status: 201,
     answer: withKey,
     problems: ['organisation_not_found', 'device_not_found', 'conflict', 'outcome_unknown'],
-    handle: async ({ deps, caller, params, query: { organisation } }) => {
+    handle: async ({ deps, caller, params, query: { organisation, overlap } }) => {
       const { org, id } = await deviceOf(deps, caller, params.device, organisation)
-      const rotated = await deps.platform.registry.devices.rotateKey(org, id)
+      const rotated = await deps.platform.registry.devices.rotateKey(org, id, overlap * 1000)
       return { ...shown(rotated.device), key: rotated.key }
     },
   }),

@@ -14,8 +14,13 @@ export class DevicePrincipal implements Principal {
   readonly quota: Quota = {}
   /** IoT Guru's user short id of its organisation: the second level of its `pub/` and `sub/` topics. */
   readonly user: string
+  readonly credential: string | undefined
+  readonly expiresAt: number | undefined
 
-  constructor({ organisation, device }: Known, username: string, clientId: string) {
+  constructor(known: Known, username: string, clientId: string) {
+    const { organisation, device } = known
+    this.credential = known.shown
+    this.expiresAt = known.expiresAt ?? undefined
     this.org = organisation.id
     this.username = username
     this.device = device
@@ -33,6 +38,10 @@ export class DevicePrincipal implements Principal {
 interface Known {
   readonly organisation: Organisation
   readonly device: Device
+  /** Hash of the key or fingerprint of the certificate, hex. */
+  readonly shown?: string | undefined
+  /** When that ends; null: never. */
+  readonly expiresAt?: number | null | undefined
 }
 
 type Kept = Known & { readonly readAt: number }
@@ -124,12 +133,15 @@ export class DeviceAuthenticator implements Authenticator {
 
   #recall(cacheKey: string): Known | undefined {
     const kept = this.#known.get(cacheKey)
-    return kept !== undefined && this.#clock.now() - kept.readAt < maxAgeMs ? kept : undefined
+    const now = this.#clock.now()
+    if (kept === undefined || now - kept.readAt >= maxAgeMs) return undefined
+    return now < (kept.expiresAt ?? Number.POSITIVE_INFINITY) ? kept : undefined
   }
 
   async #findByHash(hash: Uint8Array): Promise<Known | undefined> {
     const owner = await this.#registry.findKeyHash(hash)
-    return owner?.kind === 'device' ? owner : undefined
+    if (owner?.kind !== 'device') return undefined
+    return { ...owner, shown: Buffer.from(hash).toString('hex') }
   }
 
   async #findByName(name: string): Promise<Known | undefined> {

@@ -5,6 +5,7 @@ import { hash128 } from '../hash.ts'
 import { Batch, type Store } from '../store/store.ts'
 import type { RowOf } from '../store/table.ts'
 import { insert, putIf, remove } from './conditional.ts'
+import { type DeviceKey, type DeviceKeys, keyId } from './credentials.ts'
 import type { DeviceEntries } from './device-entries.ts'
 import {
   checkName,
@@ -36,6 +37,7 @@ export class Devices {
   readonly #store: Store
   readonly #clock: Clock
   readonly #groups: Groups
+  readonly #keys: DeviceKeys
   readonly #entries: DeviceEntries
   readonly #revoke: (gone: KeyGone) => Promise<void>
 
@@ -43,11 +45,17 @@ export class Devices {
   constructor(
     store: Store,
     clock: Clock,
-    parts: { groups: Groups; entries: DeviceEntries; revoke: (gone: KeyGone) => Promise<void> },
+    parts: {
+      groups: Groups
+      keys: DeviceKeys
+      entries: DeviceEntries
+      revoke: (gone: KeyGone) => Promise<void>
+    },
   ) {
     this.#store = store
     this.#clock = clock
     this.#groups = parts.groups
+    this.#keys = parts.keys
     this.#entries = parts.entries
     this.#revoke = parts.revoke
   }
@@ -219,20 +227,45 @@ export class Devices {
     }
   }
 
-  /** Gives the device a new key; the old one is refused, and its connection closed, once this resolves. */
-  async rotateKey(org: string, idOrName: string): Promise<{ device: Device; key: string }> {
+  /**
+   * Gives the device a new key. The old one is good for `overlapMs` more; with 0 it is refused, and its connections are
+   * closed, once this resolves.
+   */
+  async rotateKey(org: string, idOrName: string, overlapMs = 0): Promise<{ device: Device; key: string }> {
     const row = await this.#row(org, idOrName)
+    const old = row.key_hash
     const key = newKey('device')
     const hash = keyHash(key)
-    await this.#putCredential(org, row.id, hash, this.#clock.now(), false)
-    const next = await this.#change(row, { key_hash: hash }, true)
-    await this.#revoke({ ...refOf(row), hash: row.key_hash })
-    if (row.key_hash !== undefined) {
-      const batch = new Batch()
-      batch.delete(credential, { hash: row.key_hash })
-      await this.#store.write(batch)
+    if (old !== undefined && overlapMs > 0) {
+      const expiresAt = this.#clock.now() + overlapMs
+      await this.#keys.keep(refOf(row), { hash: old, label: 'before rotation', expiresAt })
     }
+    await this.#putCredential(org, row.id, hash, this.#clock.now(), false)
+    const next = await this.#change(row, { key_hash: hash }, overlapMs === 0)
+    if (overlapMs === 0) await this.#revokeFirst(row)
     return { device: await this.#record(next), key }
+  }
+
+  /** The keys that are good now. */
+  async keys(org: string, idOrName: string): Promise<DeviceKey[]> {
+    const row = await this.#row(org, idOrName)
+    return this.#keys.list(refOf(row), row.key_hash)
+  }
+
+  /**
+   * Ends a key at once: its connections are closed when this resolves. The one that the device was made with, or rotated
+   * to, needs a majority of all datacenters; others do not. PlatformError `credential_not_found` or `conflict`.
+   */
+  async revokeKey(org: string, idOrName: string, id: string): Promise<void> {
+    const row = await this.#row(org, idOrName)
+    if (row.key_hash === undefined || keyId(row.key_hash) !== id) {
+      await this.#keys.revoke(refOf(row), id)
+      // Should a process not have heard: who connected before is looked at again. Without a majority it goes by the word.
+      await this.#change(row, {}, true).catch(() => undefined)
+      return
+    }
+    await this.#change(row, { key_hash: undefined }, true)
+    await this.#revokeFirst(row)
   }
 
   /** Deletes the device, its key and its name; returns what it was. Its nodes and data go with it (see Registry). */
@@ -256,12 +289,26 @@ export class Devices {
     return { ...gone, deletedAt }
   }
 
-  /** The device whose current key has this hash. */
-  async findByKey(org: string, id: string, hash: Uint8Array): Promise<Device | undefined> {
+  /** The device that has the key with this hash now, and when that ends (null: never). */
+  async findByKey(
+    org: string,
+    id: string,
+    hash: Uint8Array,
+  ): Promise<{ device: Device; expiresAt: number | null } | undefined> {
     const row = await this.#store.get(device, { org, id })
-    return row?.key_hash !== undefined && Buffer.compare(row.key_hash, hash) === 0
-      ? this.#record(row)
-      : undefined
+    if (row === undefined) return undefined
+    const first = row.key_hash !== undefined && Buffer.compare(row.key_hash, hash) === 0
+    const expiresAt = first ? null : await this.#keys.endOf(org, id, hash)
+    return expiresAt === undefined ? undefined : { device: await this.#record(row), expiresAt }
+  }
+
+  /** The key in this row is good no more. */
+  async #revokeFirst(row: RowOf<typeof device>): Promise<void> {
+    await this.#revoke({ ...refOf(row), hash: row.key_hash })
+    if (row.key_hash === undefined) return
+    const batch = new Batch()
+    batch.delete(credential, { hash: row.key_hash })
+    await this.#store.write(batch)
   }
 
   async #record(row: RowOf<typeof device>): Promise<Device> {

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DeviceRef } from '../auth/principal.ts'
 import type { Clock } from '../clock.ts'
 import type { Store } from '../store/store.ts'
+import { DeviceKeys, keyId } from './credentials.ts'
 import { DeviceEntries } from './device-entries.ts'
 import type { Device } from './device-record.ts'
 import { Devices } from './devices.ts'
@@ -14,7 +15,15 @@ import { credential } from './tables.ts'
 
 /** Whose key it is. */
 export type KeyOwner =
-  | { readonly kind: 'device'; readonly organisation: Organisation; readonly device: Device }
+  | {
+      readonly kind: 'device'
+      readonly organisation: Organisation
+      readonly device: Device
+      /** Id of the key. */
+      readonly credential: string
+      /** When the key ends, milliseconds since 1970; null: never. */
+      readonly expiresAt: number | null
+    }
   | {
       readonly kind: 'node'
       readonly organisation: Organisation
@@ -30,11 +39,13 @@ export class Registry {
   readonly groups: Groups
   readonly entries: DeviceEntries
   readonly nodes: Nodes
+  readonly keys: DeviceKeys
   readonly #revocations: Revocations
   readonly #store: Store
   readonly #keyGone: ((gone: KeyGone) => void)[] = []
   readonly #revoked: ((gone: KeyGone) => unknown)[] = []
   readonly #doubted: (() => void)[] = []
+  readonly #used: ((device: DeviceRef, credential: string) => void)[] = []
   readonly #deleting: ((device: DeviceRef, deletedAt: number) => Promise<void>)[] = []
 
   constructor(store: Store, clock: Clock) {
@@ -44,8 +55,10 @@ export class Registry {
     this.#revocations = new Revocations(clock)
     this.groups = new Groups(store, clock)
     this.entries = new DeviceEntries(store, clock)
+    this.keys = new DeviceKeys(store, clock, (gone) => this.#revoke(gone))
     this.devices = new Devices(store, clock, {
       groups: this.groups,
+      keys: this.keys,
       entries: this.entries,
       revoke: (gone) => this.#revoke(gone),
     })
@@ -63,6 +76,11 @@ export class Registry {
    */
   onRevoked(listener: (gone: KeyGone) => unknown): void {
     this.#revoked.push(listener)
+  }
+
+  /** `listener` hears of each key that was found to be good. */
+  onKeyUsed(listener: (device: DeviceRef, credential: string) => void): void {
+    this.#used.push(listener)
   }
 
   /** Another process says that a key is good no more; what it wrote may not have come here yet. */
@@ -102,6 +120,7 @@ export class Registry {
   async deleteDevice(org: string, idOrName: string): Promise<void> {
     const gone = await this.devices.delete(org, idOrName)
     await this.nodes.deleteAll(gone)
+    await this.keys.deleteAll(gone)
     await Promise.all(this.#deleting.map((listener) => listener(gone, gone.deletedAt)))
   }
 
@@ -120,9 +139,11 @@ export class Registry {
     }
     if (row.device === undefined) return undefined
     if (row.kind === 'device') {
-      const device = await this.devices.findByKey(row.org, row.device, hash)
-      if (device === undefined || !this.isAdmitted(device)) return undefined
-      return { kind: 'device', organisation, device }
+      const found = await this.devices.findByKey(row.org, row.device, hash)
+      if (found === undefined || !this.isAdmitted(found.device)) return undefined
+      const id = keyId(hash)
+      for (const listener of this.#used) listener(found.device, id)
+      return { kind: 'device', organisation, ...found, credential: id }
     }
     const device = await this.devices.findById(row.org, row.device)
     if (device === undefined || row.node === undefined || !this.isAdmitted(device)) return undefined

@@ -238,7 +238,7 @@ export const checkIn = table({
 export const deviceKey = table({
   name: 'device_key',
   partition: { org: 'text', device: 'text' },
-  /** The first 16 bytes of the hash, hex. */
+  /** Made of the hash (`keyId`). */
   clustering: { id: 'text' },
   columns: { hash: 'blob', label: 'text', created_at: 'long', expires_at: 'long' },
   compaction: 'UCS',
