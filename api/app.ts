@@ -19,6 +19,7 @@ import { auditRoutes } from './resources/audit.ts'
 import { clients } from './resources/clients.ts'
 import { commandBatches } from './resources/command-batches.ts'
 import { commands } from './resources/commands.ts'
+import { credentials } from './resources/credentials.ts'
 import { devices } from './resources/devices.ts'
 import { errors } from './resources/errors.ts'
 import { groups } from './resources/groups.ts'
@@ -58,6 +59,7 @@ const allResources: readonly Route[] = [
   ...setup,
   ...auditRoutes,
   ...devices,
+  ...credentials,
   ...imports,
   ...tasks,
   ...groups,

@@ -15,6 +15,7 @@ import { type Follower, Outlet } from './messages.ts'
 import type { Metrics } from './metrics.ts'
 import { Presence } from './presence/presence.ts'
 import { CheckIns } from './registry/check-ins.ts'
+import { CredentialUses } from './registry/credential-uses.ts'
 import { DeviceIndex } from './registry/device-index.ts'
 import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
@@ -100,6 +101,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const { devices: deviceService, entries } = registry
   const deviceIndex = new DeviceIndex(store, clock, { devices: deviceService, entries, metrics, log })
   registry.onDoubt(() => deviceIndex.doubt())
+  const uses = new CredentialUses(commit)
+  registry.onKeyUsed((device, credential) => uses.note(device, credential, clock.now()))
   const tasks = new Tasks(store, clock)
   const kinds = [importDevices(registry), updateDevices(registry), deleteDevices(registry)]
   const taskRunner = new TaskRunner(tasks, kinds, { clock, log, metrics })

@@ -124,12 +124,12 @@ export class Control implements CellPart {
 
   /** Resolves when every process in contact has closed the device's connections. */
   async #revoked({ org, id, name, hash, deletedAt, disabledAt }: KeyGone): Promise<void> {
-    this.#broker.kickDevice(org, id)
+    this.#broker.kickDevice(org, id, deletedAt === undefined ? hexOf(hash) : undefined)
     const said = {
       org,
       device: id,
       name,
-      ...(hash === undefined ? {} : { hash: Buffer.from(hash).toString('hex') }),
+      ...(hash === undefined ? {} : { hash: hexOf(hash) }),
       ...(disabledAt === undefined ? {} : { disabled_at: disabledAt }),
     }
     await this.#said(
@@ -192,7 +192,7 @@ export class Control implements CellPart {
       disabledAt,
     })
     const close = (): void => {
-      if (deletedAt === undefined) this.#broker.kickDevice(org, id)
+      if (deletedAt === undefined) this.#broker.kickDevice(org, id, hash)
       else this.#broker.forgetDevice(org, id)
     }
     close()
@@ -274,6 +274,10 @@ export class Control implements CellPart {
   #view(org: string, client: string): ClientView | null {
     return viewClient(this.#broker, org, client)
   }
+}
+
+function hexOf(hash: Uint8Array | undefined): string | undefined {
+  return hash === undefined ? undefined : Buffer.from(hash).toString('hex')
 }
 
 function answered(question: Question, member: Member): void {
