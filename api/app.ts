@@ -1,3 +1,4 @@
+import { Admission } from './admission.ts'
 import express, { type Express, type RequestHandler } from 'express'
 import { cors } from './cors.ts'
 import type { ApiDeps } from './deps.ts'
@@ -40,6 +41,7 @@ import { tasks } from './resources/tasks.ts'
 import { telemetryExport } from './resources/telemetry-export.ts'
 import { telemetryImport } from './resources/telemetry-import.ts'
 import { telemetry } from './resources/telemetry.ts'
+import { usageRoutes } from './resources/usage.ts'
 import { users } from './resources/users.ts'
 import { twins } from './resources/twins.ts'
 import type { Route } from './route.ts'
@@ -47,6 +49,8 @@ import type { Route } from './route.ts'
 /** Bodies are held in memory, so they are small: the same as the broker's largest packet, and 64 KiB for the rest. */
 const maxIngestBytes = 262_144
 const maxJsonBytes = 65_536
+
+const noRates = { organisation_rate: 0, caller_rate: 0, device_rate: 0, address_rate: 0, failure_rate: 0 }
 
 const allResources: readonly Route[] = [
   ...organisations,
@@ -73,6 +77,7 @@ const allResources: readonly Route[] = [
   ...telemetryExport,
   ...telemetryImport,
   ...ingest,
+  ...usageRoutes,
   ...live,
   ...errors,
   ...healthRoutes,
@@ -82,7 +87,11 @@ const allResources: readonly Route[] = [
  * The REST API and the IoT Guru URLs as an Express application. `resources`: tests bring their own. RangeError: the
  * admin token is too short.
  */
-export function createApi(deps: ApiDeps, resources = allResources): Express {
+export function createApi(given: ApiDeps, resources = allResources): Express {
+  const deps = {
+    ...given,
+    admission: new Admission({ ...given, usage: given.platform.usage }, given.rates ?? noRates),
+  }
   if (deps.adminToken.length < 16) throw new RangeError('adminToken: must have at least 16 characters')
   const app = express()
   app.disable('x-powered-by')

@@ -22,6 +22,8 @@ export function describe(
     ...(takesKeys(spec) ? keyProblems : []),
     ...(spec.versioned === undefined || spec.method === 'get' ? [] : (['precondition_failed'] as const)),
     ...(spec.versioned === 'required' && spec.method !== 'get' ? (['precondition_required'] as const) : []),
+    ...(spec.path.startsWith('/v1/') ? (['rate_limited'] as const) : []),
+    ...(spec.access === 'public' || spec.access === 'platform' ? [] : (['quota_exceeded'] as const)),
     'internal',
     'store_unavailable',
   ]

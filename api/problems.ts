@@ -61,6 +61,8 @@ export const problems = {
   unsupported_media_type: [415, 'The body has a type or an encoding that is not understood'],
   idempotency_key_reused: [422, 'Another request had this Idempotency-Key'],
   precondition_required: [428, 'The change must say by If-Match which version it was made from'],
+  rate_limited: [429, 'Too many requests; try again after a while'],
+  quota_exceeded: [429, 'The organisation has used all that it may today'],
   too_many_streams: [429, 'The organisation has as many live streams as it may'],
   too_many_attempts: [429, 'Too many attempts; wait as long as Retry-After says'],
   overloaded: [429, 'Too much is waiting for the disk; try again'],

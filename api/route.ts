@@ -106,8 +106,11 @@ export function bytesOf(request: Request): Uint8Array {
 
 /** Who asks, if that may be asked by him. */
 async function gateCaller(asked: Asked, spec: Parameters<typeof gateAccess>[1]): Promise<Caller | null> {
+  if (spec.path.startsWith('/v1/')) asked.deps.admission?.address(asked.request, asked.response)
   if (spec.access === 'public') return null
-  const caller = await authenticate(asked.deps, asked.request)
+  const { deps, request, response } = asked
+  const caller = await known(deps, request)
+  deps.admission?.caller(caller, response, spec.tag !== 'usage')
   try {
     gateAccess(caller, spec)
   } catch (error) {
@@ -115,4 +118,14 @@ async function gateCaller(asked: Asked, spec: Parameters<typeof gateAccess>[1]):
     throw error
   }
   return caller
+}
+
+/** Who asks; an address that often shows keys that are none is not looked at for a while. */
+async function known(deps: ApiDeps, request: Request): Promise<Caller> {
+  try {
+    return await authenticate(deps, request)
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'unauthenticated') deps.admission?.failed(request)
+    throw error
+  }
 }

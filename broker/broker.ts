@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Authenticator } from '#platform/auth/principal.ts'
 import { type Clock, HybridClock } from '#platform/clock.ts'
+import type { Usage } from '#platform/limits/usage.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Follower } from '#platform/messages.ts'
 import type { Metrics } from '#platform/metrics.ts'
@@ -57,6 +58,8 @@ export interface BrokerDeps {
   readonly conventions: Conventions
   /** Hears what becomes of messages that the platform follows; absent: nobody follows any. */
   readonly follower?: Follower | undefined
+  /** Counts what organisations use, and knows what they may; absent: there are no quotas. */
+  readonly usage?: Usage | undefined
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
@@ -80,6 +83,7 @@ export class Broker {
   readonly authenticator: Authenticator
   readonly conventions: Conventions
   readonly follower: Follower | null
+  readonly usage: Usage | null
   readonly log: Logger
   readonly metrics: Metrics
   readonly stats: Stats
@@ -130,6 +134,7 @@ export class Broker {
     this.authenticator = deps.authenticator
     this.conventions = deps.conventions
     this.follower = deps.follower ?? null
+    this.usage = deps.usage ?? null
     this.log = deps.log
     this.metrics = deps.metrics
     this.#clock = deps.clock

@@ -289,6 +289,7 @@ export class Connection extends PacketWriter implements Source {
         if (inbound.count >= this.broker.config.mqtt.receive_maximum) return null
       }
     }
+    if (this.space?.usage?.exhausted('messages') === true) return null
     if (this.limiter !== null && !this.limiter.take(stop - q, this.broker.wheel.now)) return null
     return entry
   }
@@ -543,6 +544,7 @@ export class Connection extends PacketWriter implements Source {
     this.#partial = null
     this.#entry = this.#entries = null
     this.releaseAll()
+    this.space?.usage?.connected(-1)
     this.broker.lifecycle.connectionGone(this)
   }
 

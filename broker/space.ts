@@ -1,3 +1,4 @@
+import type { OrgUsage } from '#platform/limits/org-usage.ts'
 import type { Broker } from './broker.ts'
 import { RetainedMessages } from './retained.ts'
 import { Router } from './router/router.ts'
@@ -14,10 +15,13 @@ export class Space {
   /** Persistent sessions that another process holds, or none. */
   readonly away = new Map<string, RemoteSession>()
   readonly retained: RetainedMessages
+  /** What it uses and may use; null: nobody counts. */
+  readonly usage: OrgUsage | null
 
   constructor(broker: Broker, org: string) {
     this.broker = broker
     this.org = org
+    this.usage = broker.usage?.keep(org) ?? null
     this.retained = new RetainedMessages(broker, org)
     broker.cell?.interest.watch(this)
   }

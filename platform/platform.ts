@@ -8,6 +8,8 @@ import type { Clock } from './clock.ts'
 import { Commands } from './commands/commands.ts'
 import { PlatformError } from './errors.ts'
 import { Identity, type IdentityOptions } from './identity/identity.ts'
+import { type Limits, Quotas, quotaConfig } from './limits/quotas.ts'
+import { Usage } from './limits/usage.ts'
 import { LiveBus } from './live/live-bus.ts'
 import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
@@ -40,6 +42,8 @@ export interface PlatformOptions {
   readonly organisation?: string | undefined
   /** The broker's own users and anonymous access. Default: neither. */
   readonly auth?: Partial<Omit<ConfigAuthenticatorOptions, 'organisation'>> | undefined
+  /** What organisations may use. Default: no limits. */
+  readonly quotas?: Limits | undefined
   readonly devices?: DeviceAuthenticatorOptions | undefined
   readonly identity?: Pick<IdentityOptions, 'mailer' | 'publicUrl'> | undefined
   /** Where this process is, for the audit. */
@@ -67,6 +71,8 @@ export interface Platform {
   /** Started by whoever serves the API. */
   readonly taskRunner: TaskRunner
   readonly repeats: Repeats
+  /** What organisations use, and may use. */
+  readonly usage: Usage
   readonly authenticator: Authenticator
   readonly conventions: Conventions
   readonly commands: Commands
@@ -91,11 +97,13 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const identity = new Identity({ store, commit, clock, log, metrics, ...options.identity })
   registry.onDoubt(() => identity.doubt())
   const live = new LiveBus(metrics)
+  const quotas = new Quotas(store, options.quotas ?? quotaConfig.parse({}))
+  const usage = new Usage({ store, commit, clock, log, metrics, quotas })
   const retentions = new Retentions(store)
   await retentions.refresh()
   const profileOf = async (org: string, id: string) =>
     (await registry.devices.findById(org, id))?.profile ?? null
-  const telemetry = new Telemetry({ store, commit, live, metrics, log, clock, retentions, profileOf })
+  const telemetry = new Telemetry({ store, commit, live, metrics, log, clock, retentions, profileOf, usage })
   const sightings = new Sightings(store, commit, registry.entries)
   const checkIns = new CheckIns(store, commit, sightings)
   const { devices: deviceService, entries } = registry
@@ -147,6 +155,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     tasks,
     taskRunner,
     repeats: new Repeats(store, clock),
+    usage,
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: firstOf(commands.sinks, twins.sinks, telemetry),
     commands,
@@ -156,6 +165,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     organisation,
     close: () => {
       presence.stop()
+      usage.close()
       commands.close()
       identity.letters.close()
       return telemetry.close().then(() => commit.close())

@@ -43,6 +43,7 @@ export function handlePublish(
     broker.expiresAt(packet.properties.messageExpiryInterval),
   )
   const refusal =
+    gateQuota(session) ||
     gateRate(connection, to - from) ||
     gateAccess(connection, entry) ||
     gateRetained(connection, session, message)
@@ -50,6 +51,7 @@ export function handlePublish(
     refuse(connection, session, packet, refusal)
     return
   }
+  session.space.usage?.add('messages', 1)
   if (connection.traced)
     broker.trace.event(
       session.clientId,
@@ -176,6 +178,13 @@ function gateRate(connection: Connection, bytes: number): number {
   if (connection.limiter === null || connection.limiter.take(bytes, connection.broker.wheel.now)) return 0
   connection.broker.stats.rateLimited.value++
   connection.broker.stats.dropped.rate.value++
+  return ReasonCode.QuotaExceeded
+}
+
+/** What the organisation may publish in a day. */
+function gateQuota({ space }: Session): number {
+  if (space.usage?.exhausted('messages') !== true) return 0
+  space.broker.stats.dropped.quota.value++
   return ReasonCode.QuotaExceeded
 }
 

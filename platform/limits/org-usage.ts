@@ -25,6 +25,8 @@ export class OrgUsage {
   usedAt = 0
   writtenAt = 0
   dirty = false
+  /** Somebody holds on to it: it is not forgotten. */
+  kept = false
   /** `80 requests`: told today. */
   readonly warned = new Set<string>()
 
@@ -52,7 +54,11 @@ export class OrgUsage {
   /** Whether no other connection may be made. */
   get full(): boolean {
     const limit = this.limits.connections
-    return limit !== 0 && this.connections + this.othersConnections >= limit
+    return limit !== 0 && this.connectionsEverywhere >= limit
+  }
+
+  get connectionsEverywhere(): number {
+    return this.connections + this.othersConnections
   }
 
   connected(change: 1 | -1): void {

@@ -67,7 +67,11 @@ export class Usage {
   constructor(options: UsageOptions) {
     this.#options = options
     this.quotas = options.quotas
-    options.metrics.gauge('cinque_usage_organisations', 'Organisations whose usage is counted here', () => this.#orgs.size)
+    options.metrics.gauge(
+      'cinque_usage_organisations',
+      'Organisations whose usage is counted here',
+      () => this.#orgs.size,
+    )
   }
 
   /** Writes and reads now and then, until `close`. */
@@ -89,7 +93,14 @@ export class Usage {
     this.flush()
   }
 
-  /** The counters of an organisation, for who counts often. May be kept while its `day` is asked for again each second. */
+  /** The same, for who holds on to them. */
+  keep(org: string): OrgUsage {
+    const one = this.of(org)
+    one.kept = true
+    return one
+  }
+
+  /** The counters of an organisation. */
   of(org: string): OrgUsage {
     let one = this.#orgs.get(org)
     if (one === undefined) {
@@ -120,7 +131,7 @@ export class Usage {
         one.dirty = false
       }
       if (one.day !== today && !one.dirty) one.begin(today)
-      if (one.connections === 0 && !one.dirty && now - one.usedAt > idleMs) this.#orgs.delete(one.org)
+      if (!one.kept && !one.dirty && now - one.usedAt > idleMs) this.#orgs.delete(one.org)
     }
   }
 
@@ -134,7 +145,9 @@ export class Usage {
     const { store } = this.#options
     const months = monthsBetween(from, to)
     const pages = await Promise.all(
-      months.map((month) => store.range(usage, { org, month }, { from: { day: from }, to: { day: to }, limit: maxRows })),
+      months.map((month) =>
+        store.range(usage, { org, month }, { from: { day: from }, to: { day: to }, limit: maxRows }),
+      ),
     )
     const days = new Map<string, RowOf<typeof usage>[]>()
     const own = this.#orgs.get(org)
@@ -191,7 +204,11 @@ export class Usage {
     one.readAt = now
     const [limits, rows] = await Promise.all([
       this.quotas.limits(one.org),
-      store.range(usage, { org: one.org, month: today.slice(0, 7) }, { from: { day: today }, to: { day: today }, limit: maxRows }),
+      store.range(
+        usage,
+        { org: one.org, month: today.slice(0, 7) },
+        { from: { day: today }, to: { day: today }, limit: maxRows },
+      ),
     ])
     one.limits = limits
     if (one.day !== today) return
@@ -224,8 +241,13 @@ export class Usage {
     const { org, day, quota: kind, percent, used, limit } = warning
     // So that no other process, and none after a restart, tells it again.
     if (!commit.failing)
-      commit.stage().put(usage, { org, month: one.day.slice(0, 7), day, writer: `!${percent} ${kind}`, stamp: now })
-    log.warn({ event: 'quota.warning', org, quota: kind, percent, used, limit }, 'an organisation has nearly used a quota')
+      commit
+        .stage()
+        .put(usage, { org, month: one.day.slice(0, 7), day, writer: `!${percent} ${kind}`, stamp: now })
+    log.warn(
+      { event: 'quota.warning', org, quota: kind, percent, used, limit },
+      'an organisation has nearly used a quota',
+    )
     for (const listener of this.#listeners) listener(warning)
   }
 }

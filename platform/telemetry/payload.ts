@@ -33,6 +33,7 @@ export type RefusalReason =
   | 'not_a_number'
   | 'too_many_points'
   | 'too_many_keys'
+  | 'quota_exhausted'
   | 'device_gone'
 
 /** Why a payload is not stored; nothing of it is. */

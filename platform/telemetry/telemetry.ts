@@ -3,6 +3,7 @@ import type { DeviceRef, Principal } from '../auth/principal.ts'
 import type { LiveBus } from '../live/live-bus.ts'
 import type { LiveEvent } from '../live/live-event.ts'
 import type { Clock } from '../clock.ts'
+import type { Usage } from '../limits/usage.ts'
 import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
@@ -34,6 +35,8 @@ export interface TelemetryOptions {
   readonly log: Logger
   readonly clock: Clock
   readonly retentions: Retentions
+  /** Counts values, and knows how many there may be; absent: nobody does. */
+  readonly usage?: Usage | undefined
   /** The profile of a device, null: none. Rejects with StoreError. */
   readonly profileOf: (org: string, device: string) => Promise<string | null>
 }
@@ -213,7 +216,7 @@ export class Telemetry implements Conventions {
           return undefined
         } catch (error) {
           if (!(error instanceof PayloadError)) throw error
-          const code = error.reason === 'too_many_keys' ? 'quota_exceeded' : 'payload_format_invalid'
+          const code = overLimit.has(error.reason) ? 'quota_exceeded' : 'payload_format_invalid'
           return { code, explanation: error.message }
         }
       },
@@ -222,7 +225,16 @@ export class Telemetry implements Conventions {
 
   #stage(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): number {
     try {
+      const usage = this.#options.usage?.of(writer.device.org)
+      if (usage?.exhausted('points') === true) {
+        throw new PayloadError(
+          'quota_exhausted',
+          '',
+          'the organisation has stored as many values today as its quota allows',
+        )
+      }
       const points = writer.write(parse(payload, receivedAt), receivedAt)
+      usage?.add('points', points.length)
       this.#points.value += points.length
       const { device } = writer
       const event = { type: 'telemetry', org: device.org, device, at: receivedAt, data: { points } } as const
@@ -290,6 +302,9 @@ export class Telemetry implements Conventions {
 }
 
 type Parse = (payload: Uint8Array, receivedAt: number) => ParsedPoint[]
+
+/** Reasons that are no fault of the payload. */
+const overLimit: ReadonlySet<string> = new Set(['too_many_keys', 'quota_exhausted'])
 
 /** Bytes of an event beside its payload, roughly. */
 const eventOverhead = 200

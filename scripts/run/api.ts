@@ -51,6 +51,9 @@ export async function runApi(config: BrokerConfig, { file, name, http, json }: A
     clients: control,
     notReady,
     storeAway,
+    rates: config.http,
+    corsOrigins: config.http.cors_origins,
+    trustedProxies: config.http.trusted_proxies,
   }
   const server = await listen(deps, http)
   attachWebSocket(server.server, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {

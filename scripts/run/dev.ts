@@ -42,7 +42,16 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const store = await openStore(config.data, log, config.store_max_bytes)
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
-  const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })
+  const platform = await openPlatform({
+    store,
+    log,
+    metrics,
+    clock,
+    organisation,
+    auth,
+    devices,
+    quotas: config.quotas,
+  })
   const files = config.data === undefined ? null : new DevFiles(config.data)
   const secrets = await developerSecrets(platform, organisation, files?.readSecrets())
   files?.writeSecrets(secrets)
@@ -55,8 +64,21 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   platform.outlet.open(publish)
   platform.commands.sweeper.start()
   platform.telemetry.start(systemTimers)
+  platform.usage.start(systemTimers)
   const adminToken = secrets.token
-  const deps = { platform, log, metrics, clock, version, adminToken, publish, clients: control }
+  const deps = {
+    platform,
+    log,
+    metrics,
+    clock,
+    version,
+    adminToken,
+    publish,
+    clients: control,
+    rates: config.http,
+    corsOrigins: config.http.cors_origins,
+    trustedProxies: config.http.trusted_proxies,
+  }
   const server = await listen(deps, httpPort)
   const listeners = await startBroker(broker)
   attachWebSocket(server.server, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {

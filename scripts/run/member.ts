@@ -18,6 +18,7 @@ import type { CassandraStore } from '#cassandra/store/cassandra-store.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import { Durabilities } from '#platform/registry/durabilities.ts'
 import * as idempotencyTables from '#platform/idempotency/tables.ts'
+import * as limitTables from '#platform/limits/tables.ts'
 import * as registryTables from '#platform/registry/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
 import type { AnyTable } from '#platform/store/table.ts'
@@ -87,7 +88,18 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const identity = identityOptions(member, readSecret)
   const place = { dc, process: name }
   const platform = await patiently(log, () =>
-    openPlatform({ store, log, metrics, clock, organisation, auth, devices, identity, place }),
+    openPlatform({
+      store,
+      log,
+      metrics,
+      clock,
+      organisation,
+      auth,
+      devices,
+      identity,
+      place,
+      quotas: config.quotas,
+    }),
   )
   const { organisations } = platform.registry
   const following = await patiently(log, () => durabilities.follow(organisations, systemTimers, log))
@@ -108,6 +120,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   platform.outlet.open(publish)
   platform.commands.sweeper.start()
   platform.telemetry.start(systemTimers)
+  platform.usage.start(systemTimers)
   const control = new Control(broker, platform)
   if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
   PresenceLink.join(broker, platform.presence)
@@ -195,6 +208,7 @@ const everything: unknown[] = [
   presenceTables,
   commandTables,
   twinTables,
+  limitTables,
   idempotencyTables,
 ].flatMap((tables) => Object.values(tables))
 
