@@ -81,7 +81,9 @@ export class Admission {
     const { org, id } = callerId(caller)
     const kind = caller.kind === 'device' ? 'device' : 'caller'
     const levels: [Kind, Level][] = [[kind, this.#buckets[kind].take(`${org} ${id}`, now)]]
-    if (org !== '*') levels.push(['organisation', this.#buckets.organisation.take(org, now)])
+    // Who asks too much does not use up what the others of his organisation may.
+    if (org !== '*' && levels[0][1].allowed)
+      levels.push(['organisation', this.#buckets.organisation.take(org, now)])
     this.#show(response, levels)
     if (org === '*' || !counted) return
     const usage = this.#usage.of(org)
@@ -97,9 +99,7 @@ export class Admission {
   #show(response: Response, levels: readonly [Kind, Level][]): void {
     const limited = levels.filter(([kind]) => this.#buckets[kind].rate.rate > 0)
     if (limited.length === 0) return
-    const [kind, level] = limited.reduce((least, one) =>
-      one[1].remaining < least[1].remaining ? one : least,
-    )
+    const [kind, level] = limited.reduce((worst, one) => (left(one[1]) < left(worst[1]) ? one : worst))
     response.set('ratelimit-policy', limited.map(([one]) => this.#policies[one]).join(', '))
     response.set('ratelimit', `"${kind}";r=${level.remaining};t=${level.seconds}`)
     if (level.allowed) return
@@ -108,6 +108,10 @@ export class Admission {
       retryAfter: Math.max(1, level.seconds),
     })
   }
+}
+
+function left({ allowed, remaining }: Level): number {
+  return allowed ? remaining : -1
 }
 
 const words: Readonly<Record<Kind, string>> = {

@@ -57,7 +57,7 @@ export class Buckets {
       bucket = { tokens: burst, at: now }
       this.#makeRoom()
     } else if (cost === 1) this.#buckets.delete(name)
-    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) * rate) / 1000)
+    bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) * rate) / 1000)
     bucket.at = now
     const allowed = bucket.tokens >= 1
     if (allowed) bucket.tokens -= cost

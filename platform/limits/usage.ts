@@ -15,7 +15,7 @@ const tickMs = 5000
 const refreshMs = 20_000
 /** A process says at least this often how many connections it has; who says nothing for three times as long has none. */
 const sayMs = 30_000
-/** Organisations that nobody has used for this long are forgotten; their rows stay. */
+/** Organisations that nobody has used for this long are forgotten when a new day begins; their rows stay. */
 const idleMs = 600_000
 /** Reads under way at a time. */
 const readers = 8
@@ -130,8 +130,10 @@ export class Usage {
         one.writtenAt = now
         one.dirty = false
       }
-      if (one.day !== today && !one.dirty) one.begin(today)
-      if (!one.kept && !one.dirty && now - one.usedAt > idleMs) this.#orgs.delete(one.org)
+      if (one.day === today || one.dirty) continue
+      // Not before: the row of the day goes on from the counts in memory.
+      if (one.kept || now - one.usedAt < idleMs) one.begin(today)
+      else this.#orgs.delete(one.org)
     }
   }
 
