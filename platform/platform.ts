@@ -87,6 +87,9 @@ export interface Platform {
   close(): Promise<void>
 }
 
+/** A warning in the memory of the live streams, roughly. */
+const warningBytes = 300
+
 /** Opens the platform on a store. Rejects with StoreError or PlatformError. */
 export async function openPlatform(options: PlatformOptions): Promise<Platform> {
   const { store, log, metrics, clock } = options
@@ -99,6 +102,9 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const live = new LiveBus(metrics)
   const quotas = new Quotas(store, options.quotas ?? quotaConfig.parse({}))
   const usage = new Usage({ store, commit, clock, log, metrics, quotas })
+  usage.onWarning(({ org, ...data }) =>
+    live.publish({ type: 'warning', org, device: null, at: clock.now(), data }, warningBytes),
+  )
   const retentions = new Retentions(store)
   await retentions.refresh()
   const profileOf = async (org: string, id: string) =>

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { createLogger } from '#platform/log.ts'
-import { byKind, quotaConfig, Quotas } from '#platform/limits/quotas.ts'
+import { byKind, type Limits, quotaConfig, Quotas } from '#platform/limits/quotas.ts'
 import { Usage, type QuotaWarning } from '#platform/limits/usage.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { GroupCommit } from '#platform/store/group-commit.ts'
@@ -22,7 +22,7 @@ describe('Usage and quotas', () => {
   afterEach(() => store.close())
 
   /** One process. */
-  function start(defaults: Partial<Parameters<typeof quotaConfig.parse>[0]> = {}) {
+  function start(defaults: Partial<Limits> = {}) {
     const commit = new GroupCommit(store, log)
     const quotas = new Quotas(store, quotaConfig.parse(defaults))
     const usage = new Usage({ store, commit, clock, log, metrics: new Metrics(), quotas })
