@@ -65,16 +65,20 @@ export async function audited<T>(
   return answer
 }
 
-/** Records that a caller was refused at the door. Resolves when that is durable. */
+/** Records that a caller was refused at the door. Resolves when that is durable, or cannot be. */
 export async function denied(asked: Asked, problem: Problem): Promise<void> {
   const { deps, caller } = asked
   if (caller === null || asked.method === 'get') return
   for (const org of await spacesOf(asked, caller))
     deps.platform.audit.denied(deedOf(asked, caller, org), problem.code)
-  await durable(deps)
+  // He is refused whatever the disk does.
+  await durable(deps).catch(() => undefined)
 }
 
-/** Records what somebody did on a public route. Resolves when it is durable. */
+/**
+ * Records what somebody did on a public route. Resolves when it is durable; a refusal is not waited for: for how many
+ * organisations it is recorded must not be seen from the time of the answer.
+ */
 export async function note(
   { deps, request, response }: Pick<Asked, 'deps' | 'request' | 'response'>,
   entry: { operation: string; actor: Omit<Actor, 'address'>; orgs: readonly string[] } & Result,
@@ -87,7 +91,7 @@ export async function note(
     if (result.outcome === 'denied') audit.denied({ ...deed, org }, result.problem ?? 'forbidden')
     else audit.note({ ...deed, org }, result)
   }
-  await durable(deps)
+  if (result.outcome !== 'denied') await durable(deps)
 }
 
 async function begun(deps: ApiDeps): Promise<void> {
