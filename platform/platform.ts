@@ -17,8 +17,11 @@ import { type Follower, Outlet } from './messages.ts'
 import type { Metrics } from './metrics.ts'
 import { Presence } from './presence/presence.ts'
 import { CheckIns } from './registry/check-ins.ts'
+import { Claims } from './registry/claims.ts'
 import { CredentialUses } from './registry/credential-uses.ts'
 import { DeviceIndex } from './registry/device-index.ts'
+import { Provisioning } from './registry/provisioning.ts'
+import { ProvisioningTopics } from './registry/provisioning-topics.ts'
 import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
 import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
@@ -27,6 +30,7 @@ import type { Store } from './store/store.ts'
 import { TaskRunner } from './tasks/runner.ts'
 import { Tasks } from './tasks/tasks.ts'
 import { type Conventions, firstOf } from './telemetry/conventions.ts'
+import { eraseTelemetry } from './telemetry/erase-task.ts'
 import { Retentions } from './telemetry/retention.ts'
 import { TwinFollower } from './twins/follower.ts'
 import { Twins } from './twins/twins.ts'
@@ -67,6 +71,8 @@ export interface Platform {
   readonly presence: Presence
   /** Lists and searches. */
   readonly deviceIndex: DeviceIndex
+  readonly provisioning: Provisioning
+  readonly claims: Claims
   readonly tasks: Tasks
   /** Started by whoever serves the API. */
   readonly taskRunner: TaskRunner
@@ -117,8 +123,15 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   registry.onDoubt(() => deviceIndex.doubt())
   const uses = new CredentialUses(commit)
   registry.onKeyUsed((device, credential) => uses.note(device, credential, clock.now()))
+  const claims = new Claims(store, clock, registry)
+  const provisioning = new Provisioning(store, clock, registry, claims)
   const tasks = new Tasks(store, clock)
-  const kinds = [importDevices(registry), updateDevices(registry), deleteDevices(registry)]
+  const kinds = [
+    importDevices(registry),
+    updateDevices(registry),
+    deleteDevices(registry),
+    eraseTelemetry(telemetry),
+  ]
   const taskRunner = new TaskRunner(tasks, kinds, { clock, log, metrics })
   const presence = new Presence({
     ...{ store, commit, live, clock, metrics, log },
@@ -126,10 +139,11 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     find: (org, id) => registry.devices.findById(org, id),
   })
   const outlet = new Outlet()
-  const commands = new Commands({ store, commit, clock, outlet, log, metrics })
+  const provisioningTopics = new ProvisioningTopics({ provisioning, outlet, log, metrics })
+  const commands = new Commands({ store, commit, clock, outlet, live, log, metrics })
   registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
   registry.onDeleted((device) => commands.purge(device))
-  const twins = new Twins({ store, commit, clock, outlet, log, metrics })
+  const twins = new Twins({ store, commit, clock, outlet, live, log, metrics })
   registry.onDeleted((device) => twins.purge(device))
   registry.onDeleted((device) => checkIns.purge(device))
   registry.onDeleted((device) => sightings.purge(device))
@@ -158,6 +172,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     sightings,
     presence,
     deviceIndex,
+    provisioning,
+    claims,
     tasks,
     taskRunner,
     repeats: new Repeats(store, clock),

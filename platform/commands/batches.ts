@@ -206,7 +206,16 @@ export class Batches {
         if (states !== undefined && !states.includes(outcome.state)) continue
         if (items.length === limit) return { items, next: placeOf(items[items.length - 1]) }
         const { params, expiresAt, createdBy } = batch
-        const common = { org, device, batch: id, name: batch.name, params, createdBy, expiresAt }
+        const common = {
+          org,
+          device,
+          deviceName: device,
+          batch: id,
+          name: batch.name,
+          params,
+          createdBy,
+          expiresAt,
+        }
         const { timeout, retries, oneWay, createdAt } = batch
         items.push({ command: { ...common, id: one, timeout, retries, oneWay, createdAt }, facts, outcome })
       }

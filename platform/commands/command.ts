@@ -28,6 +28,8 @@ export interface Command extends Terms {
   readonly org: string
   readonly id: string
   readonly device: string
+  /** Of the device, when the command was made. */
+  readonly deviceName: string
   readonly name: string
   /** JSON. */
   readonly params: string | undefined
@@ -42,6 +44,7 @@ export function commandOf(row: RowOf<typeof command>): Command {
     org: row.org,
     id: row.id,
     device: row.device ?? '',
+    deviceName: row.device_name ?? row.device ?? '',
     name: row.name ?? '',
     params: row.params,
     createdAt: row.created_at ?? 0,
@@ -59,6 +62,7 @@ export function rowOf(one: Command): RowOf<typeof command> {
     org: one.org,
     id: one.id,
     device: one.device,
+    device_name: one.deviceName,
     name: one.name,
     params: one.params,
     created_at: one.createdAt,

@@ -3,6 +3,7 @@ import type { DeviceRef } from '../auth/principal.ts'
 import type { Clock } from '../clock.ts'
 import { PlatformError } from '../errors.ts'
 import { fitsDepth } from '../json.ts'
+import type { LiveBus } from '../live/live-bus.ts'
 import type { Logger } from '../log.ts'
 import type { Follower, Outlet } from '../messages.ts'
 import type { Metrics } from '../metrics.ts'
@@ -28,6 +29,7 @@ import {
 } from './tables.ts'
 import { readCommand, Tracker } from './tracker.ts'
 import { Batches } from './batches.ts'
+import { tellLive } from './live-events.ts'
 import { Waiters } from './waiters.ts'
 
 export interface CommandsOptions {
@@ -35,6 +37,7 @@ export interface CommandsOptions {
   readonly commit: GroupCommit
   readonly clock: Clock
   readonly outlet: Outlet
+  readonly live: LiveBus
   readonly log: Logger
   readonly metrics: Metrics
   readonly timers?: Timers
@@ -79,7 +82,7 @@ export class Commands {
   readonly #waiters: Waiters
 
   constructor(options: CommandsOptions) {
-    const { store, commit, clock, outlet, log, metrics } = options
+    const { store, commit, clock, outlet, live, log, metrics } = options
     const timers = options.timers ?? systemTimers
     this.#store = store
     this.#commit = commit
@@ -95,9 +98,12 @@ export class Commands {
         () => undefined,
       )
     }
+    this.tracker.onChange((entry, outcome) =>
+      tellLive(live, clock, entry, this.tracker.facts(entry), outcome),
+    )
     this.sinks = new CommandSinks(this.tracker)
     this.listing = new Listing(store, clock)
-    this.#waiters = new Waiters(this.tracker, timers)
+    this.#waiters = new Waiters(this.tracker, live, timers)
     this.batches = new Batches({ store, commit, clock, log, timers, commands: this })
     this.sweeper = new Sweeper({ store, clock, timers, log, tracker: this.tracker })
     this.follower = new CommandFollower({
@@ -133,6 +139,7 @@ export class Commands {
       org: device.org,
       id: input.id ?? newId(),
       device: device.id,
+      deviceName: device.name,
       name: input.name,
       params,
       createdAt: now,

@@ -32,6 +32,8 @@ export const command = table({
   clustering: {},
   columns: {
     device: 'text',
+    /** Of the device, when it was made. */
+    device_name: 'text',
     name: 'text',
     /** JSON; absent: none. */
     params: 'text',

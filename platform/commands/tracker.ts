@@ -43,6 +43,8 @@ export interface Tracked {
   second: number
   /** The device has not acknowledged it, as far as is known here. */
   open: boolean
+  /** What was last told of it. */
+  told: string
   /** Of `sends`, when it was last written to a connection here. */
   lastSent: number
   reading: boolean
@@ -85,6 +87,7 @@ export class Tracker {
   sends = 0
   #timer: Timer | null = null
   #lastSecond = 0
+  #minute: number
   #lastN: number
 
   constructor({ store, commit, clock, timers, log, metrics }: TrackerOptions) {
@@ -95,6 +98,7 @@ export class Tracker {
     this.#log = log
     this.#hlc = new HybridClock(clock)
     this.#lastN = clock.now()
+    this.#minute = Math.floor(clock.now() / unknownMs)
     const dropped = (reason: string): Counter =>
       metrics.counter('cinque_command_dropped_total', 'Answers and commands that were let go, by reason', {
         reason,
@@ -221,6 +225,7 @@ export class Tracker {
       copy: null,
       second: 0,
       open: true,
+      told: '',
       lastSent: 0,
       reading: false,
     }
@@ -306,7 +311,11 @@ export class Tracker {
   #announce(entry: Tracked): void {
     const outcome = this.outcome(entry)
     if (outcome === null) return
-    for (const listener of this.#listeners) listener(entry, outcome)
+    const news = `${outcome.state} ${this.facts(entry).attempt} ${this.facts(entry).running?.at ?? 0}`
+    if (entry.told !== news) {
+      entry.told = news
+      for (const listener of this.#listeners) listener(entry, outcome)
+    }
     if (outcome.endedAt === undefined || entry.ticket > this.#commit.through) return
     if (this.#forget(entry)) this.#ended(outcome.state).value++
   }
@@ -347,7 +356,9 @@ export class Tracker {
         this.#read(entry)
       }
     }
-    if (now % unknownMs < tickMs) this.#unknown.clear()
+    const minute = Math.floor(now / unknownMs)
+    if (minute !== this.#minute) this.#unknown.clear()
+    this.#minute = minute
     if (this.#entries.size > 0 || this.#unknown.size > 0) return
     this.close()
   }

@@ -2,6 +2,8 @@ import { randomInt } from 'node:crypto'
 import type { DeviceRef } from '../auth/principal.ts'
 import { type Clock, HybridClock } from '../clock.ts'
 import { PlatformError } from '../errors.ts'
+import type { LiveEvent } from '../live/live-event.ts'
+import type { LiveBus } from '../live/live-bus.ts'
 import type { Logger } from '../log.ts'
 import type { Outlet } from '../messages.ts'
 import type { Metrics } from '../metrics.ts'
@@ -29,6 +31,8 @@ import { twin, twinReported } from './tables.ts'
 const maxRows = 20_000
 /** Times that a change is tried when others change the same at the time. */
 const maxTries = 8
+/** Bytes of a live event beside its text, roughly. */
+const eventBytes = 300
 
 export interface Twin {
   readonly name: string
@@ -51,6 +55,7 @@ export interface TwinsOptions {
   readonly commit: GroupCommit
   readonly clock: Clock
   readonly outlet: Outlet
+  readonly live: LiveBus
   readonly log: Logger
   readonly metrics: Metrics
 }
@@ -68,8 +73,11 @@ export class Twins {
   readonly #log: Logger
   readonly #hlc: HybridClock
   readonly #extents: Extents
+  readonly #live: LiveBus
+  /** Events whose rows are not durable yet, in order of their tickets. */
+  readonly #waiting: { ticket: number; event: LiveEvent; bytes: number }[] = []
 
-  constructor({ store, commit, clock, outlet, log, metrics }: TwinsOptions) {
+  constructor({ store, commit, clock, outlet, live, log, metrics }: TwinsOptions) {
     this.#store = store
     this.#commit = commit
     this.#clock = clock
@@ -78,6 +86,8 @@ export class Twins {
     this.#hlc = new HybridClock(clock)
     this.#hlc.salt = randomInt(1024)
     this.#extents = new Extents(store, log)
+    this.#live = live
+    commit.onDurable((through) => this.#tell(through))
     this.sinks = new TwinSinks({ twins: this, outlet, log, metrics })
   }
 
@@ -148,6 +158,9 @@ export class Twins {
         )
     }
     const after = await this.get(device, name)
+    const { version, desired, delta } = after
+    const data = { name, change: 'desired', version, desired, delta: delta ?? {} }
+    this.#live.publish(this.#event(device, data), JSON.stringify(data).length + eventBytes)
     if (after.delta !== undefined) await this.tellDelta(device, after)
     return after
   }
@@ -170,15 +183,22 @@ export class Twins {
    * Stages what a device says of itself; null deletes. Returns the version that it makes. PlatformError `invalid_field`,
    * `limit_reached`: nothing of it is staged.
    */
-  report({ org, id: device }: Pick<DeviceRef, 'org' | 'id'>, name: string, value: unknown): number {
+  report(device: DeviceRef, name: string, value: unknown): number {
+    const { org, id } = device
     const patch = checkedDocument(value, 'reported')
     const leaves = leavesOf(patch)
     const stamp = this.#hlc.next()
     const rows = rowsOf(leaves, stamp)
-    const refusal = this.#extents.grow(org, device, name, rows)
+    const refusal = this.#extents.grow(org, id, name, rows)
     if (refusal !== undefined) throw new PlatformError('limit_reached', refusal, 'reported')
     const batch = this.#commit.stage()
-    for (const row of rows) batch.put(twinReported, { org, device, name, ...row })
+    for (const row of rows) batch.put(twinReported, { org, device: id, name, ...row })
+    const data = { name, change: 'reported', reported_version: stamp, reported: patch }
+    const bytes = rows.reduce(
+      (sum, { path, value: json }) => sum + path.length + (json?.length ?? 0),
+      eventBytes,
+    )
+    this.#waiting.push({ ticket: this.#commit.ticket, event: this.#event(device, data), bytes })
     return stamp
   }
 
@@ -226,6 +246,20 @@ export class Twins {
     batch.deletePartition(twinReported, { org, device })
     await this.#store.write(batch)
     this.#extents.forget(org, device)
+  }
+
+  #event(device: DeviceRef, data: object): LiveEvent {
+    const { org, id, name } = device
+    return { type: 'twin', org, device: { org, id, name }, at: this.#clock.now(), data }
+  }
+
+  #tell(through: number): void {
+    let told = 0
+    while (told < this.#waiting.length && this.#waiting[told].ticket <= through) {
+      const { event, bytes } = this.#waiting[told++]
+      this.#live.publish(event, bytes)
+    }
+    this.#waiting.splice(0, told)
   }
 
   #row({ org, id: device }: DeviceRef, name: string): Promise<RowOf<typeof twin> | undefined> {
