@@ -35,6 +35,7 @@ import { nodes } from './resources/nodes.ts'
 import { openapi } from './resources/openapi.ts'
 import { organisations } from './resources/organisations.ts'
 import { passwordResets } from './resources/password-resets.ts'
+import { retentionRoutes } from './resources/retention.ts'
 import { sessions } from './resources/sessions.ts'
 import { setup } from './resources/setup.ts'
 import { tasks } from './resources/tasks.ts'
@@ -76,6 +77,7 @@ const allResources: readonly Route[] = [
   ...telemetry,
   ...telemetryExport,
   ...telemetryImport,
+  ...retentionRoutes,
   ...ingest,
   ...usageRoutes,
   ...live,

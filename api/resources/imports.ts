@@ -105,7 +105,7 @@ export const imports: readonly Route[] = [
 ]
 
 /** Who asks, in words. */
-function actorOf(caller: Caller | null): string {
+export function actorOf(caller: Caller | null): string {
   switch (caller?.kind) {
     case 'user':
       return caller.user.email
@@ -136,7 +136,7 @@ async function* bounded(request: Request): AsyncGenerator<Buffer> {
 }
 
 /** Stores the items as they come. What is cut off fails. */
-async function fill(tasks: Tasks, made: Task, items: AsyncIterable<unknown>): Promise<Task> {
+export async function fill(tasks: Tasks, made: Task, items: AsyncIterable<unknown>): Promise<Task> {
   let lot: unknown[] = []
   let parts = 0
   let total = 0

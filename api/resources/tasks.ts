@@ -9,7 +9,7 @@ import { organisationOf, organisationQuery } from '../scope.ts'
 export const task = z
   .object({
     id: z.string(),
-    kind: z.string().describe('`import`, `update_devices`, `delete_devices`'),
+    kind: z.string().describe('`import`, `update_devices`, `delete_devices`, `erase_telemetry`'),
     state: z.enum(taskStates),
     actor: z.string().describe('who asked for it'),
     created_at: z.iso.datetime(),

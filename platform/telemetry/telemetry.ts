@@ -188,7 +188,19 @@ export class Telemetry implements Conventions {
     // What is staged already must not come after the deletion.
     await this.#commit.durable()
     await this.rollups.forget(device)
-    await eraseDevice(this.#store, device)
+    await eraseDevice(this.#store, device, null)
+  }
+
+  /**
+   * Deletes all values and aggregates of a device that goes on. What is stored meanwhile may stay. Durable when it
+   * resolves.
+   */
+  async erase(device: Pick<DeviceRef, 'org' | 'id'>): Promise<void> {
+    await this.#commit.durable()
+    await this.rollups.forget(device)
+    await eraseDevice(this.#store, device, this.#options.clock.now())
+    // Another process may have been making aggregates of what is gone.
+    await eraseDevice(this.#store, device, this.#options.clock.now())
   }
 
   async #profile(device: Pick<DeviceRef, 'org' | 'id'>): Promise<string | null> {
