@@ -18,7 +18,7 @@ export interface Membership {
 }
 
 /** Of one user, and of one organisation (with those that were removed). */
-export const maxMemberships = 100
+const maxMemberships = 100
 const maxMembers = 10_000
 export const maxGroups = 100
 const groupList = z.array(z.string().min(1).max(128)).max(maxGroups)
