@@ -41,6 +41,7 @@ import { setup } from './resources/setup.ts'
 import { tasks } from './resources/tasks.ts'
 import { telemetryExport } from './resources/telemetry-export.ts'
 import { telemetryImport } from './resources/telemetry-import.ts'
+import { presence } from './resources/presence.ts'
 import { telemetry } from './resources/telemetry.ts'
 import { usageRoutes } from './resources/usage.ts'
 import { users } from './resources/users.ts'
@@ -80,6 +81,7 @@ const allResources: readonly Route[] = [
   ...retentionRoutes,
   ...ingest,
   ...usageRoutes,
+  ...presence,
   ...live,
   ...errors,
   ...healthRoutes,
