@@ -54,6 +54,8 @@ export interface DeviceAuthenticatorOptions {
   readonly certificateOrganisation?: string | undefined
   /** Which name of a certificate is the device's name or id. Default: the subject's CN. */
   readonly certificateIdentity?: 'cn' | 'san' | undefined
+  /** Who a provisioning key lets in; absent: nobody. */
+  readonly provisioner?: ((key: Uint8Array) => Promise<Principal | undefined>) | undefined
   /** Verified keys and certificates kept in memory. Default: 100,000, about 300 bytes each. */
   readonly cacheSize?: number | undefined
 }
@@ -71,6 +73,7 @@ export class DeviceAuthenticator implements Authenticator {
   readonly #organisation: string | undefined
   readonly #identity: 'cn' | 'san'
   readonly #cacheSize: number
+  readonly #provisioner: DeviceAuthenticatorOptions['provisioner']
   /** By key hash or certificate name. */
   readonly #known = new Map<string, Kept>()
   readonly #keysOf = new Map<string, string[]>()
@@ -81,6 +84,7 @@ export class DeviceAuthenticator implements Authenticator {
     this.#clock = clock
     this.#organisation = options.certificateOrganisation
     this.#identity = options.certificateIdentity ?? 'cn'
+    this.#provisioner = options.provisioner
     this.#cacheSize = options.cacheSize ?? 100_000
     registry.onKeyGone((device) => this.#forget(device.org, device.id))
     registry.organisations.onChanged(({ id }) => this.#forgetOrganisation(id))
@@ -91,6 +95,8 @@ export class DeviceAuthenticator implements Authenticator {
     const { password, certificate } = credentials
     if (password !== undefined && password.length > 0) {
       if (password.length > maxKeyText) return denied('the password is too long to be a device key')
+      if (this.#provisioner !== undefined && isProvisioning(password))
+        return this.#provisioner(password).then((found) => found ?? denied('no such provisioning key'))
       const hash = keyHash(password)
       const cacheKey = hash.toString('latin1')
       const known = this.#recall(cacheKey)
@@ -211,6 +217,11 @@ function byCertificate(known: Known | undefined, { username, clientId }: Credent
     return new DevicePrincipal(known, device.name, clientId)
   }
   return denied(`the certificate names device "${device.name}", the user name is "${username}"`)
+}
+
+/** `p_` */
+function isProvisioning(password: Uint8Array): boolean {
+  return password[0] === 0x70 && password[1] === 0x5f
 }
 
 function idOf(org: string, device: string): string {
