@@ -42,6 +42,7 @@ import { tasks } from './resources/tasks.ts'
 import { telemetryExport } from './resources/telemetry-export.ts'
 import { telemetryImport } from './resources/telemetry-import.ts'
 import { presence } from './resources/presence.ts'
+import { provisioning } from './resources/provisioning.ts'
 import { telemetry } from './resources/telemetry.ts'
 import { usageRoutes } from './resources/usage.ts'
 import { users } from './resources/users.ts'
@@ -66,6 +67,7 @@ const allResources: readonly Route[] = [
   ...auditRoutes,
   ...devices,
   ...credentials,
+  ...provisioning,
   ...imports,
   ...tasks,
   ...groups,

@@ -21,7 +21,7 @@ import { Claims } from './registry/claims.ts'
 import { CredentialUses } from './registry/credential-uses.ts'
 import { DeviceIndex } from './registry/device-index.ts'
 import { Provisioning } from './registry/provisioning.ts'
-import { ProvisioningTopics } from './registry/provisioning-topics.ts'
+import { ProvisioningPrincipal, ProvisioningTopics } from './registry/provisioning-topics.ts'
 import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
 import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
@@ -157,6 +157,10 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   })
   const devices = new DeviceAuthenticator(registry, clock, {
     certificateOrganisation: organisation,
+    provisioner: async (key) => {
+      const by = await provisioning.find(key)
+      return by && new ProvisioningPrincipal(by, clock.now())
+    },
     ...options.devices,
   })
   return {
@@ -179,7 +183,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     repeats: new Repeats(store, clock),
     usage,
     authenticator: new AuthenticatorChain(configured, devices),
-    conventions: firstOf(commands.sinks, twins.sinks, telemetry),
+    conventions: firstOf(provisioningTopics, commands.sinks, twins.sinks, telemetry),
     commands,
     twins,
     outlet,

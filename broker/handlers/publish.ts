@@ -225,7 +225,11 @@ function accept(
   const { commit, stats } = connection.broker
   const before = commit.staged
   if (entry.sink !== null) {
-    const refusal = entry.sink.accept(packet.payload, connection.broker.now)
+    const refusal = entry.sink.accept(
+      packet.payload,
+      connection.broker.now,
+      packet.properties.responseTopic,
+    )
     if (refusal !== undefined) {
       stats.dropped.refused.value++
       connection.payloadRefused(entry.topic, refusal)
@@ -286,7 +290,7 @@ function acceptExactlyOnce(
     // Another process has taken the session over meanwhile: the publisher sends it again there.
     if (!session.ended && session.space.sessions.get(session.clientId) !== session) return
     const before = broker.commit.staged
-    const refusal = entry.sink?.accept(message.payload, broker.now)
+    const refusal = entry.sink?.accept(message.payload, broker.now, message.properties.responseTopic)
     if (refusal === undefined) {
       if (message.retain) session.space.retained.set(message)
       if (!entry.route.valid) entry.route = session.space.router.route(entry.topic)

@@ -12,7 +12,8 @@ export interface Refusal {
  * and returns; the caller acknowledges when the commit's current ticket is durable.
  */
 export interface Sink {
-  accept(payload: Uint8Array, receivedAt: number): Refusal | undefined
+  /** `responseTopic`: where an MQTT 5 client wants its answer. */
+  accept(payload: Uint8Array, receivedAt: number, responseTopic?: string): Refusal | undefined
 }
 
 /** The topics that the platform understands; asked once per connection and topic, never per message. */
