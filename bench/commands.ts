@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { DeviceClient } from '#scripts/client/devices.ts'
 import { RestClient } from '#scripts/client/rest.ts'
 import { describeMachine } from './machine.ts'
 import { announcement } from './peers/cinque-platform.ts'
@@ -29,7 +29,8 @@ const batchView = z.object({
   ended: z.boolean(),
   counts: z.record(z.string(), z.number()),
 })
-/** Devices made, or connected, at a time. */
+const task = z.object({ id: z.string(), state: z.string(), succeeded: z.number() })
+/** Devices that connect at a time. */
 const atOnce = 50
 
 /** What a device has to say: as few bytes and as little work as can be, so that the platform is measured. */
@@ -105,6 +106,28 @@ async function inLots<T>(n: number, make: (i: number) => Promise<T>): Promise<T[
   return all
 }
 
+/** Makes the devices; each brings its key along. */
+async function importAll(
+  rest: RestClient,
+  n: number,
+): Promise<{ name: string; key: string; failing: boolean }[]> {
+  const made = Array.from({ length: n }, (_, i) => {
+    return { name: `bench-${i}`, key: `bench${String(i).padStart(20, '0')}`, failing: i % 10 === 0 }
+  })
+  const body = made.map(({ name, key }) => `${JSON.stringify({ name, key })}\n`).join('')
+  const headers = { 'content-type': 'application/x-ndjson' }
+  const answer = await rest.open('/v1/imports', { method: 'POST', headers, body })
+  const { id } = task.parse(await answer.json())
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- until it has ended
+    const now = await rest.request(task, 'GET', `/v1/tasks/${id}`)
+    if (now.succeeded === n) return made
+    if (now.state !== 'queued' && now.state !== 'running') throw new Error(JSON.stringify(now))
+    // oxlint-disable-next-line no-await-in-loop
+    await delay(1000)
+  }
+}
+
 interface Round {
   readonly seconds: number
   readonly counts: Record<string, number>
@@ -154,11 +177,7 @@ async function main(): Promise<void> {
   const server = await startServer(process.execPath, [entry, ...args], { port, pin: unpinned })
   try {
     const rest = new RestClient(await announcement(server))
-    const registry = new DeviceClient(rest)
-    const made = await inLots(n, async (i) => {
-      const { key } = await registry.add(`bench-${i}`)
-      return { name: `bench-${i}`, key, failing: i % 10 === 0 }
-    })
+    const made = await importAll(rest, n)
     const devices = await inLots(n, async (i) => {
       const device = new Device(port, made[i].name, made[i].key, made[i].failing)
       await device.ready()
