@@ -2,6 +2,7 @@ import type { Clock } from '#platform/clock.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import type { Platform } from '#platform/platform.ts'
+import type { Admission, Rates } from './admission.ts'
 
 /** A message that the API hands to the broker. */
 export interface OutgoingMessage {
@@ -59,6 +60,17 @@ export interface ApiDeps {
   readonly publish?: ((message: OutgoingMessage) => Promise<void>) | undefined
   /** Absent: `/v1/clients` is not there. */
   readonly clients?: Clients | undefined
+  /** How often somebody may ask. Default: as often as he likes. */
+  readonly rates?: Rates | undefined
+  /** Made of them by `createApi`. */
+  readonly admission?: Admission | undefined
+  /** Origins whose pages may call the API from a browser, as `https://console.example.org`; `*`: all. Default: none. */
+  readonly corsOrigins?: readonly string[] | undefined
+  /**
+   * Addresses or networks of the proxies in front, whose X-Forwarded-For is believed (`loopback`, `10.0.0.0/8`).
+   * Default: none; a client could write into it what it wants.
+   */
+  readonly trustedProxies?: readonly string[] | undefined
   /** Rows waiting for the disk at which requests that store are refused (429). Default: 65,536. */
   readonly maxStaged?: number | undefined
   /** Milliseconds that a request waits for the disk before it answers `outcome_unknown`. Default: 10,000. */

@@ -59,12 +59,10 @@ function asProblem(error: unknown): Problem {
 
 const expressTypes: Readonly<Record<string, readonly [ProblemCode, string]>> = {
   'entity.too.large': ['body_too_large', 'the body is longer than this path takes'],
-  'entity.parse.failed': ['invalid_json', 'the body is not JSON'],
   'encoding.unsupported': [
     'unsupported_media_type',
     'send the body with Content-Encoding gzip, deflate, br or none',
   ],
-  'charset.unsupported': ['unsupported_media_type', 'send the body in UTF-8'],
   'request.aborted': ['invalid_request', 'the request ended before its body'],
   'request.size.invalid': ['invalid_request', 'the body does not have the length that Content-Length says'],
 }

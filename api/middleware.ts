@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import compression from 'compression'
 import type { RequestHandler, Response } from 'express'
+import helmet from 'helmet'
 import type { ApiDeps } from './deps.ts'
 import { Problem } from './problems.ts'
 
@@ -29,6 +31,46 @@ export const originForm: RequestHandler = (request, _response, next) => {
   }
   next()
 }
+
+/**
+ * Who names a tag wants it compared. `fetch` adds `Cache-Control: no-cache` to such a request, by which Express would
+ * send everything again; there is no cache here that it could mean.
+ */
+export const compareTags: RequestHandler = (request, _response, next) => {
+  if (request.headers['if-none-match'] !== undefined) delete request.headers['cache-control']
+  next()
+}
+
+/**
+ * What browsers are told: pages of this origin load nothing from elsewhere, are in no frame, and what looks like a
+ * script but is none is not run. HSTS is left to whoever ends TLS.
+ */
+export const securityHeaders: RequestHandler = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'self'"],
+      frameAncestors: ["'none'"],
+      objectSrc: ["'none'"],
+    },
+  },
+  // Pages of allowed origins may read what CORS lets them.
+  crossOriginResourcePolicy: { policy: 'cross-origin' },
+  strictTransportSecurity: false,
+})
+
+/** Answers that are shorter cost more to compress than to send. */
+const minCompressed = 1024
+
+/** gzip, br or deflate for who asks for it; live streams go out as they are, an event must not wait in a compressor. */
+export const compressed: RequestHandler = compression({
+  threshold: minCompressed,
+  filter: (request, response) =>
+    !String(response.getHeader('content-type')).startsWith('text/event-stream') &&
+    compression.filter(request, response),
+})
 
 /** Counts and times requests, by route and never by their URLs: IoT Guru's have keys in them. */
 export function observe(deps: ApiDeps): RequestHandler {
@@ -68,8 +110,13 @@ export function observe(deps: ApiDeps): RequestHandler {
 /** A body that says it is something else than JSON is not taken for JSON. */
 export const jsonOnly: RequestHandler = (request, _response, next) => {
   const empty = request.get('content-type') === undefined && Number(request.get('content-length') ?? 0) === 0
-  if (empty || request.is('json') !== false) return next()
-  throw new Problem('unsupported_media_type', 'send the body as JSON with "Content-Type: application/json"')
+  const type = request.get('content-type') ?? ''
+  const charset = /;\s*charset="?([^";\s]+)/i.exec(type)?.[1] ?? 'utf-8'
+  if (empty || (request.is('json') !== false && charset.toLowerCase() === 'utf-8')) return next()
+  throw new Problem(
+    'unsupported_media_type',
+    'send the body as JSON in UTF-8 with "Content-Type: application/json"',
+  )
 }
 
 function routeOf(route: unknown): string {

@@ -1,50 +1,18 @@
-import type { Request, RequestHandler, Response } from 'express'
+import type { Request, RequestHandler } from 'express'
 import { z } from 'zod'
-import type { ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi'
+import type { ZodOpenApiOperationObject } from 'zod-openapi'
+import { gateAccess } from './access.ts'
+import { type Asked, audited, denied } from './audit.ts'
 import { authenticate, type Caller } from './callers.ts'
+import { gateVersioned, preconditionOf, setVersion, unlessMoved, type Version } from './conditional.ts'
 import type { ApiDeps } from './deps.ts'
 import { gateStore } from './durable.ts'
-import { type FieldProblem, Problem, problemDocument, type ProblemCode, problems } from './problems.ts'
-
-type Method = 'get' | 'post' | 'patch' | 'delete'
-
-/** Who may call: anybody; the admin; also an organisation's token; also a device; a device only. */
-type Access = 'public' | 'admin' | 'organisation' | 'device' | 'device-only'
-
-interface Call<P, Q, B> {
-  readonly deps: ApiDeps
-  /** Null on public routes. */
-  readonly caller: Caller | null
-  readonly params: P
-  readonly query: Q
-  readonly body: B
-  readonly request: Request
-  readonly response: Response
-}
-
-interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> {
-  readonly method: Method
-  /** With `{name}` for parameters. */
-  readonly path: string
-  readonly access: Access
-  readonly summary: string
-  readonly tag: string
-  readonly params?: P
-  readonly query?: Q
-  readonly body?: B
-  /** Description of a body that the handler takes as bytes, of any content type (`bytesOf`). */
-  readonly bytes?: z.ZodType
-  readonly status: 200 | 201 | 204
-  /** Schema of the answer; what it does not name is not sent. */
-  readonly answer?: R
-  /** Content type of an answer that the handler writes by itself. */
-  readonly stream?: string
-  /** Problems beside those that every route may have. */
-  readonly problems?: readonly ProblemCode[]
-  readonly handle: (
-    call: Call<z.output<P>, z.output<Q>, z.output<B>>,
-  ) => Promise<z.input<R> | undefined> | z.input<R> | undefined
-}
+import { idempotencyKey, once, repeatableId } from './idempotency.ts'
+import { gateInput } from './input.ts'
+import { describe } from './operation.ts'
+import { Problem } from './problems.ts'
+import type { Method, RouteSpec } from './route-spec.ts'
+import { sparse } from './sparse.ts'
 
 /** A route as the application mounts and describes it. */
 export interface Route {
@@ -70,31 +38,62 @@ export function route<
 >(spec: RouteSpec<P, Q, B, R>): Route {
   const params = spec.params ?? nothing
   const query = spec.query ?? nothing
+  const chosen = spec.fields === true && spec.answer !== undefined ? sparse(spec.answer) : null
+  const operation = describe(spec, params, query)
+  const asked = (from: Pick<Asked, 'deps' | 'caller' | 'request' | 'response'>): Asked => {
+    const { access, method } = spec
+    return { ...from, access, method, operation: operation.operationId ?? spec.path }
+  }
+  /** Nothing is changed without an entry in the audit. */
+  const handle = (call: Omit<Parameters<typeof spec.handle>[0], 'audit'>) =>
+    audited(asked(call), async (audit) => spec.handle({ ...call, audit }))
   return {
     method: spec.method,
     path: spec.path,
-    operation: describe(spec, params, query),
-    bodyAs: spec.bytes === undefined ? (spec.body === undefined ? 'none' : 'json') : 'bytes',
-    caller: (deps) => async (request, _response, next) => {
+    operation,
+    bodyAs: spec.bytes !== undefined ? 'bytes' : spec.body !== undefined ? 'json' : 'none',
+    caller: (deps) => async (request, response, next) => {
       if (spec.method !== 'get') gateStore(deps)
-      callers.set(request, await gateCaller(deps, request, spec.access))
+      callers.set(request, await gateCaller(asked({ deps, caller: null, request, response }), spec))
       next()
     },
     handler: (deps) => async (request, response) => {
+      const { fields: names, ...rest } = request.query
+      const fields = chosen !== null && typeof names === 'string' ? chosen.parse(names) : null
+      const precondition = preconditionOf(request, spec)
+      const caller = callers.get(request) ?? null
+      const key = idempotencyKey(request, spec)
       const call = {
         deps,
-        caller: callers.get(request) ?? null,
+        caller,
         params: gateInput(params, request.params, 'path') as z.output<P>,
-        query: gateInput(query, request.query, 'query') as z.output<Q>,
+        query: gateInput(query, fields === null ? request.query : rest, 'query') as z.output<Q>,
         body: gateInput(spec.body ?? z.unknown(), request.body, 'body') as z.output<B>,
         request,
         response,
+        precondition,
+        version: (version: Version) => setVersion(response, version),
+        repeatableId: key === null || caller === null ? null : repeatableId(caller, key),
       }
-      const answer = await spec.handle(call)
-      if (spec.stream !== undefined) return
+      /** Does it; the body of the answer, null: none. */
+      const perform = async (): Promise<string | null> => {
+        const answer = await unlessMoved(precondition, async () => handle(call))
+        if (spec.versioned !== undefined) gateVersioned(spec, precondition, response)
+        if (spec.answer === undefined) return null
+        const shown: unknown = spec.answer.parse(answer)
+        return JSON.stringify(chosen === null || fields === null ? shown : chosen.pick(shown, fields))
+      }
+      if (spec.stream !== undefined) {
+        await handle(call)
+        return
+      }
+      const body =
+        key === null || caller === null
+          ? await perform()
+          : await once(deps, { caller, key, request, response }, perform)
       response.status(spec.status)
-      if (spec.answer === undefined) response.end()
-      else response.json(spec.answer.parse(answer))
+      if (body === null) response.end()
+      else response.type('application/json').send(body)
     },
   }
 }
@@ -106,83 +105,27 @@ export function bytesOf(request: Request): Uint8Array {
 }
 
 /** Who asks, if that may be asked by him. */
-async function gateCaller(deps: ApiDeps, request: Request, access: Access): Promise<Caller | null> {
-  if (access === 'public') return null
-  const caller = await authenticate(deps, request)
-  const allowed = {
-    admin: access !== 'device-only',
-    organisation: access === 'organisation' || access === 'device',
-    device: access === 'device' || access === 'device-only',
+async function gateCaller(asked: Asked, spec: Parameters<typeof gateAccess>[1]): Promise<Caller | null> {
+  if (spec.path.startsWith('/v1/')) asked.deps.admission?.address(asked.request, asked.response)
+  if (spec.access === 'public') return null
+  const { deps, request, response } = asked
+  const caller = await known(deps, request)
+  deps.admission?.caller(caller, response, spec.tag !== 'usage')
+  try {
+    gateAccess(caller, spec)
+  } catch (error) {
+    if (error instanceof Problem) await denied({ ...asked, caller }, error)
+    throw error
   }
-  if (allowed[caller.kind]) return caller
-  const wanted = {
-    admin: 'the admin token is needed',
-    organisation: "the admin's or the organisation's token is needed, not a device key",
-    device: 'a token or a device key is needed',
-    'device-only': 'the key of a device is needed',
+  return caller
+}
+
+/** Who asks; an address that often shows keys that are none is not looked at for a while. */
+async function known(deps: ApiDeps, request: Request): Promise<Caller> {
+  try {
+    return await authenticate(deps, request)
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'unauthenticated') deps.admission?.failed(request)
+    throw error
   }
-  throw new Problem('forbidden', wanted[access])
-}
-
-function gateInput(schema: z.ZodType, input: unknown, where: string): unknown {
-  const result = schema.safeParse(input)
-  if (result.success) return result.data
-  const errors = result.error.issues.slice(0, maxIssues).flatMap((issue) => fieldProblems(issue, where))
-  const [first] = errors
-  throw new Problem('invalid_request', `${first.field}: ${first.message}`, { errors })
-}
-
-const maxIssues = 20
-
-function fieldProblems(issue: z.core.$ZodIssue, where: string): FieldProblem[] {
-  const path = issue.path.reduce<string>(
-    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${String(part)}`),
-    where,
-  )
-  if (issue.code !== 'unrecognized_keys') return [{ field: path, message: issue.message }]
-  return issue.keys.map((key) => ({ field: `${path}.${key}`, message: 'is not known here' }))
-}
-
-function describe(
-  spec: RouteSpec<z.ZodType, z.ZodType, z.ZodType, z.ZodType>,
-  params: z.ZodType<unknown, Record<string, unknown>>,
-  query: z.ZodType<unknown, Record<string, unknown>>,
-): ZodOpenApiOperationObject {
-  const codes: ProblemCode[] = [
-    'invalid_request',
-    ...(spec.access === 'public' ? [] : (['unauthenticated', 'forbidden'] as const)),
-    ...(spec.problems ?? []),
-    'internal',
-    'store_unavailable',
-  ]
-  const body = spec.bytes ?? spec.body
-  const responses: ZodOpenApiResponsesObject = {}
-  responses[`${spec.status}`] = { description: 'done', ...answerContent(spec) }
-  for (const code of codes) {
-    const [status] = problems[code]
-    const sharing = codes.filter((other) => problems[other][0] === status)
-    responses[`${status}`] = {
-      description: sharing.join(', '),
-      content: { 'application/problem+json': { schema: problemDocument } },
-    }
-  }
-  return {
-    summary: spec.summary,
-    tags: [spec.tag],
-    security: securityOf(spec.access),
-    requestParams: { path: params, query },
-    ...(body === undefined ? {} : { requestBody: { content: { 'application/json': { schema: body } } } }),
-    responses,
-  }
-}
-
-function answerContent(spec: { answer?: z.ZodType; stream?: string }): object {
-  if (spec.stream !== undefined) return { content: { [spec.stream]: { schema: z.string() } } }
-  return spec.answer === undefined ? {} : { content: { 'application/json': { schema: spec.answer } } }
-}
-
-function securityOf(access: Access): { [name: string]: string[] }[] {
-  if (access === 'public') return []
-  if (access === 'admin' || access === 'organisation') return [{ token: [] }]
-  return access === 'device-only' ? [{ deviceKey: [] }] : [{ token: [] }, { deviceKey: [] }]
 }

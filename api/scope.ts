@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { DeviceRef } from '#platform/auth/principal.ts'
 import type { Organisation } from '#platform/registry/organisations.ts'
+import { mayTouchDevice } from './access.ts'
 import type { Caller } from './callers.ts'
 import type { ApiDeps } from './deps.ts'
 import { Problem } from './problems.ts'
@@ -25,10 +26,10 @@ export async function organisationOf(
   named?: string,
 ): Promise<Organisation> {
   if (caller === null) throw new Problem('unauthenticated', 'a token or key is needed')
-  if (caller.kind === 'admin')
+  if (caller.kind === 'platform')
     return deps.platform.registry.organisations.get(named ?? deps.platform.organisation)
-  if (named !== undefined && named !== caller.organisation.id) {
-    throw new Problem('organisation_not_found', `no organisation "${named}"`)
+  if (caller.kind === 'stranger' || (named !== undefined && named !== caller.organisation.id)) {
+    throw new Problem('organisation_not_found', `no organisation "${named ?? ''}"`)
   }
   return caller.organisation
 }
@@ -46,7 +47,11 @@ export async function deviceOf(
     if (named === 'me' || named === device.id || named === device.name) return device
     throw new Problem('device_not_found', `no device "${named}"`)
   }
-  return deps.platform.registry.devices.get(owner.id, named)
+  const device = await deps.platform.registry.devices.get(owner.id, named)
+  // What was not granted does not exist.
+  if (caller === null || !mayTouchDevice(caller, device))
+    throw new Problem('device_not_found', `no device "${named}"`)
+  return device
 }
 
 export const deviceParams = z.strictObject({

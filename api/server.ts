@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createApi } from './app.ts'
 import type { ApiDeps } from './deps.ts'
+import type { Route } from './route.ts'
 
 export interface ApiServer {
   /** `http://127.0.0.1:8080` */
@@ -18,13 +19,17 @@ export interface ApiServer {
 /** Connections at a time; each costs about 10 KB. More are closed at once and counted. */
 const maxConnections = 20_000
 
-/** Listens; rejects with the error of `listen`, EADDRINUSE for one. Port 0: a free one. */
+/**
+ * Listens; rejects with the error of `listen`, EADDRINUSE for one. Port 0: a free one. `resources`: tests bring their
+ * own.
+ */
 export async function startApi(
   deps: Omit<ApiDeps, 'stopping'>,
   address: { host: string; port: number },
+  resources?: readonly Route[],
 ): Promise<ApiServer> {
   const stopping = new AbortController()
-  const app = createApi({ ...deps, stopping: stopping.signal })
+  const app = createApi({ ...deps, stopping: stopping.signal }, resources)
   const server = createServer(
     { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
     app,
@@ -39,11 +44,13 @@ export async function startApi(
       listening()
     })
   })
+  deps.platform.taskRunner.start()
   return {
     url: urlOf(server),
     server,
     close: (graceMs = 5000) => {
       stopping.abort()
+      deps.platform.taskRunner.stop()
       return close(server, graceMs)
     },
   }

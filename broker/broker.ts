@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { Authenticator } from '#platform/auth/principal.ts'
 import { type Clock, HybridClock } from '#platform/clock.ts'
+import type { Usage } from '#platform/limits/usage.ts'
 import type { Logger } from '#platform/log.ts'
+import type { Follower } from '#platform/messages.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import type { Lanes } from '#platform/store/lanes.ts'
 import type { Store } from '#platform/store/store.ts'
@@ -16,6 +18,7 @@ import { deliverAll, deliverHere } from './deliver.ts'
 import { Disk } from './disk.ts'
 import { openListener } from './listeners/index.ts'
 import type { ConnectionInfo, Listener } from './listeners/transport.ts'
+import { closeExpired } from './expired.ts'
 import { LogLimit } from './log-limit.ts'
 import { Message } from './message.ts'
 import type { QueueLimits } from './outbox/memory-outbox.ts'
@@ -34,6 +37,8 @@ import { TICK_MS, Wheel } from './wheel.ts'
 /** Connections beyond `max_connections` that may wait for their refusal. */
 const REFUSED_AT_ONCE = 1024
 const DAY_MS = 86_400_000
+/** How often connections whose key has expired are looked for: every 2 s. */
+const EXPIRY_TICKS = 2000 / TICK_MS
 /** Number of the DC of a process that is alone. */
 const OWN_DC = 1
 /** Without a tick for this long the process stood still: others may have gone on without it. */
@@ -51,12 +56,23 @@ export interface BrokerDeps {
   readonly lanes: Lanes
   readonly authenticator: Authenticator
   readonly conventions: Conventions
+  /** Hears what becomes of messages that the platform follows; absent: nobody follows any. */
+  readonly follower?: Follower | undefined
+  /** Counts what organisations use, and knows what they may; absent: there are no quotas. */
+  readonly usage?: Usage | undefined
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
   readonly timers?: Timers
   /** Makes the broker one of several; absent: it is alone. */
   readonly cell?: CellOptions | undefined
+}
+
+/** Hears of connections whose CONNECT was accepted. */
+export interface ConnectionWatcher {
+  opened(connection: Connection, session: Session): void
+  /** It is over; the session still is as the connection left it. */
+  closed(connection: Connection, session: Session): void
 }
 
 /** An MQTT broker process: listeners, connections, sessions of all organisations, and their common clockwork. */
@@ -66,6 +82,8 @@ export class Broker {
   readonly lanes: Lanes
   readonly authenticator: Authenticator
   readonly conventions: Conventions
+  readonly follower: Follower | null
+  readonly usage: Usage | null
   readonly log: Logger
   readonly metrics: Metrics
   readonly stats: Stats
@@ -81,6 +99,9 @@ export class Broker {
   readonly queueLimits: QueueLimits
   readonly outputLimits: OutputLimits
   readonly connections = new Set<Connection>()
+  watcher: ConnectionWatcher | null = null
+  /** Called when it is known who this process is; before the first connection. */
+  onStarted: () => void = () => undefined
   /** What to do when another process of the cell has this one's name. */
   onNameTaken: () => void = () => undefined
   readonly startedAt: number
@@ -113,6 +134,8 @@ export class Broker {
     this.lanes = deps.lanes
     this.authenticator = deps.authenticator
     this.conventions = deps.conventions
+    this.follower = deps.follower ?? null
+    this.usage = deps.usage ?? null
     this.log = deps.log
     this.metrics = deps.metrics
     this.#clock = deps.clock
@@ -165,6 +188,7 @@ export class Broker {
       this.sessionStore.removeEnded()
     }
     this.#timer = this.timers.every(TICK_MS, () => this.#tick())
+    this.onStarted()
     await this.cell?.join()
     for (const url of this.config.listen) {
       const { tls, limits, mqtt } = this.config
@@ -268,6 +292,7 @@ export class Broker {
   /** A CONNECT was accepted. */
   connected(connection: Connection, session: Session, present: boolean): void {
     this.stats.connects.value++
+    this.watcher?.opened(connection, session)
     if (this.connections.size > this.mostConnections) this.mostConnections = this.connections.size
     this.log.debug(
       {
@@ -298,10 +323,13 @@ export class Broker {
     return kicked
   }
 
-  /** Disconnects a device whose key is not valid any more. */
-  kickDevice(org: string, deviceId: string): number {
+  /** Disconnects a device whose key is not valid any more; `credential`: the key's hash, hex: not who came with another. */
+  kickDevice(org: string, deviceId: string, credential?: string): number {
     return this.kick(
-      (c) => c.principal?.org === org && c.principal.device?.id === deviceId,
+      ({ principal }) =>
+        principal?.org === org &&
+        principal.device?.id === deviceId &&
+        (credential === undefined || (principal.credential ?? credential) === credential),
       ReasonCode.NotAuthorized,
       'the key of this device was changed or deleted',
     )
@@ -411,6 +439,7 @@ export class Broker {
     if (this.wheel.now % (1000 / TICK_MS) === 0) {
       for (const disk of this.disks) disk.saveChanged()
       for (const output of this.outputLimits.slow) this.#watchStall(output)
+      if (this.wheel.now % EXPIRY_TICKS === 0) closeExpired(this.connections, this.now)
     }
     const every = Math.round((this.config.sys_interval * 1000) / TICK_MS)
     if (every > 0 && this.wheel.now % every === 1 % every) this.#publishSys()

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { aclRule } from '#platform/auth/acl.ts'
+import { httpConfig } from '#platform/limits/config.ts'
+import { quotaConfig } from '#platform/limits/quotas.ts'
 
 /**
  * Every key of the broker with its default, its bounds and what it does (`cinque broker --help` prints this).
@@ -239,6 +241,8 @@ export const brokerConfig = z.strictObject({
     .describe('the organisation of anonymous clients and configured users'),
   mqtt: mqttConfig.prefault({}),
   limits: limitsConfig.prefault({}),
+  quotas: quotaConfig.prefault({}),
+  http: httpConfig.prefault({}),
   auth: authConfig.prefault({}),
   sys_interval: z.number().min(0).default(10).describe('seconds between $SYS updates; 0: none'),
   trace_clients: z

@@ -1,8 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { Principal } from '#platform/auth/principal.ts'
+import type { EndReason } from '#platform/presence/change.ts'
 import type { Refusal } from '#platform/telemetry/conventions.ts'
 import { AckQueue, type PendingAck } from './ack-queue.ts'
 import type { Broker } from './broker.ts'
+import { disconnectedBecause, failedBecause } from './end-reason.ts'
 import { SCRAM_SHA_256, type ScramExchange } from './enhanced-auth.ts'
 import { forwardRun, packetOffsets, RUN } from './forward.ts'
 import type { Attempt } from './handlers/connect.ts'
@@ -81,6 +83,10 @@ export class Connection extends PacketWriter implements Source {
   limiter: RateLimiter | null = null
   /** Why it ended, for the log. */
   cause: string | null = null
+  /** The same, for presence; null: the network connection ended. */
+  endReason: EndReason | null = null
+  /** Its CONNECT said so. */
+  cleanStart = false
   /** A DISCONNECT said that the will is not wanted [MQTT-3.1.2-10]. */
   willDiscarded = false
   /** Somebody watches this client. */
@@ -156,6 +162,7 @@ export class Connection extends PacketWriter implements Source {
     if (this.choked && this.backlog > 2 * this.limits.max && this.phase !== Phase.CLOSED) {
       // It asks and does not read the answers: memory stays bounded.
       this.broker.stats.slowClosed.value++
+      this.endReason = 'too_slow'
       this.destroy('does not read')
     }
   }
@@ -235,7 +242,7 @@ export class Connection extends PacketWriter implements Source {
         max = this.maximumIncoming
       } else if (first === 0x40 && length === 2 && (d[q] | d[q + 1]) !== 0) {
         this.broker.stats.packetsIn.value++
-        ;(this.session as Session).outbox.acknowledged((d[q] << 8) | d[q + 1])
+        ;(this.session as Session).outbox.acknowledged((d[q] << 8) | d[q + 1], false)
       } else if (first >> 4 === PacketType.PUBLISH) {
         if (this.limiter !== null && this.#tooFast(this.limiter, first, length)) break
         this.broker.stats.packetsIn.value++
@@ -282,6 +289,7 @@ export class Connection extends PacketWriter implements Source {
         if (inbound.count >= this.broker.config.mqtt.receive_maximum) return null
       }
     }
+    if (this.space?.usage?.exhausted('messages') === true) return null
     if (this.limiter !== null && !this.limiter.take(stop - q, this.broker.wheel.now)) return null
     return entry
   }
@@ -470,6 +478,7 @@ export class Connection extends PacketWriter implements Source {
       }
       return
     }
+    this.endReason ??= failedBecause(reason)
     this.broker.stats.disconnected(reason)
     this.broker.logLimit.warn(
       `failed ${reason}`,
@@ -496,6 +505,7 @@ export class Connection extends PacketWriter implements Source {
   /** Ends the connection in good order, with the reason for MQTT 5 clients. */
   disconnect(reason: number, explanation: string): void {
     if (this.phase === Phase.CLOSED) return
+    this.endReason ??= disconnectedBecause(reason)
     if (this.version === 5 && this.phase === Phase.OPEN) {
       this.send(encodeDisconnect(reason, this.#explained(noProperties, explanation), 5))
     }
@@ -536,6 +546,7 @@ export class Connection extends PacketWriter implements Source {
     this.#partial = null
     this.#entry = this.#entries = null
     this.releaseAll()
+    this.space?.usage?.connected(-1)
     this.broker.lifecycle.connectionGone(this)
   }
 

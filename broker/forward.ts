@@ -33,6 +33,7 @@ export function forwardRun(
   const { stats } = from.broker
   stats.packetsIn.value += n
   stats.received.value += n
+  from.space?.usage?.add('messages', n)
   // Looking up the topic that ended the run may have made room by forgetting this one's route.
   if (!entry.route.valid) entry.route = (from.space as Space).router.route(entry.topic)
   const { targets, peers, away } = entry.route

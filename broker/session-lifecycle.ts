@@ -41,6 +41,7 @@ export class SessionLifecycle {
       session.claimant = null
       session.will = null // its CONNECT was never accepted [MQTT-3.1.2-7]
     } else if (session.connection === connection) {
+      this.#broker.watcher?.closed(connection, session)
       session.connection = null
       session.outbox.detach()
       if (session.outbox instanceof DurableOutbox) this.#broker.cell?.scrubber.detached(session.outbox)

@@ -1,3 +1,4 @@
+import type { OrgUsage } from '#platform/limits/org-usage.ts'
 import type { GroupCommit } from '#platform/store/group-commit.ts'
 import type { Broker } from './broker.ts'
 import type { Disk } from './disk.ts'
@@ -21,12 +22,15 @@ export class Space {
   /** Persistent sessions that another process holds, or none. */
   readonly away = new StringIndex<RemoteSession>((remote) => remote.clientId)
   readonly retained: RetainedMessages
+  /** What it uses and may use; null: nobody counts. */
+  readonly usage: OrgUsage | null
 
   constructor(broker: Broker, org: string) {
     this.broker = broker
     this.org = org
     this.disk = broker.diskOf(org)
     this.commit = this.disk.commit
+    this.usage = broker.usage?.keep(org) ?? null
     this.retained = new RetainedMessages(this)
     broker.cell?.interest.watch(this)
   }

@@ -28,6 +28,9 @@ export class Stats {
     refused: Counter
     retainedLimit: Counter
     rate: Counter
+    quota: Counter
+    /** The platform did not want it to be sent any more. */
+    withdrawn: Counter
     sessionEnded: Counter
     peerLost: Counter
   }
@@ -69,6 +72,8 @@ export class Stats {
       refused: dropped('payload_refused'),
       retainedLimit: dropped('retained_limit'),
       rate: dropped('rate_limit'),
+      quota: dropped('organisation_quota'),
+      withdrawn: dropped('withdrawn'),
       sessionEnded: dropped('session_ended'),
       peerLost: dropped('process_out_of_contact'),
     }

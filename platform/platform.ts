@@ -1,18 +1,40 @@
+import { Audit } from './audit/audit.ts'
+import { Trail } from './audit/trail.ts'
 import { AuthenticatorChain } from './auth/chain.ts'
 import { ConfigAuthenticator, type ConfigAuthenticatorOptions } from './auth/config-authenticator.ts'
 import { DeviceAuthenticator, type DeviceAuthenticatorOptions } from './auth/device-authenticator.ts'
 import type { Authenticator } from './auth/principal.ts'
 import type { Clock } from './clock.ts'
+import { Commands } from './commands/commands.ts'
 import { PlatformError } from './errors.ts'
+import { Identity, type IdentityOptions } from './identity/identity.ts'
+import { type Limits, Quotas, quotaConfig } from './limits/quotas.ts'
+import { Usage } from './limits/usage.ts'
 import { LiveBus } from './live/live-bus.ts'
+import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
+import { type Follower, Outlet } from './messages.ts'
 import type { Metrics } from './metrics.ts'
+import { Presence } from './presence/presence.ts'
 import { CheckIns } from './registry/check-ins.ts'
 import type { Durability } from './registry/organisations.ts'
+import { Claims } from './registry/claims.ts'
+import { CredentialUses } from './registry/credential-uses.ts'
+import { DeviceIndex } from './registry/device-index.ts'
+import { Provisioning } from './registry/provisioning.ts'
+import { ProvisioningPrincipal, ProvisioningTopics } from './registry/provisioning-topics.ts'
 import { Registry } from './registry/registry.ts'
+import { Sightings } from './registry/sightings.ts'
+import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
 import { Lanes } from './store/lanes.ts'
 import type { Store } from './store/store.ts'
-import type { Conventions } from './telemetry/conventions.ts'
+import { TaskRunner } from './tasks/runner.ts'
+import { Tasks } from './tasks/tasks.ts'
+import { type Conventions, firstOf } from './telemetry/conventions.ts'
+import { eraseTelemetry } from './telemetry/erase-task.ts'
+import { Retentions } from './telemetry/retention.ts'
+import { TwinFollower } from './twins/follower.ts'
+import { Twins } from './twins/twins.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
 
 export interface PlatformOptions {
@@ -25,25 +47,57 @@ export interface PlatformOptions {
   readonly organisation?: string | undefined
   /** The broker's own users and anonymous access. Default: neither. */
   readonly auth?: Partial<Omit<ConfigAuthenticatorOptions, 'organisation'>> | undefined
+  /** What organisations may use. Default: no limits. */
+  readonly quotas?: Limits | undefined
   readonly devices?: DeviceAuthenticatorOptions | undefined
   /** Of an organisation, where the store makes a difference: see Lanes. */
   readonly durability?: ((org: string) => Durability) | undefined
+  readonly identity?: Pick<IdentityOptions, 'mailer' | 'publicUrl'> | undefined
+  /** Where this process is, for the audit. */
+  readonly place?: { readonly dc: string; readonly process: string } | undefined
 }
 
 /** What a process needs of the platform, wired. */
 export interface Platform {
   readonly lanes: Lanes
   readonly registry: Registry
+  readonly identity: Identity
+  readonly audit: Audit
+  readonly trail: Trail
   readonly telemetry: Telemetry
+  /** How long values are kept. */
+  readonly retentions: Retentions
   readonly live: LiveBus
   readonly checkIns: CheckIns
+  readonly sightings: Sightings
+  /** Told by the broker who comes and goes (`PresenceLink`). */
+  readonly presence: Presence
+  /** Lists and searches. */
+  readonly deviceIndex: DeviceIndex
+  readonly provisioning: Provisioning
+  readonly claims: Claims
+  readonly tasks: Tasks
+  /** Started by whoever serves the API. */
+  readonly taskRunner: TaskRunner
+  readonly repeats: Repeats
+  /** What organisations use, and may use. */
+  readonly usage: Usage
   readonly authenticator: Authenticator
   readonly conventions: Conventions
+  readonly commands: Commands
+  readonly twins: Twins
+  /** Messages to devices go by it; whoever composes the broker opens it. */
+  readonly outlet: Outlet
+  /** For the broker: what becomes of those messages. */
+  readonly follower: Follower
   /** The organisation of those who name none. */
   readonly organisation: string
   /** Writes what is staged. */
   close(): Promise<void>
 }
+
+/** A warning in the memory of the live streams, roughly. */
+const warningBytes = 300
 
 /** Opens the platform on a store. Rejects with StoreError or PlatformError. */
 export async function openPlatform(options: PlatformOptions): Promise<Platform> {
@@ -52,11 +106,51 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const registry = new Registry(store, clock)
   await ensureOrganisation(registry, organisation)
   const lanes = new Lanes(store, log, { durability: options.durability })
+  const identity = new Identity({ store, lanes, clock, log, metrics, ...options.identity })
+  registry.onDoubt(() => identity.doubt())
   const live = new LiveBus(metrics)
-  const telemetry = new Telemetry({ store, lanes, live, metrics, log })
-  const checkIns = new CheckIns(store, lanes)
+  const quotas = new Quotas(store, options.quotas ?? quotaConfig.parse({}))
+  const usage = new Usage({ store, lanes, clock, log, metrics, quotas })
+  usage.onWarning(({ org, ...data }) =>
+    live.publish({ type: 'warning', org, device: null, at: clock.now(), data }, warningBytes),
+  )
+  const retentions = new Retentions(store)
+  await retentions.refresh()
+  const profileOf = async (org: string, id: string) =>
+    (await registry.devices.findById(org, id))?.profile ?? null
+  const telemetry = new Telemetry({ store, lanes, live, metrics, log, clock, retentions, profileOf, usage })
+  const sightings = new Sightings(store, lanes, registry.entries)
+  const checkIns = new CheckIns(store, lanes, sightings)
+  const { devices: deviceService, entries } = registry
+  const deviceIndex = new DeviceIndex(store, clock, { devices: deviceService, entries, metrics, log })
+  registry.onDoubt(() => deviceIndex.doubt())
+  const uses = new CredentialUses(lanes)
+  registry.onKeyUsed((device, credential) => uses.note(device, credential, clock.now()))
+  const claims = new Claims(store, clock, registry)
+  const provisioning = new Provisioning(store, clock, registry, claims)
+  const tasks = new Tasks(store, clock)
+  const kinds = [
+    importDevices(registry),
+    updateDevices(registry),
+    deleteDevices(registry),
+    eraseTelemetry(telemetry),
+  ]
+  const taskRunner = new TaskRunner(tasks, kinds, { clock, log, metrics })
+  const presence = new Presence({
+    ...{ store, lanes, live, clock, metrics, log },
+    onSeen: (device, online, at) => sightings.seen(device, online, at),
+    find: (org, id) => registry.devices.findById(org, id),
+  })
+  const outlet = new Outlet()
+  const provisioningTopics = new ProvisioningTopics({ provisioning, outlet, log, metrics })
+  const commands = new Commands({ store, lanes, clock, outlet, live, log, metrics })
   registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
+  registry.onDeleted((device) => commands.purge(device))
+  const twins = new Twins({ store, lanes, clock, outlet, live, log, metrics })
+  registry.onDeleted((device) => twins.purge(device))
   registry.onDeleted((device) => checkIns.purge(device))
+  registry.onDeleted((device) => sightings.purge(device))
+  registry.onDeleted((device, deletedAt) => presence.purge(device, deletedAt))
   const configured = new ConfigAuthenticator({
     anonymous: false,
     users: [],
@@ -66,18 +160,45 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   })
   const devices = new DeviceAuthenticator(registry, clock, {
     certificateOrganisation: organisation,
+    provisioner: async (key) => {
+      const by = await provisioning.find(key)
+      return by && new ProvisioningPrincipal(by, clock.now())
+    },
     ...options.devices,
   })
   return {
     lanes,
     registry,
+    identity,
+    audit: new Audit(lanes, clock, metrics, options.place),
+    trail: new Trail(store),
     telemetry,
+    retentions,
     live,
     checkIns,
+    sightings,
+    presence,
+    deviceIndex,
+    provisioning,
+    claims,
+    tasks,
+    taskRunner,
+    repeats: new Repeats(store, clock),
+    usage,
     authenticator: new AuthenticatorChain(configured, devices),
-    conventions: telemetry,
+    conventions: firstOf(provisioningTopics, commands.sinks, twins.sinks, telemetry),
+    commands,
+    twins,
+    outlet,
+    follower: new TwinFollower(twins, commands.follower, log),
     organisation,
-    close: () => lanes.close(),
+    close: () => {
+      presence.stop()
+      usage.close()
+      commands.close()
+      identity.letters.close()
+      return telemetry.close().then(() => lanes.close())
+    },
   }
 }
 

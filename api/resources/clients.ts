@@ -36,7 +36,7 @@ export const clients: readonly Route[] = [
   route({
     method: 'get',
     path: '/v1/clients/{client}',
-    access: 'organisation',
+    access: 'viewer',
     summary: 'Who holds an MQTT client, in any process, and how it is doing',
     tag,
     params,
@@ -54,7 +54,7 @@ export const clients: readonly Route[] = [
   route({
     method: 'delete',
     path: '/v1/clients/{client}',
-    access: 'organisation',
+    access: 'operator',
     summary: 'Disconnect an MQTT client wherever it is; it may come back, its session stays',
     tag,
     params,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { PayloadError } from '#platform/telemetry/payload.ts'
+import { secondsOfDay } from '../admission.ts'
 import { durable, gateLoad } from '../durable.ts'
 import { Problem } from '../problems.ts'
 import { bytesOf, route, type Route } from '../route.ts'
@@ -18,7 +19,14 @@ export const ingest: readonly Route[] = [
     bytes: z.union([entry, z.array(entry)]),
     status: 200,
     answer: z.object({ points: z.int().describe('values stored') }),
-    problems: ['invalid_telemetry', 'limit_reached', 'body_too_large', 'overloaded', 'outcome_unknown'],
+    problems: [
+      'invalid_telemetry',
+      'limit_reached',
+      'quota_exceeded',
+      'body_too_large',
+      'overloaded',
+      'outcome_unknown',
+    ],
     handle: async ({ deps, caller, request }) => {
       if (caller?.kind !== 'device') throw new Problem('forbidden', 'the key of a device is needed')
       gateLoad(deps, caller.device.org)
@@ -37,6 +45,11 @@ export function takeIn<T>(stage: () => T): T {
     return stage()
   } catch (error) {
     if (!(error instanceof PayloadError)) throw error
+    if (error.reason === 'quota_exhausted')
+      throw new Problem('quota_exceeded', error.message, {
+        retryAfter: secondsOfDay(Date.now()),
+        cause: error,
+      })
     const code = error.reason === 'too_many_keys' ? 'limit_reached' : 'invalid_telemetry'
     const field = error.field === '' ? 'body' : `body${error.field.startsWith('[') ? '' : '.'}${error.field}`
     throw new Problem(code, error.message, { errors: [{ field, message: error.problem }], cause: error })

@@ -1,14 +1,22 @@
-import type { Request, Response } from 'express'
 import { z } from 'zod'
-import type { LiveSubscription, PlacedEvent } from '#platform/live/live-bus.ts'
-import { authenticate } from '../callers.ts'
-import type { ApiDeps } from '../deps.ts'
+import { type LiveType, liveTypes } from '#platform/live/live-event.ts'
 import { Problem } from '../problems.ts'
 import { route, type Route } from '../route.ts'
 import { deviceOf, organisationOf, organisationQuery } from '../scope.ts'
+import { openEventStream } from '../event-stream.ts'
 
-/** Signs of life a client may leave unread before its stream is closed. */
-const maxUnread = 4
+const types = z
+  .string()
+  .max(128)
+  .transform((text, context): ReadonlySet<LiveType> => {
+    const chosen = new Set<LiveType>()
+    for (const name of text.split(',')) {
+      const type = liveTypes.find((one) => one === name.trim())
+      if (type === undefined) context.addIssue(`"${name}" is none of ${liveTypes.join(', ')}`)
+      else chosen.add(type)
+    }
+    return chosen
+  })
 
 export const live: readonly Route[] = [
   route({
@@ -25,9 +33,10 @@ export const live: readonly Route[] = [
         .max(128)
         .optional()
         .describe('only of this device, by id or name; `me` with its key'),
+      types: types.optional().describe(`only these kinds, with commas between: ${liveTypes.join(', ')}`),
       after: z
         .string()
-        .max(64)
+        .max(128)
         .optional()
         .describe('like Last-Event-ID, for clients that cannot set headers'),
     }),
@@ -35,75 +44,34 @@ export const live: readonly Route[] = [
     stream: 'text/event-stream',
     problems: ['organisation_not_found', 'device_not_found', 'too_many_streams'],
     handle: async ({ deps, caller, query, request, response }) => {
+      const { live: bus } = deps.platform
       const named = query.device ?? (caller?.kind === 'device' ? 'me' : undefined)
       const { id: org } = await organisationOf(deps, caller, query.organisation)
       const device =
         named === undefined ? undefined : (await deviceOf(deps, caller, named, query.organisation)).id
       const after = request.get('last-event-id') ?? query.after
-      const subscription = deps.platform.live.subscribe(org, { device, after })
-      if (subscription === null) {
+      const stream = bus.subscribe(org, { device, types: query.types })
+      if (stream === null) {
         throw new Problem('too_many_streams', 'close another live stream of the organisation first', {
           retryAfter: 5,
         })
       }
+      response.on('close', () => stream.close())
       // From the first byte on nothing is missing, whatever process takes it.
-      await deps.platform.live.whole()
-      if (response.closed) subscription.close()
-      else stream(deps, subscription, request, response)
+      await bus.whole()
+      if (after !== undefined) await bus.resume(org, stream, after)
+      if (response.closed) return undefined
+      const events = openEventStream(deps, { request, response })
+      if (!stream.complete) events.write('gap', { reason: 'events after the given id may be missing' })
+      events.pump(() => {
+        const missed = stream.takeMissed()
+        if (missed > 0) events.write('missed', { events: missed })
+        if (stream.takeGap())
+          events.write('gap', { reason: 'events were lost on their way from another process' })
+        return stream.take()?.frame
+      })
+      stream.onReadable(events.more)
       return undefined
     },
   }),
 ]
-
-/** Writes events as fast as the client reads; what does not fit its queue is dropped by the bus, and told here. */
-function stream(deps: ApiDeps, subscription: LiveSubscription, request: Request, response: Response): void {
-  response.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
-  })
-  response.write('retry: 2000\n\n')
-  if (!subscription.complete)
-    response.write(frame('gap', { reason: 'events after the given id are not kept any more' }))
-  const send = (): void => {
-    while (!response.writableNeedDrain && !response.writableEnded) {
-      const dropped = subscription.takeDropped()
-      if (dropped > 0) response.write(frame('dropped', { events: dropped }))
-      if (subscription.takeGap())
-        response.write(frame('gap', { reason: 'events were lost on their way from another process' }))
-      const placed = subscription.take()
-      if (placed === undefined) return
-      response.write(asText(placed))
-    }
-  }
-  let unread = 0
-  const heartbeat = setInterval(() => {
-    unread = response.writableNeedDrain ? unread + 1 : 0
-    if (unread > maxUnread) response.destroy()
-    else if (unread === 0 && !response.writableEnded) response.write(':\n\n')
-    // A key that was rotated or deleted must not go on listening.
-    authenticate(deps, request).catch((error: unknown) => {
-      if (error instanceof Problem) response.end()
-    })
-  }, deps.heartbeat ?? 15_000)
-  subscription.onReadable(send)
-  response.on('drain', send)
-  const end = (): void => void response.end()
-  deps.stopping?.addEventListener('abort', end)
-  response.on('close', () => {
-    clearInterval(heartbeat)
-    deps.stopping?.removeEventListener('abort', end)
-    subscription.close()
-  })
-  send()
-}
-
-function asText({ cursor, event }: PlacedEvent): string {
-  const { type, at, points } = event
-  const device = { id: event.device.id, name: event.device.name }
-  return `id: ${cursor}\n${frame(type, { device, at, points })}`
-}
-
-function frame(event: string, data: unknown): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
-}

@@ -22,7 +22,7 @@ export const nodes: readonly Route[] = [
   route({
     method: 'post',
     path: '/v1/devices/{device}/nodes',
-    access: 'organisation',
+    access: 'developer',
     summary: 'Create an IoT Guru node; its key is shown this once',
     tag,
     params: deviceParams,
@@ -52,7 +52,7 @@ export const nodes: readonly Route[] = [
   route({
     method: 'get',
     path: '/v1/devices/{device}/nodes',
-    access: 'organisation',
+    access: 'viewer',
     summary: 'List the nodes of a device, all at once',
     tag,
     params: deviceParams,
@@ -68,7 +68,7 @@ export const nodes: readonly Route[] = [
   route({
     method: 'delete',
     path: '/v1/devices/{device}/nodes/{node}',
-    access: 'organisation',
+    access: 'developer',
     summary: 'Delete a node; its key stops working, its values stay',
     tag,
     params: deviceParams.extend({ node: z.string().min(1).max(64) }),

@@ -1,43 +1,56 @@
 import { z } from 'zod'
-import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi'
+import { type ApiDocument, apiDocument } from '../document.ts'
+import { referencePage, referenceStyle } from '../reference.ts'
 import { route, type Route } from '../route.ts'
 
-type Document = ReturnType<typeof createDocument>
-
-/** `GET /v1/openapi.json`: the description of the given routes, made when it is first asked for. */
-export function openapi(routes: readonly Route[], version: string): Route {
-  let document: Document | undefined
-  return route({
-    method: 'get',
-    path: '/v1/openapi.json',
-    access: 'public',
-    summary: 'This description',
-    tag: 'meta',
-    status: 200,
-    answer: z.looseObject({ openapi: z.string() }),
-    handle: () => ({ ...(document ??= describe(routes, version)) }),
-  })
-}
-
-function describe(routes: readonly Route[], version: string): Document {
-  const paths: ZodOpenApiPathsObject = {}
-  for (const { method, path, operation } of routes) {
-    paths[path] = { ...paths[path], [method]: operation }
-  }
-  return createDocument({
-    openapi: '3.1.0',
-    info: {
-      title: 'cinque',
-      version,
-      description: 'REST API of the cinque IoT platform. Errors are RFC 9457 documents with a stable `code`.',
-      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-    },
-    paths,
-    components: {
-      securitySchemes: {
-        token: { type: 'http', scheme: 'bearer', description: "the admin's or an organisation's token" },
-        deviceKey: { type: 'apiKey', in: 'header', name: 'authorization', description: '`Device {key}`' },
+/**
+ * The description of the given routes, as a document and as a page for people; each is made when it is first asked
+ * for. The page loads nothing but its own style sheet.
+ */
+export function openapi(routes: readonly Route[], version: string): readonly Route[] {
+  let made: ApiDocument | undefined
+  let page: string | undefined
+  const document = (): ApiDocument => (made ??= apiDocument([...routes, ...own], version))
+  const own = [
+    route({
+      method: 'get',
+      path: '/v1/openapi.json',
+      access: 'public',
+      operationId: 'getOpenApi',
+      summary: 'This description as an OpenAPI document',
+      tag: 'meta',
+      status: 200,
+      answer: z.looseObject({ openapi: z.string() }),
+      handle: () => ({ ...document() }),
+    }),
+    route({
+      method: 'get',
+      path: '/v1/docs',
+      access: 'public',
+      operationId: 'getReference',
+      summary: 'This description as a page',
+      tag: 'meta',
+      status: 200,
+      stream: 'text/html',
+      handle: ({ response }) => {
+        response.type('html').send((page ??= referencePage(document())))
+        return undefined
       },
-    },
-  })
+    }),
+    route({
+      method: 'get',
+      path: '/v1/docs/style.css',
+      access: 'public',
+      operationId: 'getReferenceStyle',
+      summary: 'Style sheet of that page',
+      tag: 'meta',
+      status: 200,
+      stream: 'text/css',
+      handle: ({ response }) => {
+        response.type('css').send(referenceStyle)
+        return undefined
+      },
+    }),
+  ]
+  return own
 }

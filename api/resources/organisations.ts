@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { aclRule } from '#platform/auth/acl.ts'
 import { durabilities, organisationId, type Organisation, shortId } from '#platform/registry/organisations.ts'
 import type { Caller } from '../callers.ts'
+import { gateGrantor } from '../credentials.ts'
 import { Problem } from '../problems.ts'
 import { pageOf, pageQuery } from '../paging.ts'
 import { route, type Route } from '../route.ts'
@@ -42,7 +43,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'post',
     path: '/v1/organisations',
-    access: 'admin',
+    access: 'platform',
     summary: 'Create an organisation; its API token is shown this once',
     tag,
     body: z.strictObject({
@@ -69,7 +70,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'get',
     path: '/v1/organisations',
-    access: 'admin',
+    access: 'platform',
     summary: 'List organisations, in no particular order',
     tag,
     query: z.strictObject(pageQuery),
@@ -83,7 +84,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'get',
     path: '/v1/organisations/{organisation}',
-    access: 'organisation',
+    access: 'viewer',
     summary: 'Read an organisation',
     tag,
     params,
@@ -98,7 +99,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'patch',
     path: '/v1/organisations/{organisation}',
-    access: 'organisation',
+    access: 'admin',
     summary:
       'Change name, access rules or durability; rules hold for connections made from then on, durability for writes',
     tag,
@@ -119,7 +120,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'post',
     path: '/v1/organisations/{organisation}/token',
-    access: 'organisation',
+    access: 'admin',
     summary: 'Replace the API token; the old one stops working',
     tag,
     params,
@@ -128,6 +129,7 @@ export const organisations: readonly Route[] = [
     problems: ['organisation_not_found', 'conflict'],
     handle: async ({ deps, caller, params: { organisation: named } }) => {
       gateOwn(caller, named)
+      gateGrantor(caller)
       const { organisations: service } = deps.platform.registry
       const token = await service.rotateToken(named)
       return { ...shown(await service.get(named)), token }
@@ -136,7 +138,7 @@ export const organisations: readonly Route[] = [
   route({
     method: 'delete',
     path: '/v1/organisations/{organisation}',
-    access: 'admin',
+    access: 'platform',
     summary: 'Delete an organisation without devices',
     tag,
     params,
@@ -150,7 +152,8 @@ export const organisations: readonly Route[] = [
 ]
 
 function gateOwn(caller: Caller | null, named: string): void {
-  if (caller?.kind === 'organisation' && caller.organisation.id !== named) {
+  if (caller?.kind === 'platform') return
+  if (caller === null || caller.kind === 'stranger' || caller.organisation.id !== named) {
     throw new Problem('organisation_not_found', `no organisation "${named}"`)
   }
 }

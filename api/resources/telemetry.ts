@@ -1,112 +1,141 @@
 import { z } from 'zod'
-import { telemetryLimits } from '#platform/telemetry/payload.ts'
+import type { DeviceRef } from '#platform/auth/principal.ts'
+import { type AggregateName, aggregateNames } from '#platform/telemetry/aggregates.ts'
+import { parseSteps, StepError, type Steps } from '#platform/telemetry/steps.ts'
+import type { ApiDeps } from '../deps.ts'
 import { decodeCursor, encodeCursor, pageOf } from '../paging.ts'
-import { Problem } from '../problems.ts'
 import { route, type Route } from '../route.ts'
 import { deviceOf, deviceParams, organisationQuery } from '../scope.ts'
+import { cursorKey, keyList, point, spanOf, time, wrongQuery } from './telemetry-query.ts'
 
-const maxPoints = 10_000
-const maxKeys = 100
+const maxItems = 10_000
+const defaultPoints = 100
+const defaultSteps = 1_000
+const dayMs = 86_400_000
 
-const point = z
-  .object({
+const number = z.number().nullable().optional()
+const anything = z.unknown().optional()
+const aggregate = z
+  .strictObject({
     key: z.string(),
-    ts: z.int().describe('milliseconds since 1970'),
-    value: z.unknown().describe('number, string, boolean, object or array'),
+    ts: z.int().describe('beginning of the step, milliseconds since 1970'),
+    min: number,
+    max: number,
+    avg: number,
+    sum: number,
+    count: z.int().optional().describe('values of any type'),
+    first: anything,
+    last: anything,
+    p95: number.describe('within 1 % of the exact one'),
   })
-  .meta({ id: 'Point' })
+  .meta({ id: 'Aggregate', description: 'Of one step; without values count is 0 and the rest null' })
 
-const time = z
-  .union(
-    [
-      z
-        .string()
-        .regex(/^\d{1,15}$/)
-        .transform(Number),
-      z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-    ],
-    'must be milliseconds since 1970 or a time like 2026-11-21T12:00:00Z',
-  )
-  .optional()
-const keys = z
+const aggregateList = z
   .string()
-  .min(1)
   .transform((text) => text.split(','))
-  .pipe(z.array(z.string().min(1).max(telemetryLimits.keyLength)).max(maxKeys))
+  .pipe(z.array(z.enum(aggregateNames)).min(1).max(aggregateNames.length))
   .optional()
-const place = z.tuple([z.int(), z.string().max(telemetryLimits.keyLength), z.int().min(0).max(2_147_483_647)])
 
-const params = deviceParams
+const pointPlace = z.tuple([z.int(), cursorKey, z.int().min(0).max(2_147_483_647)])
+const stepPlace = z.tuple([z.int(), cursorKey])
+
+const historyQuery = z.strictObject({
+  ...organisationQuery,
+  from: time.describe('inclusive; milliseconds since 1970 or RFC 3339; default: the beginning'),
+  to: time.describe('exclusive; default: no end, of steps: now'),
+  keys: keyList.describe('only these, separated by commas; default: all'),
+  step: z
+    .string()
+    .max(32)
+    .optional()
+    .describe(
+      'aggregates of steps instead of values: 30s, 1m, 15m, 1h, 1d, 1w, 1mo, 1y, PT15M, P1D, day, week, month, year. Steps are whole: the first is the one that from is in',
+    ),
+  time_zone: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('IANA name; days, weeks, months and years begin at its midnight; default: UTC'),
+  aggregates: aggregateList.describe(
+    `which, separated by commas, of ${aggregateNames.join(', ')}; default: min,max,avg,count`,
+  ),
+  limit: z.coerce
+    .number('must be a whole number')
+    .int()
+    .min(1)
+    .max(maxItems)
+    .optional()
+    .describe(`default: ${defaultPoints} values, ${defaultSteps} steps`),
+  order: z.enum(['asc', 'desc']).default('desc').describe('desc: newest first'),
+  cursor: z
+    .string()
+    .min(1)
+    .max(2048)
+    .optional()
+    .describe('`next` of the page before; the rest must be the same'),
+})
+
 const problems = ['organisation_not_found', 'device_not_found'] as const
 const tag = 'telemetry'
 
 export const telemetry: readonly Route[] = [
   route({
     method: 'get',
-    path: '/v1/devices/{device}/latest',
-    access: 'device',
-    summary: 'The newest value of each key',
-    tag,
-    params,
-    query: z.strictObject({ ...organisationQuery, keys: keys.describe('only these, separated by commas') }),
-    status: 200,
-    answer: z.object({ items: z.array(point) }),
-    problems,
-    handle: async ({ deps, caller, params: { device }, query }) => {
-      const ref = await deviceOf(deps, caller, device, query.organisation)
-      return { items: await deps.platform.telemetry.latest(ref, query.keys) }
-    },
-  }),
-  route({
-    method: 'get',
     path: '/v1/devices/{device}/telemetry',
     access: 'device',
-    summary: 'Values in a range of time, all keys merged in order of time',
+    summary: 'Values in a range of time, or aggregates of steps of it, all keys merged in order of time',
     tag,
-    params,
-    query: z.strictObject({
-      ...organisationQuery,
-      from: time.describe('inclusive; milliseconds since 1970 or RFC 3339; default: the beginning'),
-      to: time.describe('exclusive; default: no end'),
-      keys: keys.describe('only these, separated by commas; default: all'),
-      limit: z.coerce.number('must be a whole number').int().min(1).max(maxPoints).default(100),
-      order: z.enum(['asc', 'desc']).default('desc').describe('desc: newest first'),
-      cursor: z
-        .string()
-        .min(1)
-        .max(2048)
-        .optional()
-        .describe('`next` of the page before; the rest must be the same'),
-    }),
+    params: deviceParams,
+    query: historyQuery,
     status: 200,
-    answer: pageOf(point),
+    // Strict ones, so that each item is just one of them.
+    answer: pageOf(z.union([aggregate, z.strictObject(point.shape).meta({ id: 'HistoryPoint' })])),
     problems,
     handle: async ({ deps, caller, params: { device }, query }) => {
       const ref = await deviceOf(deps, caller, device, query.organisation)
-      const { limit, order, cursor } = query
-      const from = query.from ?? 0
-      const to = query.to ?? deps.clock.now() + telemetryLimits.ahead + 1
-      if (from >= to && query.to !== undefined) {
-        const message = `must be after from (${new Date(from).toISOString()})`
-        throw new Problem('invalid_request', `query.to: ${message}`, {
-          errors: [{ field: 'query.to', message }],
-        })
-      }
-      let after
-      if (cursor !== undefined) {
-        const [ts, key, n] = decodeCursor(cursor, place)
-        after = { ts, key, n }
-      }
-      const page = await deps.platform.telemetry.history(ref, {
-        from,
-        to,
-        keys: query.keys,
-        limit,
-        order,
-        after,
-      })
-      const { next } = page
-      return { items: page.points, next: next && encodeCursor([next.ts, next.key, next.n]) }
+      return query.step === undefined ? values(deps, ref, query) : steps(deps, ref, query, query.step)
     },
   }),
 ]
+
+type HistoryQuery = z.output<typeof historyQuery>
+
+async function values(deps: ApiDeps, device: DeviceRef, query: HistoryQuery) {
+  if (query.time_zone !== undefined) throw wrongQuery('time_zone', 'is for steps; give step as well')
+  if (query.aggregates !== undefined) throw wrongQuery('aggregates', 'are of steps; give step as well')
+  const { keys, order, cursor, limit = defaultPoints } = query
+  const span = spanOf(query, deps.clock.now())
+  const place = cursor === undefined ? undefined : decodeCursor(cursor, pointPlace)
+  const after = place && { ts: place[0], key: place[1], n: place[2] }
+  const page = await deps.platform.telemetry.history(device, { ...span, keys, limit, order, after })
+  const { next } = page
+  return { items: page.points, next: next && encodeCursor([next.ts, next.key, next.n]) }
+}
+
+const defaultAggregates: readonly AggregateName[] = ['min', 'max', 'avg', 'count']
+
+async function steps(deps: ApiDeps, device: DeviceRef, query: HistoryQuery, step: string) {
+  const { telemetry: service } = deps.platform
+  const cut = stepsOf(step, query.time_zone)
+  const now = deps.clock.now()
+  spanOf(query, now)
+  const { order, cursor, limit = defaultSteps, aggregates: wanted = defaultAggregates } = query
+  const place = cursor === undefined ? undefined : decodeCursor(cursor, stepPlace)
+  const after = place && { ts: place[0], key: place[1] }
+  const keys = [...new Set(query.keys ?? (await service.keys(device)))].toSorted()
+  const first = query.from ?? ((await service.firstDay(device)) ?? Number.POSITIVE_INFINITY) * dayMs
+  const span = { from: first, to: query.to ?? now + 1 }
+  const page = await service.aggregates(device, { ...span, keys, steps: cut, wanted, order, limit, after })
+  const { next } = page
+  return { items: page.items, next: next && encodeCursor([next.ts, next.key]) }
+}
+
+/** Problem `invalid_request` that names the parameter. */
+export function stepsOf(step: string, timeZone: string | undefined): Steps {
+  try {
+    return parseSteps(step, timeZone)
+  } catch (error) {
+    if (error instanceof StepError) throw wrongQuery(error.field, error.message)
+    throw error
+  }
+}

@@ -15,7 +15,7 @@ const ANNOUNCE_LIMIT_MS = 10_000
 const PAGE = 10_000
 
 /** What `cinque dev --json` prints when it is ready; it may listen a moment before. */
-async function announcement(server: Server): Promise<z.output<typeof announced>> {
+export async function announcement(server: Server): Promise<z.output<typeof announced>> {
   const end = Date.now() + ANNOUNCE_LIMIT_MS
   while (Date.now() < end) {
     const text = server.output()

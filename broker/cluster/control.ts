@@ -25,9 +25,15 @@ const asked = { id: z.int(), from: z.string(), org: z.string(), client: z.string
 /** What processes say to each other here. Fields that a newer version adds are ignored, and so are its verbs. */
 const verbs = {
   /** This key of the device is good no more. */
-  key_gone: z.object({ ...ref, hash: z.hex().optional() }),
+  key_gone: z.object({ ...ref, hash: z.hex().optional(), disabled_at: z.int().optional() }),
   device_gone: z.object({ ...ref, hash: z.hex().optional(), deleted_at: z.int() }),
   organisation_changed: z.object({ org: z.string(), version: z.int(), durability: z.enum(durabilities) }),
+  /** Of a person, a session or an API key: what was read of it is old. */
+  identity_changed: z.object({
+    user: z.string().optional(),
+    session: z.string().optional(),
+    key: z.hex().optional(),
+  }),
   /** What do you know of this client? */
   who: z.object(asked),
   /** Disconnect this client. */
@@ -77,6 +83,7 @@ export class Control implements CellPart {
     this.#recheck = this.#cell === null ? null : new Recheck(broker, registry)
     registry.onRevoked((gone) => this.#revoked(gone))
     registry.onDeleted((device) => this.#deleted(device))
+    platform.identity.onChanged((change) => this.#said({ verb: 'identity_changed', ...change }))
     registry.organisations.onChanged(({ id, version, durability }, elsewhere) => {
       return elsewhere
         ? undefined
@@ -116,13 +123,14 @@ export class Control implements CellPart {
   // --- the registry of this process ---------------------------------------------------------------------
 
   /** Resolves when every process in contact has closed the device's connections. */
-  async #revoked({ org, id, name, hash, deletedAt }: KeyGone): Promise<void> {
-    this.#broker.kickDevice(org, id)
+  async #revoked({ org, id, name, hash, deletedAt, disabledAt }: KeyGone): Promise<void> {
+    this.#broker.kickDevice(org, id, deletedAt === undefined ? hexOf(hash) : undefined)
     const said = {
       org,
       device: id,
       name,
-      ...(hash === undefined ? {} : { hash: Buffer.from(hash).toString('hex') }),
+      ...(hash === undefined ? {} : { hash: hexOf(hash) }),
+      ...(disabledAt === undefined ? {} : { disabled_at: disabledAt }),
     }
     await this.#said(
       deletedAt === undefined
@@ -155,6 +163,8 @@ export class Control implements CellPart {
         const { org, version, durability } = verbs.organisation_changed.parse(entry)
         return this.#platform.registry.organisations.heardChanged({ id: org, version, durability })
       }
+      case 'identity_changed':
+        return this.#platform.identity.heard(verbs.identity_changed.parse(entry))
       case 'who': {
         const { id, from, org, client } = verbs.who.parse(entry)
         return this.#answer(from, { id, view: this.#view(org, client) })
@@ -171,7 +181,7 @@ export class Control implements CellPart {
   }
 
   #heardGone(entry: ControlEntry): void {
-    const { org, device: id, name, hash } = verbs.key_gone.parse(entry)
+    const { org, device: id, name, hash, disabled_at: disabledAt } = verbs.key_gone.parse(entry)
     const deletedAt = entry.verb === 'device_gone' ? verbs.device_gone.parse(entry).deleted_at : undefined
     const { registry } = this.#platform
     registry.heardKeyGone({
@@ -180,9 +190,10 @@ export class Control implements CellPart {
       name,
       hash: hash === undefined ? undefined : Buffer.from(hash, 'hex'),
       deletedAt,
+      disabledAt,
     })
     const close = (): void => {
-      if (deletedAt === undefined) this.#broker.kickDevice(org, id)
+      if (deletedAt === undefined) this.#broker.kickDevice(org, id, hash)
       else this.#broker.forgetDevice(org, id)
     }
     close()
@@ -264,6 +275,10 @@ export class Control implements CellPart {
   #view(org: string, client: string): ClientView | null {
     return viewClient(this.#broker, org, client)
   }
+}
+
+function hexOf(hash: Uint8Array | undefined): string | undefined {
+  return hash === undefined ? undefined : Buffer.from(hash).toString('hex')
 }
 
 function answered(question: Question, member: Member): void {

@@ -50,6 +50,12 @@ export const Entry = {
   LIVE: 20,
   /** Live events of an organisation that the sender has dropped on their way to the receiver. */
   LIVE_LOST: 21,
+  /** What have you taken of an organisation's live events since then? */
+  LIVE_ASKED: 22,
+  /** 4 bytes number of the question, then one of these events as LIVE. */
+  LIVE_AGAIN: 23,
+  /** That was all. */
+  LIVE_ANSWERED: 24,
   /** DCs that the sender has not heard of. */
   MISSING: 30,
 } as const

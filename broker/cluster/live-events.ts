@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import { birthOf } from '#platform/cluster/incarnation.ts'
-import type { LiveBus, LiveEvent, LiveRelay } from '#platform/live/live-bus.ts'
+import type { LiveBus, LiveRelay } from '#platform/live/live-bus.ts'
+import type { LiveEvent, Origin } from '#platform/live/live-event.ts'
+import type { Replayed } from '#platform/live/replay.ts'
 import type { Counter } from '#platform/metrics.ts'
-import type { Point } from '#platform/telemetry/point.ts'
 import type { Cell, CellPart } from './cell.ts'
 import { Entry, readJson, sendJson } from './entries.ts'
+import { decodeEvent, encodeEvent } from './live-entry.ts'
+import { LiveReplay } from './live-replay.ts'
 import type { Member } from './member.ts'
 
 /** Bytes of events that a process has not taken yet; twice that is dropped. What else goes to it must not wait for them. */
@@ -20,14 +23,6 @@ const OVERHEAD = 200
 
 const listening = z.object({ orgs: z.array(z.string()), on: z.boolean() })
 const lost = z.object({ org: z.string(), events: z.int() })
-const event = z.object({
-  org: z.string(),
-  id: z.string(),
-  name: z.string(),
-  at: z.number(),
-  points: z.array(z.custom<Point>((point) => typeof point === 'object' && point !== null)),
-})
-
 /** How much of what was sent to a process it has not taken. */
 class Backlog {
   /** When the process has taken this entry, the bytes sent before it are taken. */
@@ -48,12 +43,14 @@ export class LiveEvents implements LiveRelay, CellPart {
   readonly #own = new Set<string>()
   readonly #wanted = new Map<string, Set<Member>>()
   readonly #backlogs = new Map<Member, Backlog>()
+  readonly #replay: LiveReplay
   readonly #sent: Counter
   readonly #dropped: { lost: Counter; pressed: Counter; tooLarge: Counter }
 
-  private constructor(cell: Cell, live: LiveBus) {
+  private constructor(cell: Cell, bus: LiveBus) {
     this.#cell = cell
-    this.#live = live
+    this.#live = bus
+    this.#replay = new LiveReplay(cell, bus)
     const { metrics } = cell.broker
     this.#sent = metrics.counter('cinque_live_relayed_total', 'Live events sent to other processes')
     const dropped = (reason: string): Counter =>
@@ -66,10 +63,10 @@ export class LiveEvents implements LiveRelay, CellPart {
   }
 
   /** Joins the live events of this process with those of the cell. Before the broker is started. */
-  static join(cell: Cell, live: LiveBus): void {
-    const events = new LiveEvents(cell, live)
+  static join(cell: Cell, bus: LiveBus): void {
+    const events = new LiveEvents(cell, bus)
+    bus.join(events)
     cell.parts.push(events)
-    live.join(events)
   }
 
   // --- LiveRelay --------------------------------------------------------------------------------------
@@ -78,8 +75,9 @@ export class LiveEvents implements LiveRelay, CellPart {
     return this.#wanted.has(org)
   }
 
-  send({ device: { org, id, name }, at, points }: LiveEvent): void {
-    const body = Buffer.from(JSON.stringify({ org, id, name, at, points }))
+  send(event: LiveEvent, origin: Origin): void {
+    const { org } = event
+    const body = encodeEvent(event, origin)
     for (const member of this.#wanted.get(org) ?? []) {
       const backlog = this.#backlog(member)
       const refusal = this.#refusal(member, backlog, body.length)
@@ -105,6 +103,10 @@ export class LiveEvents implements LiveRelay, CellPart {
     this.#cell.channels.taken(then)
   }
 
+  replay(org: string, since: number): Promise<Replayed> {
+    return this.#replay.ask(org, since)
+  }
+
   // --- CellPart ---------------------------------------------------------------------------------------
 
   opened(member: Member, again: boolean): void {
@@ -118,6 +120,7 @@ export class LiveEvents implements LiveRelay, CellPart {
 
   gone(member: Member, how: 'goodbye' | 'replaced' | 'silent'): void {
     this.#forget(member)
+    this.#replay.gone(member)
     // What it had taken and not sent any more.
     if (how !== 'goodbye') this.#live.lostSome()
   }
@@ -135,18 +138,15 @@ export class LiveEvents implements LiveRelay, CellPart {
         return true
       }
       case Entry.LIVE: {
-        const { org, id, name, at, points } = event.parse(readJson(body))
-        this.#live.receive(
-          { type: 'telemetry', device: { org, id, name }, at, points },
-          body.length + OVERHEAD,
-        )
+        const { event, origin } = decodeEvent(readJson(body))
+        this.#live.receive(event, body.length + OVERHEAD, origin)
         return true
       }
       case Entry.LIVE_LOST:
         this.#live.lost(lost.parse(readJson(body)).org)
         return true
       default:
-        return false
+        return this.#replay.entry(member, type, body)
     }
   }
 
@@ -157,9 +157,10 @@ export class LiveEvents implements LiveRelay, CellPart {
     if (on) {
       if (members === undefined) this.#wanted.set(org, new Set([member]))
       else members.add(member)
+      this.#live.wanted(org)
       return
     }
-    members?.delete(member)
+    if (members?.delete(member) === true) this.#live.wanted(org)
     if (members?.size === 0) this.#wanted.delete(org)
     this.#backlogs.get(member)?.dropped.delete(org)
   }

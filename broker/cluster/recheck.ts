@@ -59,7 +59,7 @@ export class Recheck {
 
   async #check(org: string, id: string): Promise<void> {
     const device = await this.#registry.devices.findById(org, id)
-    const version = device?.version ?? Number.POSITIVE_INFINITY
+    const version = device?.keyVersion ?? Number.POSITIVE_INFINITY
     this.#broker.kick(
       ({ principal }) =>
         principal instanceof DevicePrincipal &&

@@ -6,6 +6,7 @@ import { Message } from '../message.ts'
 import { decodeWill } from '../stored-will.ts'
 import { willStream } from '../outbox/stream-writer.ts'
 import type { Cell } from './cell.ts'
+import { hasDuty } from './duty.ts'
 
 type SessionRow = RowOf<typeof sessionTable>
 
@@ -17,8 +18,6 @@ const DC_GRACE_MS = 27_000
 const DRAIN_GRACE_MS = 60_000
 /** After a start: holders that nobody has heard of. */
 const START_GRACE_MS = 30_000
-/** Of the DCs this share must miss a DC before its clients' wills are published. */
-const MISSED_BY = 0.6
 /** Rows read at once. */
 const PAGE = 1000
 /** Holders remembered. */
@@ -94,7 +93,7 @@ export class SilentWills {
         if (this.#silent.size === 0) this.#claims.clear()
         continue
       }
-      if (silent.scanned || now < silent.at || !this.#hasDuty(silent)) continue
+      if (silent.scanned || now < silent.at || !hasDuty(this.#cell, silent)) continue
       silent.scanned = true
       void this.#scan(silent)
     }
@@ -104,23 +103,6 @@ export class SilentWills {
       this.#due.splice(i, 1)
       if (this.#cell.member(holder)?.peer.inContact !== true) this.#publish(row)
     }
-  }
-
-  /** The lowest process left in its DC; if none is, the lowest of the lowest DC left, once enough DCs miss it. */
-  #hasDuty({ dc, whole }: { dc: number; whole: boolean }): boolean {
-    if (dc === this.#cell.dc || this.#cell.reachable(dc)) return this.#isLowest(dc)
-    if (!whole && this.#cell.dcs.length > 1) return false
-    const missing = this.#cell.membership.missedBy(dc)
-    if (missing < Math.ceil(this.#cell.dcs.length * MISSED_BY)) return false
-    const lowest = Math.min(this.#cell.dc, ...this.#cell.dcs.filter((other) => this.#cell.reachable(other)))
-    return lowest === this.#cell.dc && this.#isLowest(lowest)
-  }
-
-  #isLowest(dc: number): boolean {
-    if (dc !== this.#cell.dc) return false
-    for (const { id, peer } of this.#cell.members())
-      if (peer.dcNumber === dc && peer.inContact && id < this.#cell.id) return false
-    return true
   }
 
   /** Wills of one holder, or of all that nobody knows. */
@@ -156,7 +138,7 @@ export class SilentWills {
   #isOrphan(holder: string, dc: number): boolean {
     if (holder === this.#cell.id || this.#cell.member(holder) !== undefined || this.#silent.has(holder))
       return false
-    return this.#hasDuty({ dc, whole: true })
+    return hasDuty(this.#cell, { dc, whole: true })
   }
 
   #publish(row: SessionRow): void {

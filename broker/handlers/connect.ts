@@ -59,6 +59,7 @@ export function handleConnect(connection: Connection, d: Buffer, from: number, t
   const packet = decodeConnect(d, from, to)
   const { properties } = packet
   connection.version = packet.version
+  connection.cleanStart = packet.cleanStart
   connection.problemInformation = properties.requestProblemInformation ?? true
   connection.maximumPacketSize = properties.maximumPacketSize ?? 0
   connection.phase = Phase.CONNECTING
@@ -236,7 +237,15 @@ function decided(connection: Connection, attempt: Attempt, result: Principal | D
   if (messageRate > 0 || byteRate > 0) connection.limiter = new RateLimiter(messageRate, byteRate)
   const { maximum_packet_size } = broker.config.mqtt
   connection.maximumIncoming = Math.min(maximum_packet_size, quota.maxPacketSize ?? maximum_packet_size)
-  openSession(connection, attempt, broker.space(result.org), result)
+  const space = broker.space(result.org)
+  if (space.usage?.full === true) {
+    connection.refuse(
+      ReasonCode.QuotaExceeded,
+      'the organisation has as many connections as its quota allows',
+    )
+    return
+  }
+  openSession(connection, attempt, space, result)
 }
 
 /** Finds or makes the session; the newest CONNECT of a client id wins [MQTT-3.1.4-3]. */
@@ -322,6 +331,7 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   }
   session.claimant = connection
   connection.space = space
+  space.usage?.connected(1)
   connection.session = session
   if (!session.durable) cell?.claim(session)
   if (!session.durable && session.will === null) {

@@ -45,7 +45,8 @@ export function handleControl(
   const { outbox } = connection.session as Session
   switch (type) {
     case PacketType.PUBACK: {
-      outbox.acknowledged(decodeAck(type, d, from, to, version).packetId)
+      const ack = decodeAck(type, d, from, to, version)
+      outbox.acknowledged(ack.packetId, ack.reason >= 0x80)
       return
     }
     case PacketType.PUBREC: {

@@ -23,5 +23,6 @@ export function handleDisconnect(connection: Connection, d: Buffer, from: number
   }
   // [MQTT-3.14.4-3]; any other reason, 0x04 first of all, wants the will
   connection.willDiscarded = reason === ReasonCode.Success
+  connection.endReason = connection.willDiscarded ? 'client_disconnected' : 'client_disconnected_with_will'
   connection.close('client disconnected') // [MQTT-3.14.4-1], [MQTT-3.14.4-2]
 }

@@ -43,6 +43,7 @@ export function handlePublish(
     broker.expiresAt(packet.properties.messageExpiryInterval),
   )
   const refusal =
+    gateQuota(session) ||
     gateRate(connection, to - from) ||
     gateAccess(connection, entry) ||
     gateRetained(connection, session, message)
@@ -50,6 +51,7 @@ export function handlePublish(
     refuse(connection, session, packet, refusal)
     return
   }
+  session.space.usage?.add('messages', 1)
   if (connection.traced)
     broker.trace.event(
       session.clientId,
@@ -179,6 +181,13 @@ function gateRate(connection: Connection, bytes: number): number {
   return ReasonCode.QuotaExceeded
 }
 
+/** What the organisation may publish in a day. */
+function gateQuota({ space }: Session): number {
+  if (space.usage?.exhausted('messages') !== true) return 0
+  space.broker.stats.dropped.quota.value++
+  return ReasonCode.QuotaExceeded
+}
+
 function gateAccess(connection: Connection, entry: TopicEntry): number {
   if (entry.allowed) return 0
   connection.broker.stats.denied.publish.value++
@@ -217,7 +226,7 @@ function accept(
   const { commit } = session.space
   const before = commit.staged
   if (entry.sink !== null) {
-    const refusal = entry.sink.accept(packet.payload, connection.broker.now)
+    const refusal = entry.sink.accept(packet.payload, connection.broker.now, packet.properties.responseTopic)
     if (refusal !== undefined) {
       stats.dropped.refused.value++
       connection.payloadRefused(entry.topic, refusal)
@@ -279,7 +288,7 @@ function acceptExactlyOnce(
     // Another process has taken the session over meanwhile: the publisher sends it again there.
     if (!session.ended && session.space.sessions.get(session.clientId) !== session) return
     const before = commit.staged
-    const refusal = entry.sink?.accept(message.payload, broker.now)
+    const refusal = entry.sink?.accept(message.payload, broker.now, message.properties.responseTopic)
     if (refusal === undefined) {
       if (message.retain) session.space.retained.set(message)
       if (!entry.route.valid) entry.route = session.space.router.route(entry.topic)

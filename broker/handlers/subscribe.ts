@@ -24,7 +24,7 @@ export function handleSubscribe(connection: Connection, d: Buffer, from: number,
       'subscription identifiers are not available',
     )
   }
-  const granted: { subscription: Subscription; replay: boolean }[] = []
+  const granted: { subscription: Subscription; replay: boolean; fresh: boolean }[] = []
   const reasons = packet.subscriptions.map((request) => {
     const refusal = gates(connection, session, request)
     if (refusal !== 0) return refusal
@@ -34,15 +34,19 @@ export function handleSubscribe(connection: Connection, d: Buffer, from: number,
     if (session.durable) broker.sessionStore.saveSubscription(subscription, (request.options & ~3) | qos)
     // [MQTT-3.3.1-9..11]; nothing is replayed to a shared subscription [MQTT-4.8.2]
     const replay = request.retainHandling === 0 || (request.retainHandling === 1 && !existed)
-    granted.push({ subscription, replay: replay && subscription.group === null })
+    const fresh = !existed || qos === 0
+    granted.push({ subscription, replay: replay && subscription.group === null, fresh })
     return qos
   })
   const answer = encodeSuback(packet.packetId, reasons, noProperties, version)
   broker.whenPromised(session.space, session.durable && granted.length > 0, () => {
     if (connection.session !== session || session.connection !== connection) return
     connection.send(answer)
-    for (const { subscription, replay } of granted)
+    for (const { subscription, replay, fresh } of granted) {
       if (replay) (connection.replay ??= new RetainedReplay(connection, session)).add(subscription)
+      if (session.deviceId !== null && subscription.group === null)
+        broker.follower?.subscribed(session.space.org, session.deviceId, subscription.match, fresh)
+    }
   })
   session.space.disk.holdIfBehind(connection)
 }

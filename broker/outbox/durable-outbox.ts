@@ -7,6 +7,7 @@ import { Knowledge } from '../cluster/knowledge.ts'
 import type { Member } from '../cluster/member.ts'
 import type { Connection } from '../connection.ts'
 import type { Disk } from '../disk.ts'
+import { followedBy, tellAcknowledged, tellSent } from '../followed.ts'
 import type { Outgoing } from '../message.ts'
 import type { Session } from '../session.ts'
 import { decodeStored } from '../stored-message.ts'
@@ -41,6 +42,8 @@ interface Flight {
   state: number
   /** The client may hold the identifier for an older message: it is told to release it first, and has not yet. */
   doubtful: boolean
+  /** By what the platform knows it; null: it does not follow it. */
+  followed: string | null
 }
 
 const NOTHING = new Uint8Array(0)
@@ -377,11 +380,12 @@ export class DurableOutbox implements Outbox, Sources {
     this.requestSave()
   }
 
-  acknowledged(packetId: number): void {
+  acknowledged(packetId: number, refused: boolean): void {
     const flight = this.#flights.get(packetId)
     if (flight?.state !== AWAIT_PUBACK) return
     this.#land(packetId, flight)
     this.#settle(flight.entry)
+    if (flight.followed !== null) tellAcknowledged(this.session, flight.followed, refused)
     this.#pump()
   }
 
@@ -536,17 +540,40 @@ export class DurableOutbox implements Outbox, Sources {
     }
     const doubtful = this.#ids.doubtful > 0
     const id = this.#ids.next(this.#flights)
-    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK, doubtful }
+    const followed = followedBy(this.session, out)
+    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK, doubtful, followed }
     this.#flights.set(id, flight)
     this.#flightBytes += entry.stored.length
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
       if (doubtful) connection.sendPubrel(id, true)
-      if (connection.sendPublish(out, id, false)) return
-      this.#land(id, flight)
-      this.#settle(entry)
+      if (!connection.sendPublish(out, id, false)) {
+        this.#land(id, flight)
+        this.#settle(entry)
+      } else if (followed !== null) tellSent(this.session, followed)
     }
-    this.#inOrder(flight, send)
+    if (followed === null || entry.out !== null) this.#inOrder(flight, send)
+    else this.#whenWanted(connection, id, flight, followed, send)
+  }
+
+  /** A followed message that has waited on disk: the platform may not want it to be sent any more. */
+  #whenWanted(connection: Connection, id: number, flight: Flight, followed: string, send: () => void): void {
+    const { follower } = this.#broker
+    if (follower === null) {
+      this.#inOrder(flight, send)
+      return
+    }
+    follower.check(this.org, this.session.deviceId ?? '', followed, (wanted) => {
+      if (connection !== this.#connection || this.#flights.get(id) !== flight) return
+      if (wanted) {
+        this.#inOrder(flight, send)
+        return
+      }
+      this.#broker.stats.dropped.withdrawn.value++
+      this.#land(id, flight)
+      this.#settle(flight.entry)
+      this.#pump()
+    })
   }
 
   #sendAgain(connection: Connection, id: number): void {
@@ -556,11 +583,13 @@ export class DurableOutbox implements Outbox, Sources {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
       if (flight.state === AWAIT_PUBCOMP || flight.doubtful) connection.sendPubrel(id, true)
       if (flight.state === AWAIT_PUBCOMP) return
+      const out = decodeStored(flight.entry.stored)
+      flight.followed = followedBy(this.session, out)
       // [MQTT-3.3.1-1] DUP
-      if (!connection.sendPublish(decodeStored(flight.entry.stored), id, true)) {
+      if (!connection.sendPublish(out, id, true)) {
         this.#land(id, flight)
         this.#settle(flight.entry)
-      }
+      } else if (flight.followed !== null) tellSent(this.session, flight.followed)
     }
     this.#inOrder(flight, send)
   }
@@ -810,6 +839,7 @@ export class DurableOutbox implements Outbox, Sources {
             },
             state: AWAIT_PUBCOMP,
             doubtful: false,
+            followed: null,
           }
         : {
             entry:
@@ -818,6 +848,7 @@ export class DurableOutbox implements Outbox, Sources {
                 : progress.takeLoose(seq, day, stored),
             state: s,
             doubtful,
+            followed: null,
           }
     if (stored === undefined) this.#released++
     this.#flights.set(id, flight)

@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts'
+import { followedBy, tellAcknowledged, tellSent } from '../followed.ts'
 import type { Outgoing } from '../message.ts'
 import type { SharedGroup } from '../router/shared-group.ts'
 import { whenWritten } from '../output.ts'
@@ -30,6 +31,8 @@ export class MemoryOutbox implements Outbox {
   #bytes = 0
   #shared: Map<number, SharedItem> | null = null
   #sharedBytes = 0
+  /** Messages in flight that the platform follows. */
+  #followed: Map<number, string> | null = null
   /** The queue goes on when the client's socket is empty. */
   #draining = false
 
@@ -104,9 +107,14 @@ export class MemoryOutbox implements Outbox {
     this.#pump(connection)
   }
 
-  acknowledged(packetId: number): void {
+  acknowledged(packetId: number, refused: boolean): void {
     if (this.#ids === null || this.#ids.get(packetId) !== AWAIT_PUBACK) return
+    const followed = this.#followed?.get(packetId)
     this.#free(packetId)
+    if (followed === undefined) return
+    this.#followed?.delete(packetId)
+    const session = this.#connection?.session
+    if (session) tellAcknowledged(session, followed, refused)
   }
 
   received(packetId: number, failed: boolean): void {
@@ -178,12 +186,23 @@ export class MemoryOutbox implements Outbox {
       return
     }
     const id = this.take(out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK)
-    if (!connection.sendPublish(out, id, false)) this.#ids?.delete(id)
-    else if (isShared(out)) {
+    if (!connection.sendPublish(out, id, false)) {
+      this.#ids?.delete(id)
+      return
+    }
+    if (isShared(out)) {
       out.message.detach()
       ;(this.#shared ??= new Map()).set(id, { group: out.group, out })
       this.#sharedBytes += out.message.size
     }
+    if (out.message.properties.responseTopic !== undefined) this.#follow(connection, id, out)
+  }
+
+  #follow({ session }: Connection, id: number, out: Outgoing): void {
+    const followed = session === null ? null : followedBy(session, out)
+    if (followed === null || session === null) return
+    ;(this.#followed ??= new Map()).set(id, followed)
+    tellSent(session, followed)
   }
 
   #shift(): Outgoing {

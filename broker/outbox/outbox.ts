@@ -19,8 +19,8 @@ export interface Outbox {
   attach(connection: Connection): void
   /** The connection is gone. */
   detach(): void
-  /** PUBACK. */
-  acknowledged(packetId: number): void
+  /** PUBACK; `refused`: with a reason code of 0x80 or more. */
+  acknowledged(packetId: number, refused: boolean): void
   /** PUBREC; `failed`: with a reason code of 0x80 or more, which ends the exchange (4.3.3). */
   received(packetId: number, failed: boolean): void
   /** PUBCOMP. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { Device } from '../registry/devices.ts'
+import type { Device } from '../registry/device-record.ts'
 import type { Organisation } from '../registry/organisations.ts'
 import type { Registry } from '../registry/registry.ts'
 import { keyHash, maxKeyText } from './keys.ts'
@@ -14,8 +14,13 @@ export class DevicePrincipal implements Principal {
   readonly quota: Quota = {}
   /** IoT Guru's user short id of its organisation: the second level of its `pub/` and `sub/` topics. */
   readonly user: string
+  readonly credential: string | undefined
+  readonly expiresAt: number | undefined
 
-  constructor({ organisation, device }: Known, username: string, clientId: string) {
+  constructor(known: Known, username: string, clientId: string) {
+    const { organisation, device } = known
+    this.credential = known.shown
+    this.expiresAt = known.expiresAt ?? undefined
     this.org = organisation.id
     this.username = username
     this.device = device
@@ -33,6 +38,10 @@ export class DevicePrincipal implements Principal {
 interface Known {
   readonly organisation: Organisation
   readonly device: Device
+  /** Hash of the key or fingerprint of the certificate, hex. */
+  readonly shown?: string | undefined
+  /** When that ends; null: never. */
+  readonly expiresAt?: number | null | undefined
 }
 
 type Kept = Known & { readonly readAt: number }
@@ -45,6 +54,8 @@ export interface DeviceAuthenticatorOptions {
   readonly certificateOrganisation?: string | undefined
   /** Which name of a certificate is the device's name or id. Default: the subject's CN. */
   readonly certificateIdentity?: 'cn' | 'san' | undefined
+  /** Who a provisioning key lets in; absent: nobody. */
+  readonly provisioner?: ((key: Uint8Array) => Promise<Principal | undefined>) | undefined
   /** Verified keys and certificates kept in memory. Default: 100,000, about 300 bytes each. */
   readonly cacheSize?: number | undefined
 }
@@ -62,6 +73,7 @@ export class DeviceAuthenticator implements Authenticator {
   readonly #organisation: string | undefined
   readonly #identity: 'cn' | 'san'
   readonly #cacheSize: number
+  readonly #provisioner: DeviceAuthenticatorOptions['provisioner']
   /** By key hash or certificate name. */
   readonly #known = new Map<string, Kept>()
   readonly #keysOf = new Map<string, string[]>()
@@ -72,6 +84,7 @@ export class DeviceAuthenticator implements Authenticator {
     this.#clock = clock
     this.#organisation = options.certificateOrganisation
     this.#identity = options.certificateIdentity ?? 'cn'
+    this.#provisioner = options.provisioner
     this.#cacheSize = options.cacheSize ?? 100_000
     registry.onKeyGone((device) => this.#forget(device.org, device.id))
     registry.organisations.onChanged(({ id }) => this.#forgetOrganisation(id))
@@ -82,6 +95,8 @@ export class DeviceAuthenticator implements Authenticator {
     const { password, certificate } = credentials
     if (password !== undefined && password.length > 0) {
       if (password.length > maxKeyText) return denied('the password is too long to be a device key')
+      if (this.#provisioner !== undefined && isProvisioning(password))
+        return this.#provisioner(password).then((found) => found ?? denied('no such provisioning key'))
       const hash = keyHash(password)
       const cacheKey = hash.toString('latin1')
       const known = this.#recall(cacheKey)
@@ -124,19 +139,22 @@ export class DeviceAuthenticator implements Authenticator {
 
   #recall(cacheKey: string): Known | undefined {
     const kept = this.#known.get(cacheKey)
-    return kept !== undefined && this.#clock.now() - kept.readAt < maxAgeMs ? kept : undefined
+    const now = this.#clock.now()
+    if (kept === undefined || now - kept.readAt >= maxAgeMs) return undefined
+    return now < (kept.expiresAt ?? Number.POSITIVE_INFINITY) ? kept : undefined
   }
 
   async #findByHash(hash: Uint8Array): Promise<Known | undefined> {
     const owner = await this.#registry.findKeyHash(hash)
-    return owner?.kind === 'device' ? owner : undefined
+    if (owner?.kind !== 'device') return undefined
+    return { ...owner, shown: Buffer.from(hash).toString('hex') }
   }
 
   async #findByName(name: string): Promise<Known | undefined> {
     if (this.#organisation === undefined || name.length > maxKeyText) return undefined
     const organisation = await this.#registry.organisations.find(this.#organisation)
     const device = organisation && (await this.#registry.devices.find(organisation.id, name))
-    return organisation && device && !this.#registry.isDeleted(device) ? { organisation, device } : undefined
+    return organisation && device && this.#registry.isAdmitted(device) ? { organisation, device } : undefined
   }
 
   #keep(cacheKey: string, known: Known): void {
@@ -180,7 +198,7 @@ const maxAttempts = 100
 
 function byKey(known: Known | undefined, { username, clientId }: Credentials): Principal | Denial {
   if (known === undefined)
-    return denied('no device has this key; it may have been rotated, or the device deleted')
+    return denied('no device has this key; it may have been rotated, or the device disabled or deleted')
   const { organisation, device } = known
   if (username === undefined || username === '') return new DevicePrincipal(known, device.name, clientId)
   if (username === device.name || username === device.id)
@@ -199,6 +217,11 @@ function byCertificate(known: Known | undefined, { username, clientId }: Credent
     return new DevicePrincipal(known, device.name, clientId)
   }
   return denied(`the certificate names device "${device.name}", the user name is "${username}"`)
+}
+
+/** `p_` */
+function isProvisioning(password: Uint8Array): boolean {
+  return password[0] === 0x70 && password[1] === 0x5f
 }
 
 function idOf(org: string, device: string): string {

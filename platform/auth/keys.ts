@@ -1,9 +1,9 @@
 import { hash, randomBytes } from 'node:crypto'
 
 /** What a key is for; its first letter says so, so that a person who finds one in a log knows what to rotate. */
-export type KeyKind = 'device' | 'token' | 'node'
+export type KeyKind = 'device' | 'token' | 'node' | 'provisioning'
 
-const prefixes = { device: 'k_', token: 't_', node: 'n_' } as const
+const prefixes = { device: 'k_', token: 't_', node: 'n_', provisioning: 'p_' } as const
 
 /** Longest text that is looked at as a key. */
 export const maxKeyText = 256

@@ -49,6 +49,10 @@ export interface Principal {
   readonly device: DeviceRef | null
   readonly acl: Acl
   readonly quota: Quota
+  /** Hash of the key or fingerprint of the certificate that it came with, hex; absent: neither is known. */
+  readonly credential?: string | undefined
+  /** When that ends, milliseconds since 1970; absent: never. */
+  readonly expiresAt?: number | undefined
 }
 
 /** Why a CONNECT is refused. `reason` is the MQTT 5 reason code; the listener translates it for 3.1.1. */

@@ -1,6 +1,7 @@
 import type { DeviceRef } from '../auth/principal.ts'
 import type { Lanes } from '../store/lanes.ts'
 import { Batch, type Store } from '../store/store.ts'
+import type { Sightings } from './sightings.ts'
 import { checkIn } from './tables.ts'
 
 export interface CheckIn {
@@ -16,14 +17,18 @@ const maxVersion = 64
 export class CheckIns {
   readonly #store: Store
   readonly #lanes: Lanes
+  readonly #sightings: Sightings
 
-  constructor(store: Store, lanes: Lanes) {
+  constructor(store: Store, lanes: Lanes, sightings: Sightings) {
     this.#store = store
     this.#lanes = lanes
+    this.#sightings = sightings
   }
 
   /** Stages it; durable with the current ticket of the organisation's lane. */
-  note({ org, id }: DeviceRef, at: number, version?: string): void {
+  note(device: DeviceRef, at: number, version?: string): void {
+    const { org, id } = device
+    if (version !== undefined) this.#sightings.firmware(device, version, at)
     this.#lanes
       .of(org)
       .stage()

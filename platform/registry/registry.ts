@@ -3,7 +3,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DeviceRef } from '../auth/principal.ts'
 import type { Clock } from '../clock.ts'
 import type { Store } from '../store/store.ts'
-import { type Device, Devices } from './devices.ts'
+import { DeviceKeys, keyId } from './credentials.ts'
+import { DeviceEntries } from './device-entries.ts'
+import type { Device } from './device-record.ts'
+import { Devices } from './devices.ts'
+import { Groups } from './groups.ts'
 import { Nodes } from './nodes.ts'
 import { type Organisation, Organisations } from './organisations.ts'
 import { type KeyGone, Revocations } from './revocations.ts'
@@ -11,7 +15,15 @@ import { credential } from './tables.ts'
 
 /** Whose key it is. */
 export type KeyOwner =
-  | { readonly kind: 'device'; readonly organisation: Organisation; readonly device: Device }
+  | {
+      readonly kind: 'device'
+      readonly organisation: Organisation
+      readonly device: Device
+      /** Id of the key. */
+      readonly credential: string
+      /** When the key ends, milliseconds since 1970; null: never. */
+      readonly expiresAt: number | null
+    }
   | {
       readonly kind: 'node'
       readonly organisation: Organisation
@@ -24,12 +36,16 @@ export type KeyOwner =
 export class Registry {
   readonly organisations: Organisations
   readonly devices: Devices
+  readonly groups: Groups
+  readonly entries: DeviceEntries
   readonly nodes: Nodes
+  readonly keys: DeviceKeys
   readonly #revocations: Revocations
   readonly #store: Store
   readonly #keyGone: ((gone: KeyGone) => void)[] = []
   readonly #revoked: ((gone: KeyGone) => unknown)[] = []
   readonly #doubted: (() => void)[] = []
+  readonly #used: ((device: DeviceRef, credential: string) => void)[] = []
   readonly #deleting: ((device: DeviceRef, deletedAt: number) => Promise<void>)[] = []
 
   constructor(store: Store, clock: Clock) {
@@ -37,7 +53,15 @@ export class Registry {
     this.organisations = new Organisations(store, clock)
     this.nodes = new Nodes(store, clock)
     this.#revocations = new Revocations(clock)
-    this.devices = new Devices(store, clock, (gone) => this.#revoke(gone))
+    this.groups = new Groups(store, clock)
+    this.entries = new DeviceEntries(store, clock)
+    this.keys = new DeviceKeys(store, clock, (gone) => this.#revoke(gone))
+    this.devices = new Devices(store, clock, {
+      groups: this.groups,
+      keys: this.keys,
+      entries: this.entries,
+      revoke: (gone) => this.#revoke(gone),
+    })
   }
 
   /** `listener` hears at once, when a key has become invalid durably: for caches of keys. */
@@ -54,6 +78,11 @@ export class Registry {
     this.#revoked.push(listener)
   }
 
+  /** `listener` hears of each key that was found to be good. */
+  onKeyUsed(listener: (device: DeviceRef, credential: string) => void): void {
+    this.#used.push(listener)
+  }
+
   /** Another process says that a key is good no more; what it wrote may not have come here yet. */
   heardKeyGone(gone: KeyGone): void {
     this.#revocations.add(gone)
@@ -63,6 +92,7 @@ export class Registry {
   /** Words of other processes may have been lost: nothing that was read before can be trusted. */
   doubt(): void {
     this.organisations.doubt()
+    this.groups.doubt()
     for (const listener of this.#doubted) listener()
   }
 
@@ -76,6 +106,11 @@ export class Registry {
     return this.#revocations.hasDevice(device)
   }
 
+  /** Whether the device may connect: it is there and enabled, as far as this process has heard. */
+  isAdmitted(device: Device): boolean {
+    return device.enabled && !this.isDeleted(device) && !this.#revocations.hasDisabled(device)
+  }
+
   /** `listener` removes what it keeps of a deleted device; `deleteDevice` waits for it. */
   onDeleted(listener: (device: DeviceRef, deletedAt: number) => Promise<void>): void {
     this.#deleting.push(listener)
@@ -85,6 +120,7 @@ export class Registry {
   async deleteDevice(org: string, idOrName: string): Promise<void> {
     const gone = await this.devices.delete(org, idOrName)
     await this.nodes.deleteAll(gone)
+    await this.keys.deleteAll(gone)
     await Promise.all(this.#deleting.map((listener) => listener(gone, gone.deletedAt)))
   }
 
@@ -103,12 +139,14 @@ export class Registry {
     }
     if (row.device === undefined) return undefined
     if (row.kind === 'device') {
-      const device = await this.devices.findByKey(row.org, row.device, hash)
-      if (device === undefined || this.isDeleted(device)) return undefined
-      return { kind: 'device', organisation, device }
+      const found = await this.devices.findByKey(row.org, row.device, hash)
+      if (found === undefined || !this.isAdmitted(found.device)) return undefined
+      const id = keyId(hash)
+      for (const listener of this.#used) listener(found.device, id)
+      return { kind: 'device', organisation, ...found, credential: id }
     }
     const device = await this.devices.findById(row.org, row.device)
-    if (device === undefined || row.node === undefined || this.isDeleted(device)) return undefined
+    if (device === undefined || row.node === undefined || !this.isAdmitted(device)) return undefined
     const valid = await this.nodes.hasKey(row.org, row.device, row.node, hash)
     return valid ? { kind: 'node', organisation, device, node: row.node } : undefined
   }

@@ -7,6 +7,8 @@ export interface KeyGone extends DeviceRef {
   readonly hash?: Uint8Array | undefined
   /** The device was deleted then, milliseconds since 1970; absent: it has a new key. */
   readonly deletedAt?: number | undefined
+  /** The device was disabled by that version. */
+  readonly disabledAt?: number | undefined
 }
 
 /** By then the store of every DC in contact has what another one wrote. */
@@ -21,16 +23,24 @@ const maxKept = 10_000
 export class Revocations {
   readonly #keys = new Map<string, number>()
   readonly #devices = new Map<string, { deletedAt: number; heardAt: number }>()
+  readonly #disabled = new Map<string, { version: number; heardAt: number }>()
   readonly #clock: Clock
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  add({ org, id, hash, deletedAt }: KeyGone): void {
+  add({ org, id, hash, deletedAt, disabledAt }: KeyGone): void {
     const now = this.#clock.now()
     if (hash !== undefined) keep(this.#keys, keyOf(hash), now)
     if (deletedAt !== undefined) keep(this.#devices, `${org}/${id}`, { deletedAt, heardAt: now })
+    if (disabledAt !== undefined) keep(this.#disabled, `${org}/${id}`, { version: disabledAt, heardAt: now })
+  }
+
+  /** Whether this version of the device is older than the one that disabled it. */
+  hasDisabled({ org, id, version }: DeviceRef & { readonly version: number }): boolean {
+    const disabled = this.#disabled.get(`${org}/${id}`)
+    return disabled !== undefined && version < disabled.version && this.#counts(disabled.heardAt)
   }
 
   hasKey(hash: Uint8Array): boolean {

@@ -12,7 +12,8 @@ export interface Refusal {
  * and returns; the caller acknowledges when the commit's current ticket is durable.
  */
 export interface Sink {
-  accept(payload: Uint8Array, receivedAt: number): Refusal | undefined
+  /** `responseTopic`: where an MQTT 5 client wants its answer. */
+  accept(payload: Uint8Array, receivedAt: number, responseTopic?: string): Refusal | undefined
 }
 
 /** The topics that the platform understands; asked once per connection and topic, never per message. */
@@ -22,3 +23,16 @@ export interface Conventions {
 
 /** A broker without a platform behind it: all topics are free. */
 export const noConventions: Conventions = { sinkFor: () => null }
+
+/** Several conventions as one: a topic is its whose sink comes first. */
+export function firstOf(...all: readonly Conventions[]): Conventions {
+  return {
+    sinkFor(principal, topic) {
+      for (const one of all) {
+        const sink = one.sinkFor(principal, topic)
+        if (sink !== null) return sink
+      }
+      return null
+    },
+  }
+}

@@ -3,8 +3,10 @@ import type { Range, Store } from '../store/store.ts'
 import type { RowOf } from '../store/table.ts'
 import { telemetryLimits } from './payload.ts'
 import { getValue, type Point } from './point.ts'
-import { latest, telemetry, telemetryDay } from './tables.ts'
-import { dayMs } from './writer.ts'
+import { classes, type RetentionClass } from './classes.ts'
+import { listDays } from './raw.ts'
+import { latest, type telemetry } from './tables.ts'
+import { dayMs } from './times.ts'
 
 export interface HistoryQuery {
   /** Milliseconds since 1970, inclusive. */
@@ -33,8 +35,6 @@ export interface HistoryPage {
 
 type Row = RowOf<typeof telemetry>
 
-const daysAtATime = 256
-
 /** Values of a device in a range of time, oldest or newest first, merged over its keys. */
 export async function readHistory(
   store: Store,
@@ -61,12 +61,14 @@ export async function keysOf(store: Store, { org, id }: DeviceRef): Promise<stri
   return rows.map((row) => row.key)
 }
 
+interface Day {
+  readonly day: number
+  /** Classes of retention that have values of it. */
+  readonly classes: readonly RetentionClass[]
+}
+
 /** All days on which the device has values within the query's range and beyond its cursor, in its order. */
-async function* daysWithValues(
-  store: Store,
-  { org, id }: DeviceRef,
-  query: HistoryQuery,
-): AsyncGenerator<number> {
+async function* daysWithValues(store: Store, device: DeviceRef, query: HistoryQuery): AsyncGenerator<Day> {
   const reverse = query.order === 'desc'
   let first = Math.floor(query.from / dayMs)
   let last = Math.floor((query.to - 1) / dayMs)
@@ -76,16 +78,12 @@ async function* daysWithValues(
     else first = Math.max(first, day)
   }
   while (first <= last) {
-    const bounds = { from: { day: first }, to: { day: last } }
     // oxlint-disable-next-line no-await-in-loop
-    const days = await store.range(
-      telemetryDay,
-      { org, device: id },
-      { ...bounds, reverse, limit: daysAtATime },
-    )
-    for (const { day } of days) yield day
-    if (days.length < daysAtATime) return
-    const end = days[days.length - 1].day
+    const { bits, end } = await listDays(store, device, { first, last, reverse })
+    for (const day of [...bits.keys()].toSorted((a, b) => (reverse ? b - a : a - b))) {
+      yield { day, classes: classes.filter(({ bit }) => ((bits.get(day) ?? 0) & bit) !== 0) }
+    }
+    if (end === null) return
     if (reverse) last = end - 1
     else first = end + 1
   }
@@ -95,7 +93,7 @@ async function* daysWithValues(
 async function readDay(
   store: Store,
   device: DeviceRef,
-  day: number,
+  { day, classes: having }: Day,
   keys: readonly string[],
   query: HistoryQuery,
   wanted: number,
@@ -103,12 +101,14 @@ async function readDay(
 ): Promise<void> {
   const missing = wanted - rows.length
   const chunk = Math.min(Math.max(Math.ceil(missing / keys.length) + 1, 16), missing)
-  const streams = keys.map((key) => new KeyStream(store, device, day, key, query, chunk))
+  const streams = having.flatMap(({ values }) =>
+    keys.map((key) => new KeyStream(store, values, device, day, key, query, chunk)),
+  )
   await Promise.all(streams.map((stream) => stream.fill()))
   let open = streams.filter((stream) => stream.head !== undefined)
   while (open.length > 0 && rows.length < wanted) {
     const best = open.reduce((a, b) => (before(b.head, a.head, query.order) ? b : a))
-    if (best.head !== undefined) rows.push(best.head)
+    if (best.head !== undefined && !repeats(rows.at(-1), best.head)) rows.push(best.head)
     // oxlint-disable-next-line no-await-in-loop
     if (best.advance()) await best.fill()
     if (best.head === undefined) open = open.filter((stream) => stream !== best)
@@ -122,13 +122,23 @@ class KeyStream {
   #more = true
   #last: Row | undefined
   readonly #store: Store
+  readonly #table: typeof telemetry
   readonly #partition: { org: string; device: string; day: number }
   readonly #key: string
   readonly #query: HistoryQuery
   readonly #chunk: number
 
-  constructor(store: Store, device: DeviceRef, day: number, key: string, query: HistoryQuery, chunk: number) {
+  constructor(
+    store: Store,
+    values: typeof telemetry,
+    device: DeviceRef,
+    day: number,
+    key: string,
+    query: HistoryQuery,
+    chunk: number,
+  ) {
     this.#store = store
+    this.#table = values
     this.#partition = { org: device.org, device: device.id, day }
     this.#key = key
     this.#query = query
@@ -147,7 +157,7 @@ class KeyStream {
 
   async fill(): Promise<void> {
     const range = { ...this.#bounds(), reverse: this.#query.order === 'desc', limit: this.#chunk }
-    this.#rows = await this.#store.range(telemetry, this.#partition, range)
+    this.#rows = await this.#store.range(this.#table, this.#partition, range)
     this.#at = 0
     this.#more = this.#rows.length === this.#chunk
     this.#last = this.#rows.at(-1)
@@ -170,6 +180,11 @@ class KeyStream {
     if (key === after.key) return { ...start, before: { key, ts: after.ts, n: after.n } }
     return { ...start, before: { key, ts: key > after.key ? after.ts : after.ts + 1 } }
   }
+}
+
+/** The same value in two classes: the rules changed, and it was sent again. */
+function repeats(last: Row | undefined, { ts, key, n }: Row): boolean {
+  return last !== undefined && last.ts === ts && last.key === key && last.n === n
 }
 
 function before(a: Row | undefined, b: Row | undefined, order: 'asc' | 'desc'): boolean {

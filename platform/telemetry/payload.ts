@@ -33,6 +33,7 @@ export type RefusalReason =
   | 'not_a_number'
   | 'too_many_points'
   | 'too_many_keys'
+  | 'quota_exhausted'
   | 'device_gone'
 
 /** Why a payload is not stored; nothing of it is. */
@@ -76,6 +77,19 @@ export function parseJson(payload: Uint8Array, receivedAt: number): ParsedPoint[
     for (const [index, entry] of parsed.entries()) addEntry(points, entry, `[${index}]`, receivedAt)
   } else addEntry(points, parsed, '', receivedAt)
   if (points.length === 0) throw new PayloadError('bad_shape', '', 'holds no value')
+  return points
+}
+
+/** One entry {ts, values} that was read elsewhere. Throws PayloadError. */
+export function parseEntry(
+  entry: { readonly ts: unknown; readonly values: unknown },
+  receivedAt: number,
+): ParsedPoint[] {
+  if (!isObject(entry.values)) throw new PayloadError('bad_shape', 'values', 'must be an object {key: value}')
+  const points: ParsedPoint[] = []
+  addEntry(points, entry, '', receivedAt)
+  for (const { key } of points) checkKey(key)
+  if (points.length === 0) throw new PayloadError('bad_shape', 'values', 'holds no value')
   return points
 }
 

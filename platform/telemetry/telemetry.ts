@@ -1,23 +1,30 @@
 import { DevicePrincipal } from '../auth/device-authenticator.ts'
 import type { DeviceRef, Principal } from '../auth/principal.ts'
-import type { LiveBus, LiveEvent } from '../live/live-bus.ts'
+import type { LiveBus } from '../live/live-bus.ts'
+import type { LiveEvent } from '../live/live-event.ts'
+import type { Clock } from '../clock.ts'
+import type { Usage } from '../limits/usage.ts'
 import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { Lanes } from '../store/lanes.ts'
-import { Batch, type Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
+import type { Timers } from '../timers.ts'
 import type { Conventions, Sink } from './conventions.ts'
+import { type AggregatePage, type AggregateQuery, firstDay, readAggregates } from './aggregates.ts'
+import { eraseDevice } from './erase.ts'
 import { type HistoryPage, type HistoryQuery, keysOf, readHistory } from './history.ts'
 import { type ParsedPoint, parseDecimal, parseJson, PayloadError, telemetryLimits } from './payload.ts'
 import { getValue, type Point } from './point.ts'
-import { latest, telemetry, telemetryDay } from './tables.ts'
-import { DeviceWriter } from './writer.ts'
+import type { Retentions } from './retention.ts'
+import { Rollups } from './rollups/worker.ts'
+import { latest } from './tables.ts'
+import { DeviceWriter, type WriterPorts } from './writer.ts'
 
 const telemetryTopic = 'v1/devices/me/telemetry'
 
 /** Writers kept while nobody holds them; one more costs a read of the device's keys. */
 const maxWriters = 20_000
-const daysPerBatch = 64
 /** Deleted devices remembered, so that a request that was under way cannot store for them any more. */
 const maxGone = 10_000
 
@@ -27,6 +34,12 @@ export interface TelemetryOptions {
   readonly live: LiveBus
   readonly metrics: Metrics
   readonly log: Logger
+  readonly clock: Clock
+  readonly retentions: Retentions
+  /** Counts values, and knows how many there may be; absent: nobody does. */
+  readonly usage?: Usage | undefined
+  /** The profile of a device, null: none. Rejects with StoreError. */
+  readonly profileOf: (org: string, device: string) => Promise<string | null>
 }
 
 /**
@@ -39,7 +52,11 @@ export class Telemetry implements Conventions {
   readonly #live: LiveBus
   readonly #metrics: Metrics
   readonly #log: Logger
+  readonly #options: TelemetryOptions
   readonly #points: Counter
+  readonly #ports: WriterPorts
+  /** Aggregates of what is stored here. */
+  readonly rollups: Rollups
   readonly #writers = new Map<string, DeviceWriter>()
   /** When devices were deleted, milliseconds since 1970: one that was made later with the same id is another. */
   readonly #gone = new Map<string, number>()
@@ -51,12 +68,24 @@ export class Telemetry implements Conventions {
     this.#live = options.live
     this.#metrics = options.metrics
     this.#log = options.log
+    this.#options = options
     this.#points = options.metrics.counter('cinque_telemetry_points_total', 'Values taken in')
     for (const commit of options.lanes.all) {
       const waiting: Waiting[] = []
       this.#waiting.set(commit, waiting)
       commit.onDurable((through) => this.#tell(waiting, through))
     }
+    const { retentions } = options
+    this.rollups = new Rollups({
+      ...options,
+      rolledUp: async ({ org, id }) => {
+        const rules = retentions.of(org)
+        if (rules.document.rules.length === 0) return () => true
+        const profile = await this.#profile({ org, id })
+        return (key) => rules.resolve(profile, key).aggregates
+      },
+    })
+    this.#ports = { lanes: options.lanes, retentions, rollups: this.rollups }
   }
 
   /** `v1/devices/me/telemetry` of a device, and its own `pub/{user}/{device}/{node}/{field}` (key `{node}/{field}`). */
@@ -85,8 +114,53 @@ export class Telemetry implements Conventions {
     this.#stage(this.#writer(device), () => parseDecimal(payload, key), payload, receivedAt)
   }
 
+  /** Stages values of the past that somebody brings; live streams do not hear of them. PayloadError: none is stored. */
+  takePast(device: DeviceRef, points: readonly ParsedPoint[], receivedAt: number): void {
+    const writer = this.#writer(device)
+    const stored = writer.write(points, receivedAt)
+    this.#points.value += stored.length
+    const { commit } = writer
+    const past = { event: null, bytes: 0, device, at: receivedAt, points: stored }
+    this.#waiting.get(commit)?.push({ ticket: commit.ticket, ...past })
+  }
+
   history(device: DeviceRef, query: HistoryQuery): Promise<HistoryPage> {
     return readHistory(this.#store, device, query)
+  }
+
+  /** Keeps aggregates and rules of retention up to date from now on, until `close`. */
+  start(timers: Timers): void {
+    this.rollups.start(timers)
+    this.#options.retentions.start(timers, this.#log)
+  }
+
+  async close(): Promise<void> {
+    this.#options.retentions.close()
+    await this.rollups.close()
+  }
+
+  /** Aggregates of steps of time; see AggregateQuery. */
+  async aggregates(device: DeviceRef, query: AggregateQuery): Promise<AggregatePage> {
+    const { clock, retentions } = this.#options
+    const rules = retentions.of(device.org)
+    const profile = rules.document.rules.length === 0 ? null : await this.#profile(device)
+    const ports = {
+      store: this.#store,
+      now: clock.now(),
+      isRolledUp: (key: string) => rules.resolve(profile, key).aggregates,
+      stale: (day: number) => this.rollups.wanted(device, day),
+    }
+    return readAggregates(ports, device, query)
+  }
+
+  /** The first day (since 1970) that a device has values or aggregates of; null: none. */
+  firstDay(device: DeviceRef): Promise<number | null> {
+    return firstDay(this.#store, device)
+  }
+
+  /** The keys that a device ever had. */
+  keys(device: DeviceRef): Promise<string[]> {
+    return keysOf(this.#store, device)
   }
 
   /** The newest value of each key, or of those keys, in order of the keys. */
@@ -112,20 +186,26 @@ export class Telemetry implements Conventions {
     this.#close(device, deletedAt)
     // What is staged already must not come after the deletion.
     await this.#lanes.of(device.org).durable()
-    const owner = { org: device.org, device: device.id }
-    for (;;) {
-      // oxlint-disable-next-line no-await-in-loop
-      const days = await this.#store.range(telemetryDay, owner, { limit: daysPerBatch })
-      const batch = new Batch()
-      for (const { day } of days) {
-        batch.deletePartition(telemetry, { ...owner, day })
-        batch.delete(telemetryDay, { ...owner, day })
-      }
-      if (days.length < daysPerBatch) batch.deletePartition(latest, owner)
-      // oxlint-disable-next-line no-await-in-loop
-      await this.#store.write(batch)
-      if (days.length < daysPerBatch) return
-    }
+    await this.rollups.forget(device)
+    await eraseDevice(this.#store, device, null)
+  }
+
+  /**
+   * Deletes all values and aggregates of a device that goes on. What is stored meanwhile may stay. Durable when it
+   * resolves.
+   */
+  async erase(device: Pick<DeviceRef, 'org' | 'id'>): Promise<void> {
+    await this.#lanes.of(device.org).durable()
+    await this.rollups.forget(device)
+    await eraseDevice(this.#store, device, this.#options.clock.now())
+    // Another process may have been making aggregates of what is gone.
+    await eraseDevice(this.#store, device, this.#options.clock.now())
+  }
+
+  async #profile(device: Pick<DeviceRef, 'org' | 'id'>): Promise<string | null> {
+    return 'profile' in device && typeof device.profile === 'string'
+      ? device.profile
+      : this.#options.profileOf(device.org, device.id)
   }
 
   #close(device: DeviceRef, deletedAt: number): void {
@@ -147,7 +227,7 @@ export class Telemetry implements Conventions {
           return undefined
         } catch (error) {
           if (!(error instanceof PayloadError)) throw error
-          const code = error.reason === 'too_many_keys' ? 'quota_exceeded' : 'payload_format_invalid'
+          const code = overLimit.has(error.reason) ? 'quota_exceeded' : 'payload_format_invalid'
           return { code, explanation: error.message }
         }
       },
@@ -156,11 +236,21 @@ export class Telemetry implements Conventions {
 
   #stage(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): number {
     try {
+      const usage = this.#options.usage?.of(writer.device.org)
+      if (usage?.exhausted('points') === true) {
+        throw new PayloadError(
+          'quota_exhausted',
+          '',
+          'the organisation has stored as many values today as its quota allows',
+        )
+      }
       const points = writer.write(parse(payload, receivedAt), receivedAt)
+      usage?.add('points', points.length)
       this.#points.value += points.length
-      const event = { type: 'telemetry', device: writer.device, at: receivedAt, points } as const
-      const { commit } = writer
-      this.#waiting.get(commit)?.push({ ticket: commit.ticket, event, bytes: payload.length + eventOverhead })
+      const { device, commit } = writer
+      const event = { type: 'telemetry', org: device.org, device, at: receivedAt, data: { points } } as const
+      const bytes = payload.length + eventOverhead
+      this.#waiting.get(commit)?.push({ ticket: commit.ticket, event, bytes, device, at: receivedAt, points })
       return points.length
     } catch (error) {
       if (error instanceof PayloadError) {
@@ -174,8 +264,9 @@ export class Telemetry implements Conventions {
   #tell(waiting: Waiting[], through: number): void {
     let told = 0
     while (told < waiting.length && waiting[told].ticket <= through) {
-      const { event, bytes } = waiting[told++]
-      this.#live.publish(event, bytes)
+      const { event, bytes, device, at, points } = waiting[told++]
+      this.rollups.landed(device, at, points)
+      if (event !== null) this.#live.publish(event, bytes)
     }
     waiting.splice(0, told)
   }
@@ -183,9 +274,11 @@ export class Telemetry implements Conventions {
   #writer(device: DeviceRef): DeviceWriter {
     const id = idOf(device)
     let writer = this.#writers.get(id)
-    if (writer === undefined) {
+    if (writer !== undefined) writer.profile = profileIn(device) ?? writer.profile
+    else {
       if (this.#writers.size >= maxWriters) this.#writers.delete(this.#writers.keys().next().value ?? '')
-      writer = new DeviceWriter(device, this.#lanes.of(device.org))
+      writer = new DeviceWriter(device, this.#ports)
+      writer.profile = profileIn(device)
       const gone = this.#gone.get(id)
       if (gone !== undefined && (device.createdAt ?? 0) <= gone) {
         writer.close()
@@ -211,17 +304,30 @@ export class Telemetry implements Conventions {
   }
 }
 
-/** An event whose rows are not durable yet; those of one lane are in order of their tickets. */
+/** Values whose rows are not durable yet; those of one lane are in order of their tickets. */
 interface Waiting {
   readonly ticket: number
-  readonly event: LiveEvent
+  readonly device: DeviceRef
+  /** When they came, milliseconds since 1970. */
+  readonly at: number
+  readonly points: readonly Point[]
+  /** What live streams hear; null: nothing, they are of the past. */
+  readonly event: LiveEvent | null
   readonly bytes: number
 }
 
 type Parse = (payload: Uint8Array, receivedAt: number) => ParsedPoint[]
 
+/** Reasons that are no fault of the payload. */
+const overLimit: ReadonlySet<string> = new Set(['too_many_keys', 'quota_exhausted'])
+
 /** Bytes of an event beside its payload, roughly. */
 const eventOverhead = 200
+
+/** Who found the device in the registry knows its profile. */
+function profileIn(device: DeviceRef): string | null {
+  return 'profile' in device && typeof device.profile === 'string' ? device.profile : null
+}
 
 function idOf({ org, id }: DeviceRef): string {
   return `${org}/${id}`

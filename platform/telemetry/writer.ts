@@ -1,13 +1,18 @@
 import { randomInt } from 'node:crypto'
 import type { DeviceRef } from '../auth/principal.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
+import type { Lanes } from '../store/lanes.ts'
 import type { RowOf } from '../store/table.ts'
 import { checkKey, type ParsedPoint, PayloadError, telemetryLimits } from './payload.ts'
 import { type Point, setValue, type ValueColumns } from './point.ts'
-import { latest, telemetry, telemetryDay } from './tables.ts'
+import type { RetentionClass } from './classes.ts'
+import type { Retentions, RuleSet } from './retention.ts'
+import type { Rollups } from './rollups/worker.ts'
+import { latest, type telemetry } from './tables.ts'
+import { dayMs, hourMs } from './times.ts'
 
-export const dayMs = 86_400_000
-const maxDays = 64
+/** Days and hours that a writer remembers to have put down; forgotten, they are put down again. */
+const maxRemembered = 64
 
 /**
  * Tells apart values of one key in one millisecond, in order of arrival. It begins anywhere, so that two processes
@@ -22,26 +27,53 @@ interface Newest {
   readonly row: ValueColumns & { org: string; device: string; key: string; ts: number }
 }
 
+/** What writers of all devices share. */
+export interface WriterPorts {
+  readonly lanes: Lanes
+  readonly retentions: Retentions
+  readonly rollups: Rollups
+}
+
 /** Stages the values of one device, whatever way they come. */
 export class DeviceWriter {
   readonly device: DeviceRef
   /** Takes its rows: the lane of its organisation. */
   readonly commit: GroupCommit
+  #profile: string | null = null
+  readonly #ports: WriterPorts
   readonly #newest = new Map<string, Newest>()
-  /** Day of a value -> day on which that was last put down in `telemetry_day`. */
-  readonly #days = new Map<number, number>()
+  /** Of each class: day of a value -> day on which that was last put down in the class's list of days. */
+  readonly #days = new Map<RetentionClass, Map<number, number>>()
+  /** Hour of a value -> until when it is marked for the aggregates, milliseconds since 1970. */
+  readonly #hours = new Map<number, number>()
+  /** The hour of the value before, which nearly always is that of the next one. */
+  #lastHour = -1
+  #lastUntil = 0
+  #rules: RuleSet | null = null
+  readonly #classes = new Map<string, RetentionClass>()
   /** Keys that the device has, as far as they are known here. */
   readonly #keys = new Set<string>()
   #closed = false
 
-  constructor(device: DeviceRef, commit: GroupCommit) {
+  constructor(device: DeviceRef, ports: WriterPorts) {
     this.device = device
-    this.commit = commit
+    this.#ports = ports
+    this.commit = ports.lanes.of(device.org)
   }
 
   /** The keys that the device has already; they count towards the limit. */
   learnKeys(keys: readonly string[]): void {
     for (const key of keys) this.#keys.add(key)
+  }
+
+  get profile(): string | null {
+    return this.#profile
+  }
+
+  /** Decides on retention. */
+  set profile(profile: string | null) {
+    if (profile !== this.#profile) this.#classes.clear()
+    this.#profile = profile
   }
 
   /** Refuses from now on: the device was deleted. */
@@ -69,13 +101,11 @@ export class DeviceWriter {
     const batch = this.commit.stage()
     const row: RowOf<typeof telemetry> = { org, device, day, key, ts, n }
     setValue(row, value, json)
-    batch.put(telemetry, row)
-    const today = Math.floor(receivedAt / dayMs)
-    if (this.#days.get(day) !== today) {
-      if (this.#days.size >= maxDays) this.#days.clear()
-      this.#days.set(day, today)
-      batch.put(telemetryDay, { org, device, day })
-    }
+    const kept = this.#classOf(key)
+    batch.put(kept.values, row)
+    const hour = Math.floor(ts / hourMs)
+    if (hour !== this.#lastHour || receivedAt >= this.#lastUntil) this.#enter(hour, receivedAt)
+    this.#noteDay(kept, day, Math.floor(receivedAt / dayMs))
     const newest = this.#newest.get(key)
     if (newest !== undefined && newest.row.ts > ts) return { key, ts, value }
     if (newest !== undefined && newest.ticket === this.commit.ticket) {
@@ -88,6 +118,40 @@ export class DeviceWriter {
       this.#newest.set(key, { ticket: this.commit.ticket, row: latestRow })
     }
     return { key, ts, value }
+  }
+
+  /** Marks the hour for the aggregates, unless it is marked. */
+  #enter(hour: number, receivedAt: number): void {
+    let until = this.#hours.get(hour) ?? 0
+    if (receivedAt >= until) {
+      if (this.#hours.size >= maxRemembered) this.#hours.clear()
+      until = this.#ports.rollups.mark(this.device, hour, receivedAt)
+      this.#hours.set(hour, until)
+    }
+    this.#lastHour = hour
+    this.#lastUntil = until
+  }
+
+  #noteDay(kept: RetentionClass, day: number, today: number): void {
+    let days = this.#days.get(kept)
+    if (days === undefined) this.#days.set(kept, (days = new Map()))
+    if (days.get(day) === today) return
+    if (days.size >= maxRemembered) days.clear()
+    days.set(day, today)
+    const { org, id: device } = this.device
+    this.commit.stage().put(kept.dayList, { org, device, day })
+    this.#ports.rollups.seal(this.device, day)
+  }
+
+  #classOf(key: string): RetentionClass {
+    const rules = this.#ports.retentions.of(this.device.org)
+    if (rules !== this.#rules) {
+      this.#classes.clear()
+      this.#rules = rules
+    }
+    let kept = this.#classes.get(key)
+    if (kept === undefined) this.#classes.set(key, (kept = rules.resolve(this.profile, key).class))
+    return kept
   }
 
   #checkKeys(parsed: readonly ParsedPoint[]): void {

@@ -10,6 +10,7 @@ import { version } from '#scripts/version.ts'
 import { checkConfig } from './check-config.ts'
 import { stderrLogger } from './logger.ts'
 import { openMember } from './member.ts'
+import { setupLink } from './setup-link.ts'
 
 export interface ApiRun {
   /** The cell's file, and this process's name in it. */
@@ -50,6 +51,9 @@ export async function runApi(config: BrokerConfig, { file, name, http, json }: A
     clients: control,
     notReady,
     storeAway,
+    rates: config.http,
+    corsOrigins: config.http.cors_origins,
+    trustedProxies: config.http.trusted_proxies,
   }
   const server = await listen(deps, http)
   attachWebSocket(server.server, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {
@@ -58,6 +62,9 @@ export async function runApi(config: BrokerConfig, { file, name, http, json }: A
     maxPacketSize: config.mqtt.maximum_packet_size,
   })
   const ws = `${server.url.replace(/^http/, 'ws')}${webSocketPath}`
+  const link = await setupLink(platform, server.url, log)
+  if (link !== null)
+    log.warn({ event: 'identity.setup', link }, 'create the first administrator: good for 30 minutes, once')
   if (json) printJson({ ready: [server.url, ws] })
   else printLine(`ready ${server.url} ${ws}`)
   await stopped

@@ -15,10 +15,12 @@ interface Ready {
   /** All of the broker's own. */
   readonly listeners: readonly string[]
   readonly secrets: Secrets
+  /** Link for the first administrator; null: there is one. */
+  readonly setup: string | null
 }
 
 /** What `cinque dev` prints when it is ready: addresses, and lines to copy with the real keys in them. */
-export function devBanner({ version, data, url, mqtt, ws, listeners, secrets }: Ready): string {
+export function devBanner({ version, data, url, mqtt, ws, listeners, secrets, setup }: Ready): string {
   const cinque = ownName()
   const target = targetFlags(data, url, secrets.token)
   const { hostname, port } = new URL(mqtt)
@@ -32,6 +34,7 @@ export function devBanner({ version, data, url, mqtt, ws, listeners, secrets }: 
     secrets.device === null
       ? `  Device    add one: ${cinque} devices add NAME${target}`
       : `  Device    ${device.name} (made for you), key ${device.key}`,
+    ...(setup === null ? [] : [`  Admin     ${setup}   (create the first one: 30 minutes, once)`]),
     '',
     'Send a value:',
     `  mosquitto_pub -h ${hostname} -p ${port} -u ${device.name} -P ${device.key} -q 1 -t v1/devices/me/telemetry -m '{"temp":21.5}'`,

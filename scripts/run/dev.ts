@@ -1,13 +1,15 @@
-import type { ApiDeps, OutgoingMessage } from '#api/deps.ts'
+import type { ApiDeps } from '#api/deps.ts'
 import { type ApiServer, startApi } from '#api/server.ts'
 import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
 import type { BrokerConfig } from '#broker/config.ts'
+import { publisherOf } from '#broker/followed.ts'
+import { PresenceLink } from '#broker/presence-link.ts'
 import { attachWebSocket } from '#broker/listeners/index.ts'
-import { Message } from '#broker/message.ts'
 import { systemClock } from '#platform/clock.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { openPlatform } from '#platform/platform.ts'
+import { systemTimers } from '#platform/timers.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { CliError, errorCode, errorLine, printJson, printLine } from '#scripts/output.ts'
 import { version } from '#scripts/version.ts'
@@ -16,6 +18,7 @@ import { devBanner } from './dev-banner.ts'
 import { DevFiles } from './dev-files.ts'
 import { developerSecrets } from './developer.ts'
 import { stderrLogger } from './logger.ts'
+import { setupLink } from './setup-link.ts'
 import { openStore } from './store.ts'
 
 export interface DevOptions {
@@ -39,21 +42,43 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const store = await openStore(config.data, log, config.store_max_bytes)
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
-  const platform = await openPlatform({ store, log, metrics, clock, organisation, auth, devices })
-  const { registry, lanes } = platform
+  const platform = await openPlatform({
+    store,
+    log,
+    metrics,
+    clock,
+    organisation,
+    auth,
+    devices,
+    quotas: config.quotas,
+  })
   const files = config.data === undefined ? null : new DevFiles(config.data)
-  const secrets = await developerSecrets(registry, organisation, files?.readSecrets())
+  const secrets = await developerSecrets(platform, organisation, files?.readSecrets())
   files?.writeSecrets(secrets)
 
   const broker = new Broker({ ...platform, config, store, log, metrics, clock })
   for (const client of traced) broker.traceClient(client, true)
   const control = new Control(broker, platform)
-  const publish = ({ org, topic, payload }: OutgoingMessage): Promise<void> => {
-    broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
-    return lanes.of(org).durable()
-  }
+  PresenceLink.join(broker, platform.presence)
+  const publish = publisherOf(broker)
+  platform.outlet.open(publish)
+  platform.commands.sweeper.start()
+  platform.telemetry.start(systemTimers)
+  platform.usage.start(systemTimers)
   const adminToken = secrets.token
-  const deps = { platform, log, metrics, clock, version, adminToken, publish, clients: control }
+  const deps = {
+    platform,
+    log,
+    metrics,
+    clock,
+    version,
+    adminToken,
+    publish,
+    clients: control,
+    rates: config.http,
+    corsOrigins: config.http.cors_origins,
+    trustedProxies: config.http.trusted_proxies,
+  }
   const server = await listen(deps, httpPort)
   const listeners = await startBroker(broker)
   attachWebSocket(server.server, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {
@@ -68,8 +93,9 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const ws = `${url.replace(/^http/, 'ws')}${webSocketPath}`
   const mqtt = (listeners.find((one) => one.startsWith('tcp:')) ?? ws).replace(/^tcp:/, 'mqtt:')
   files?.writeRunning({ pid: process.pid, url, mqtt, token: secrets.token })
-  if (json) printJson({ url, mqtt, ws, listeners, ...secrets, data: config.data ?? null })
-  else printLine(devBanner({ version, data: config.data, url, mqtt, ws, listeners, secrets }))
+  const setup = await setupLink(platform, url, log)
+  if (json) printJson({ url, mqtt, ws, listeners, ...secrets, data: config.data ?? null, setup })
+  else printLine(devBanner({ version, data: config.data, url, mqtt, ws, listeners, secrets, setup }))
 
   await stopped
   if (!json) printLine('stopping')

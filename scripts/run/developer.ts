@@ -1,5 +1,5 @@
 import { keyHash, newKey } from '#platform/auth/keys.ts'
-import type { Registry } from '#platform/registry/registry.ts'
+import type { Platform } from '#platform/platform.ts'
 import type { Secrets } from './dev-files.ts'
 
 const firstDevice = 'thermo-1'
@@ -9,7 +9,7 @@ const firstDevice = 'thermo-1'
  * was changed since, or that was deleted, is left out.
  */
 export async function developerSecrets(
-  { devices }: Registry,
+  { registry: { devices }, audit }: Platform,
   organisation: string,
   kept: Secrets | undefined,
 ): Promise<Secrets> {
@@ -22,6 +22,13 @@ export async function developerSecrets(
   // The file with the secrets was deleted: a key can't be shown again.
   const { devices: existing } = await devices.list(organisation, { limit: 1 })
   if (existing.length > 0) return { token, device: null }
-  const { device, key } = await devices.create(organisation, { name: firstDevice })
+  const actor = { kind: 'system', id: 'dev', name: 'cinque dev' } as const
+  const { device, key } = await audit.run(
+    { org: organisation, actor, operation: 'createDevice' },
+    async () => {
+      const value = await devices.create(organisation, { name: firstDevice })
+      return { value, targets: [value.device.id], after: { name: firstDevice } }
+    },
+  )
   return { token, device: { id: device.id, name: device.name, key } }
 }

@@ -1,8 +1,9 @@
 import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
 import { LiveEvents } from '#broker/cluster/live-events.ts'
+import { PresenceLink } from '#broker/presence-link.ts'
 import type { BrokerConfig } from '#broker/config.ts'
-import { Message } from '#broker/message.ts'
+import { publisherOf } from '#broker/followed.ts'
 import type { OutgoingMessage } from '#api/deps.ts'
 import type { Bus } from '#platform/cluster/bus.ts'
 import { type Clock, HybridClock, systemClock } from '#platform/clock.ts'
@@ -10,16 +11,24 @@ import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { openNatsBus } from '#platform/nats/nats-bus.ts'
+import * as auditTables from '#platform/audit/tables.ts'
+import * as identityTables from '#platform/identity/tables.ts'
 import { openPlatform, type Platform } from '#platform/platform.ts'
 import type { CassandraStore } from '#cassandra/store/cassandra-store.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import { Durabilities } from '#platform/registry/durabilities.ts'
+import * as idempotencyTables from '#platform/idempotency/tables.ts'
+import * as limitTables from '#platform/limits/tables.ts'
 import * as registryTables from '#platform/registry/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
 import type { AnyTable } from '#platform/store/table.ts'
 import * as brokerTables from '#platform/store/tables.ts'
+import * as commandTables from '#platform/commands/tables.ts'
+import * as twinTables from '#platform/twins/tables.ts'
+import * as presenceTables from '#platform/presence/tables.ts'
 import * as telemetryTables from '#platform/telemetry/tables.ts'
 import { systemTimers } from '#platform/timers.ts'
+import { identityOptions } from '#scripts/cell/mail.ts'
 import {
   credentialsOf,
   loadMember,
@@ -76,6 +85,8 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const store = await openStore(member, durabilities, { log, metrics })
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
+  const identity = identityOptions(member, readSecret)
+  const place = { dc, process: name }
   const platform = await patiently(log, () =>
     openPlatform({
       store,
@@ -86,6 +97,9 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
       auth,
       devices,
       durability: (org) => durabilities.of(org),
+      identity,
+      place,
+      quotas: config.quotas,
     }),
   )
   const { organisations } = platform.registry
@@ -103,8 +117,14 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   })
   const deps = { ...platform, config, store, log, metrics, clock, cell: { bus, incarnation, name, dc, dcs } }
   const broker = new Broker(deps)
+  const publish = publisherOf(broker)
+  platform.outlet.open(publish)
+  platform.commands.sweeper.start()
+  platform.telemetry.start(systemTimers)
+  platform.usage.start(systemTimers)
   const control = new Control(broker, platform)
   if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
+  PresenceLink.join(broker, platform.presence)
   broker.onNameTaken = () => {
     // Two that take each other's messages are worse than one too few.
     process.stderr.write(
@@ -118,10 +138,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
     broker,
     control,
     clock,
-    publish: ({ org, topic, payload }) => {
-      broker.publish(broker.space(org), new Message(topic, Buffer.from(payload), 1, false))
-      return platform.lanes.of(org).durable()
-    },
+    publish,
     storeAway: () => (store.healthy ? null : `Cassandra of ${dc} does not answer`),
     notReady: () => whyNotReady(broker, bus),
     close: async () => {
@@ -183,9 +200,18 @@ async function openStore(
   }
 }
 
-const everything: unknown[] = [brokerTables, registryTables, telemetryTables].flatMap((tables) =>
-  Object.values(tables),
-)
+const everything: unknown[] = [
+  brokerTables,
+  registryTables,
+  identityTables,
+  auditTables,
+  telemetryTables,
+  presenceTables,
+  commandTables,
+  twinTables,
+  limitTables,
+  idempotencyTables,
+].flatMap((tables) => Object.values(tables))
 
 function isTable(value: unknown): value is AnyTable {
   return typeof value === 'object' && value !== null && 'partition' in value

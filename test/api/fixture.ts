@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { expect } from 'chai'
 import type { ApiDeps } from '#api/deps.ts'
+import type { Route } from '#api/route.ts'
 import { startApi } from '#api/server.ts'
 import { createLogger } from '#platform/log.ts'
 import { openTestPlatform, type TestPlatform } from '../platform/telemetry/fixture.ts'
@@ -32,13 +33,18 @@ export interface AskOptions {
   readonly headers?: Record<string, string>
 }
 
-export async function startTestApi(options: Partial<ApiDeps> = {}): Promise<TestApi> {
+/** `resources`: routes that a test brings, instead of all. */
+export async function startTestApi(
+  options: Partial<ApiDeps> = {},
+  resources?: readonly Route[],
+): Promise<TestApi> {
   const platform = await openTestPlatform()
   const { metrics, clock } = platform
   const log = createLogger({ level: 'silent' })
   const api = await startApi(
     { platform, log, metrics, clock, adminToken, version: '1.2.3', ...options },
     { host: '127.0.0.1', port: 0 },
+    resources,
   )
   async function ask(
     method: string,

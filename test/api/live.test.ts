@@ -71,10 +71,10 @@ describe('REST: live stream', () => {
   })
   after(() => api.close())
 
-  function listen(query = '', headers: Record<string, string> = {}): Promise<Stream> {
+  function listen(query = '', headers: Record<string, string> = {}, at = api): Promise<Stream> {
     const all = { authorization: `Bearer ${adminToken}`, ...headers }
     return new Promise((resolve, reject) => {
-      const asked = request(`${api.url}/v1/live${query}`, { headers: all }, (response) => {
+      const asked = request(`${at.url}/v1/live${query}`, { headers: all }, (response) => {
         expect(response.statusCode).to.equal(200)
         expect(response.headers['content-type']).to.equal('text/event-stream')
         const stream = new Stream(response)
@@ -85,8 +85,8 @@ describe('REST: live stream', () => {
       asked.end()
     })
   }
-  async function ingest(key: string, body: unknown): Promise<void> {
-    expect((await api.ask('POST', '/v1/ingest', { body, authorization: `Device ${key}` })).status).to.equal(
+  async function ingest(key: string, body: unknown, at = api): Promise<void> {
+    expect((await at.ask('POST', '/v1/ingest', { body, authorization: `Device ${key}` })).status).to.equal(
       200,
     )
   }
@@ -102,6 +102,7 @@ describe('REST: live stream', () => {
       device: { id, name: 'live-1' },
       at,
       points: [{ key: 'temp', ts: at, value: 21.5 }],
+      event: told?.id?.replace(/-\d+$/, ''),
     })
   })
 
@@ -161,35 +162,90 @@ describe('REST: live stream', () => {
     expect(await stream.next()).to.equal(undefined)
   })
 
-  it('drops the oldest for a reader that does not read, says how many, and goes on', async () => {
-    const { key } = await api.device('live-7')
-    const stream = await listen('?device=live-7')
+  it('tells a reader that does not read how many events it has missed, keeps nothing for it, and goes on', async () => {
+    // With signs of life as seldom as in use: who leaves five of them unread is taken for gone.
+    const own = await startTestApi()
+    const { key } = await own.device('live-7')
+    const stream = await listen('?device=live-7', {}, own)
     stream.response.pause()
     const text = 'x'.repeat(15_000)
     const body = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`k${i}`, text]))
-    for (let i = 0; i < 80 && api.platform.metrics.total('cinque_live_dropped_total') === 0; i++) {
-      await Promise.all(Array.from({ length: 20 }, () => ingest(key, body)))
-    }
-    expect(api.platform.metrics.total('cinque_live_dropped_total')).to.be.above(0)
+    const sent = 160
+    for (let i = 0; i < sent; i += 20)
+      await Promise.all(Array.from({ length: 20 }, () => ingest(key, body, own)))
     stream.response.resume()
+    let told = 0
     let seen = await stream.next()
-    while (seen?.event === 'telemetry') seen = await stream.next()
-    expect(seen?.event).to.equal('dropped')
-    expect(seen?.data.events).to.be.above(0)
-    expect((await stream.next())?.event).to.equal('telemetry')
+    for (; seen?.event === 'telemetry'; told++) seen = await stream.next()
+    expect(seen?.event).to.equal('missed')
+    const missed = seen?.data.events
+    expect(missed).to.be.above(0)
+    while (told + missed < sent) {
+      expect((await stream.next())?.event).to.equal('telemetry')
+      told++
+    }
+    expect(told + missed).to.equal(sent)
+    expect(own.platform.metrics.total('cinque_live_dropped_total')).to.equal(missed)
+    await ingest(key, { last: true }, own)
+    expect((await stream.next())?.data.points[0].key).to.equal('last')
+    await own.close()
+  })
+
+  it('ends for a reader that leaves five signs of life unread', async () => {
+    const { key } = await api.device('live-10')
+    const stream = await listen('?device=live-10')
+    stream.response.pause()
+    const body = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`k${i}`, 'x'.repeat(15_000)]))
+    for (let i = 0; i < 60; i++) await ingest(key, body)
+    const deadline = Date.now() + 5000
+    while (!api.platform.metrics.render().includes('cinque_live_streams 0')) {
+      expect(Date.now()).to.be.below(deadline)
+      await api.ask('GET', '/livez')
+    }
+  })
+
+  it('shows some kinds of events only if asked for them, and says which there are if there is no such kind', async () => {
+    const { key, id } = await api.device('live-8')
+    const stream = await listen('?device=live-8&types=presence,warning')
+    await ingest(key, { x: 1 })
+    const device = { org: 'default', id, name: 'live-8' }
+    api.platform.live.publish({ type: 'warning', org: 'default', device, at: 1, data: { text: 'w' } }, 10)
+    expect(await stream.next()).to.deep.include({ event: 'warning' })
+    const wrong = await api.ask('GET', '/v1/live?types=telemetry,nonsense')
+    expectProblem(wrong, 400, 'invalid_request')
+    expect(wrong.body.detail).to.include('"nonsense" is none of telemetry, presence')
+  })
+
+  it('asks the store nothing for an event, and once for all streams with one key whether that is still good', async () => {
+    const { key } = await api.device('live-9')
+    const streams = await Promise.all(Array.from({ length: 20 }, () => listen('?device=live-9')))
+    let reads = 0
+    const { registry } = api.platform
+    const findKey = registry.findKey.bind(registry)
+    registry.findKey = (asked) => {
+      if (asked === key) reads++
+      return findKey(asked)
+    }
+    const own = await Promise.all(
+      Array.from({ length: 20 }, () => listen('', { authorization: `Device ${key}` })),
+    )
+    const opened = reads
+    await Promise.all(own.map((stream) => stream.untilComment()))
+    registry.findKey = findKey
+    expect(opened).to.equal(20)
+    expect(reads - opened).to.be.below(10)
+    await ingest(key, { x: 1 })
+    for (const stream of [...streams, ...own]) expect((await stream.next())?.event).to.equal('telemetry')
   })
 
   it('refuses one stream too many, and lets it in when one has gone', async () => {
     await api.ask('POST', '/v1/organisations', { body: { id: 'crowd' } })
-    const streams = await Promise.all(Array.from({ length: 100 }, () => listen('?organisation=crowd')))
+    const { live } = api.platform
+    const streams = Array.from({ length: 6000 }, () => live.subscribe('crowd'))
     expectProblem(await api.ask('GET', '/v1/live?organisation=crowd'), 429, 'too_many_streams')
-    streams[0].response.destroy()
-    const deadline = Date.now() + 5000
-    while (!api.platform.metrics.render().includes('cinque_live_subscribers 99')) {
-      expect(Date.now()).to.be.below(deadline)
-      await api.ask('GET', '/livez')
-    }
+    streams[0]?.close()
     expect((await listen('?organisation=crowd')).ended).to.equal(false)
+    for (const stream of streams) stream?.close()
   })
 
   it('ends when the server stops', async () => {

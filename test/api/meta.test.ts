@@ -28,7 +28,7 @@ describe('REST: what every request has', () => {
     expectProblem(await api.ask('GET', '/v1/devices/%ff'), 400, 'invalid_request')
     const wrong = await api.ask('PUT', '/v1/devices')
     expectProblem(wrong, 405, 'method_not_allowed')
-    expect(wrong.headers.get('allow')).to.equal('POST, GET')
+    expect(wrong.headers.get('allow')).to.match(/^POST, GET\b/)
   })
 
   it('takes JSON only where it says so', async () => {
@@ -93,7 +93,7 @@ describe('REST: what every request has', () => {
     expect(body).to.include({ openapi: '3.1.0' })
     expect(body.info).to.include({ title: 'cinque', version: '1.2.3' })
     const operations = Object.entries<
-      Record<string, { responses: object; parameters?: { in: string; name: string }[] }>
+      Record<string, { responses: object; security?: object[]; parameters?: { in: string; name: string }[] }>
     >(body.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
     )
@@ -106,7 +106,8 @@ describe('REST: what every request has', () => {
       const answer = await api.ask(method.toUpperCase(), path.replaceAll(/\{\w+\}/g, 'x'), {
         authorization: null,
       })
-      expect(answer.status, `${method} ${path}`).to.be.oneOf([200, 401])
+      const open = (operation.security ?? []).length === 0
+      expect(answer.status, `${method} ${path}`).to.be.oneOf(open ? [200, 400, 404] : [401])
     }
     expect(body.components.schemas).to.include.keys('Device', 'Organisation', 'Point', 'Problem')
   })
@@ -139,16 +140,16 @@ describe('REST: what every request has', () => {
       const { key } = await own.device('d')
       const write = store.write.bind(store)
       store.write = () => Promise.reject(new StoreError('full', 'no space at /secret/path'))
-      const created = await own.ask('POST', '/v1/devices', { body: { name: 'x' } })
-      expectProblem(created, 503, 'store_unavailable')
-      expect(created.text).to.not.include('secret')
-      expect(created.headers.get('retry-after')).to.equal('1')
       const authorization = `Device ${key}`
       expectProblem(
         await own.ask('POST', '/v1/ingest', { body: { t: 1 }, authorization }),
         503,
         'outcome_unknown',
       )
+      const created = await own.ask('POST', '/v1/devices', { body: { name: 'x' } })
+      expectProblem(created, 503, 'store_unavailable')
+      expect(created.text).to.not.include('secret')
+      expect(created.headers.get('retry-after')).to.equal('1')
       expectProblem(
         await own.ask('POST', '/v1/ingest', { body: { t: 2 }, authorization }),
         503,
@@ -200,7 +201,9 @@ describe('REST: what every request has', () => {
       const write = store.write.bind(store)
       let failures = 1
       store.write = (batch) =>
-        failures-- > 0 ? Promise.reject(new StoreError('unavailable', 'away for a moment')) : write(batch)
+        !batch.mutations.some(({ table }) => table.name === 'audit') && failures-- > 0
+          ? Promise.reject(new StoreError('unavailable', 'away for a moment'))
+          : write(batch)
       expectProblem(await own.ask('POST', '/v1/devices', { body: { name: 'x' } }), 503, 'store_unavailable')
       expect((await own.ask('POST', '/v1/devices', { body: { name: 'x' } })).status).to.equal(201)
       await own.close()

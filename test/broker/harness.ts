@@ -20,6 +20,8 @@ import {
 import { TICK_MS } from '#broker/wheel.ts'
 import { ConfigAuthenticator } from '#platform/auth/config-authenticator.ts'
 import type { Authenticator } from '#platform/auth/principal.ts'
+import { Quotas } from '#platform/limits/quotas.ts'
+import { Usage } from '#platform/limits/usage.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { Lanes } from '#platform/store/lanes.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
@@ -99,8 +101,13 @@ export class TestBroker {
     const authenticator =
       parts.authenticator ?? new ConfigAuthenticator({ ...config.auth, organisation: config.organisation })
     const conventions = parts.conventions ?? noConventions
+    const usage =
+      'quotas' in settings
+        ? new Usage({ store, lanes, clock, log, metrics, quotas: new Quotas(store, config.quotas) })
+        : undefined
     const broker = new Broker({
       config,
+      usage,
       store: disk,
       lanes,
       authenticator,

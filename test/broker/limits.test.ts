@@ -61,6 +61,53 @@ describe('limits.message_rate', () => {
   })
 })
 
+describe('quotas of an organisation', () => {
+  let t: TestBroker
+  afterEach(() => t.stop())
+
+  it('messages: MQTT 5 is told 0x97, others are not heard, and nobody gets what is too much', async () => {
+    t = await TestBroker.start({ quotas: { messages: 3 } })
+    const reader = await t.connect('reader')
+    await reader.subscribe('x', { qos: 1 })
+    const one = await t.connect('one')
+    const other = await t.connect('other', {}, 4)
+    const reasons: number[] = []
+    for (let i = 0; i < 4; i++) reasons.push(await one.publishAcknowledged('x', `one ${i}`))
+    expect(reasons).to.deep.equal([0, 0, 0, 0x97])
+    expect(await other.publishAcknowledged('x', 'other'), 'MQTT 3 has no word for it').to.equal(0)
+    other.send(publish('other at QoS 0'))
+    await t.settled()
+    expect(texts(await reader.messages())).to.deep.equal(['one 0', 'one 1', 'one 2'])
+    expect(t.broker.stats.dropped.quota.value).to.equal(3)
+    t.clock.advance(86_400_000)
+    t.broker.usage?.flush()
+    expect(await one.publishAcknowledged('x', 'tomorrow')).to.equal(0)
+  })
+
+  it('messages of the short way count as well', async () => {
+    t = await TestBroker.start({ quotas: { messages: 1000 } })
+    const one = await t.connect('one', {}, 4)
+    one.send(Buffer.concat(Array.from({ length: 50 }, (_, i) => publish(String(i)))))
+    await t.settled()
+    expect(t.broker.usage?.of('default').own.messages).to.equal(50)
+  })
+
+  it('connections: one too many is refused, and let in when another has gone', async () => {
+    t = await TestBroker.start({ quotas: { connections: 2 } })
+    const one = await t.connect('one')
+    await t.connect('two')
+    const error: unknown = await t.connect('three').then(
+      () => null,
+      (caught: unknown) => caught,
+    )
+    expect(String(error)).to.match(/0x97|151/)
+    one.disconnect()
+    await t.settled()
+    await t.connect('three')
+    expect(t.broker.usage?.of('default').connections).to.equal(2)
+  })
+})
+
 describe('a packet that comes byte by byte', () => {
   const used = (): number => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
 

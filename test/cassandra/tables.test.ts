@@ -2,6 +2,13 @@ import { expect } from 'chai'
 import { createTable, tableOptions } from '#cassandra/schema/ddl.ts'
 import { readMigrations } from '#cassandra/schema/migrations.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
+import * as audit from '#platform/audit/tables.ts'
+import * as identity from '#platform/identity/tables.ts'
+import * as commands from '#platform/commands/tables.ts'
+import * as twins from '#platform/twins/tables.ts'
+import * as idempotency from '#platform/idempotency/tables.ts'
+import * as presence from '#platform/presence/tables.ts'
+import * as limits from '#platform/limits/tables.ts'
 import * as registry from '#platform/registry/tables.ts'
 import * as broker from '#platform/store/tables.ts'
 import { Batch } from '#platform/store/store.ts'
@@ -10,7 +17,18 @@ import * as telemetry from '#platform/telemetry/tables.ts'
 import { plain, put, storeError } from '../platform/store/contract.ts'
 import { keyspace, sharedNode, silent, startTimeoutMs } from './node.ts'
 
-const declared = [broker, registry, telemetry]
+const declared = [
+  broker,
+  registry,
+  identity,
+  audit,
+  telemetry,
+  commands,
+  twins,
+  idempotency,
+  limits,
+  presence,
+]
   .flatMap((module): unknown[] => Object.values(module))
   .filter((one): one is AnyTable => typeof one === 'object' && one !== null && 'partition' in one)
 

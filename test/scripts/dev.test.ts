@@ -99,6 +99,30 @@ describe('cinque dev', () => {
     expect(existsSync(join(folder.path, 'cinque-data'))).to.equal(false)
   })
 
+  it('lets the first administrator be made by the link that it prints, once', async () => {
+    const child = dev('--memory')
+    const [, base, token] = await child.said(/^ {2}Admin {5}(\S+)\/account#setup=(s_[0-9a-f]{40}) {3}\(/m)
+    expect((await fetch(`${base}/account`)).status).to.equal(200)
+    const person = { email: 'ann@example.com', password: 'a good password' }
+    const post = (path: string, body: object): Promise<Response> =>
+      fetch(`${base}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    expect((await post('/v1/setup', { token, ...person })).status).to.equal(201)
+    expect((await post('/v1/setup', { token, ...person })).status).to.equal(400)
+    const session = (await (await post('/v1/sessions', person)).json()) as { access_token: string }
+    const headers = { authorization: `Bearer ${session.access_token}` }
+    const { items } = (await (await fetch(`${base}/v1/audit`, { headers })).json()) as {
+      items: { operation: string; actor: { name: string } }[]
+    }
+    expect(items.map(({ operation, actor }) => [operation, actor.name])).to.deep.include.members([
+      ['createDevice', 'cinque dev'],
+      ['setUp', 'ann@example.com'],
+    ])
+  })
+
   it('lets devices be added, listed, given new keys and removed from another terminal', async () => {
     const at = await ready(dev('--json'))
     const added = JSON.parse((await cli('devices', 'add', 'pump-1', '--json')).stdout) as {

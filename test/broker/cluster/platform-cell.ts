@@ -1,6 +1,7 @@
 import { Broker } from '#broker/broker.ts'
 import { Control } from '#broker/cluster/control.ts'
 import { LiveEvents } from '#broker/cluster/live-events.ts'
+import { PresenceLink } from '#broker/presence-link.ts'
 import { brokerConfig } from '#broker/config.ts'
 import { systemClock } from '#platform/clock.ts'
 import type { Bus } from '#platform/cluster/bus.ts'
@@ -99,6 +100,7 @@ export class PlatformCell {
     })
     const control = new Control(broker, platform)
     if (broker.cell !== null) LiveEvents.join(broker.cell, platform.live)
+    PresenceLink.join(broker, platform.presence)
     const member = { platform, broker, control, metrics, store, bus, lines }
     this.#members.push(member)
     await broker.start()

@@ -202,8 +202,9 @@ describe('telemetry: what a device measured is kept and read back', () => {
 
     it('stores what the IoT Guru library publishes, under node/field', async () => {
       const organisation = await platform.registry.organisations.get(platform.organisation)
-      const known = { ...device, createdAt: noon, version: 1 }
-      const principal = new DevicePrincipal({ organisation, device: known }, organisation.user, device.id)
+      const known = { ...device, createdAt: noon, version: 1, keyVersion: 1, description: '', labels: {} }
+      const plain = { ...known, memberOf: [], groups: [], profile: null, enabled: true }
+      const principal = new DevicePrincipal({ organisation, device: plain }, organisation.user, device.id)
       const base = `pub/${organisation.user}/${device.id}`
       const sink = platform.conventions.sinkFor(principal, `${base}/kitchen/temperature`)
       for (const text of ['1.50', '-10000000000.00', '00.00', '7', '1e3']) {

@@ -1,0 +1,96 @@
+import type { Request, Response } from 'express'
+import { authenticate } from './callers.ts'
+import type { ApiDeps } from './deps.ts'
+import { Problem } from './problems.ts'
+
+/** Signs of life a client may leave unread before its stream is closed. */
+const maxUnread = 4
+/** Milliseconds between them. Proxies end connections that are quiet for 30 s or longer. */
+const defaultHeartbeat = 15_000
+
+/** Server-sent events on their way to one client. */
+export interface EventStream {
+  /** Writes an event that the stream itself makes. */
+  write(event: string, data: object): void
+  /**
+   * Writes what `next` gives, as fast as the client reads, until it gives undefined; again when `more` is called.
+   * Nothing is taken while the client does not read, so nothing waits here.
+   */
+  pump(next: () => Uint8Array | undefined): void
+  /** There may be something to take. */
+  readonly more: () => void
+  end(): void
+}
+
+/**
+ * Begins a stream. It ends when the client goes or reads nothing for a while, when the server stops, and when its
+ * token or key is good no more.
+ */
+export function openEventStream(
+  deps: ApiDeps,
+  { request, response }: { request: Request; response: Response },
+): EventStream {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  })
+  response.write('retry: 2000\n\n')
+  let take: () => Uint8Array | undefined = () => undefined
+  const more = (): void => {
+    while (!response.writableNeedDrain && !response.writableEnded && !response.destroyed) {
+      const next = take()
+      if (next === undefined) return
+      response.write(next)
+    }
+  }
+  let unread = 0
+  const heartbeat = setInterval(() => {
+    unread = response.writableNeedDrain ? unread + 1 : 0
+    if (unread > maxUnread) response.destroy()
+    else if (unread === 0 && !response.writableEnded) response.write(':\n\n')
+    stillGood(deps, request).catch((error: unknown) => {
+      if (error instanceof Problem) response.end()
+    })
+  }, deps.heartbeat ?? defaultHeartbeat)
+  const end = (): void => void response.end()
+  deps.stopping?.addEventListener('abort', end)
+  response.on('drain', more)
+  response.on('close', () => {
+    clearInterval(heartbeat)
+    deps.stopping?.removeEventListener('abort', end)
+  })
+  return {
+    write: (event, data) => {
+      if (!response.writableEnded) response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+    },
+    pump: (next) => {
+      take = next
+      more()
+    },
+    more,
+    end,
+  }
+}
+
+const asked = new WeakMap<ApiDeps, Map<string, Promise<unknown>>>()
+
+/**
+ * A token or key that was replaced or deleted must not go on listening. Streams with the same one share the question,
+ * so that reads do not grow with streams.
+ */
+async function stillGood(deps: ApiDeps, request: Request): Promise<void> {
+  let underWay = asked.get(deps)
+  if (underWay === undefined) asked.set(deps, (underWay = new Map()))
+  const key = request.get('authorization') ?? ''
+  let answer = underWay.get(key)
+  if (answer === undefined) {
+    answer = authenticate(deps, request)
+    underWay.set(key, answer)
+    const known = underWay
+    const forget = (): void =>
+      void setTimeout(() => known.delete(key), (deps.heartbeat ?? defaultHeartbeat) / 2).unref()
+    answer.then(forget, forget)
+  }
+  await answer
+}

@@ -1,0 +1,42 @@
+import type { DeviceMessage, Publish } from '#platform/messages.ts'
+import type { Broker } from './broker.ts'
+import { Message, type Outgoing } from './message.ts'
+import type { Properties } from './packets/properties.ts'
+import type { Session } from './session.ts'
+
+const OWN = 'v1/devices/me/'
+
+/**
+ * By what the platform knows a message that it follows, on its way to the device that it is for; null: it is not one. What
+ * has no response topic, and so nearly every message, is known at once.
+ */
+export function followedBy(session: Session, out: Outgoing): string | null {
+  const { responseTopic, correlationData } = out.message.properties
+  if (responseTopic === undefined || correlationData === undefined || session.deviceId === null) return null
+  return (out.topic ?? out.message.topic).startsWith(OWN) ? correlationData.toString('latin1') : null
+}
+
+/** It was written to the device's connection. */
+export function tellSent({ space, deviceId }: Session, followed: string): void {
+  space.broker.follower?.sent(space.org, deviceId ?? '', followed)
+}
+
+/** The device has answered it with PUBACK. */
+export function tellAcknowledged({ space, deviceId }: Session, followed: string, refused: boolean): void {
+  space.broker.follower?.acknowledged(space.org, deviceId ?? '', followed, refused)
+}
+
+/** The platform's way to publish: at QoS 1, resolves when it is promised. */
+export function publisherOf(broker: Broker): Publish {
+  return ({ org, topic, payload, expiresAt = 0, responseTopic, correlation }: DeviceMessage) => {
+    const properties: Properties = {
+      ...(responseTopic === undefined ? {} : { responseTopic }),
+      ...(correlation === undefined ? {} : { correlationData: Buffer.from(correlation, 'latin1') }),
+    }
+    broker.publish(
+      broker.space(org),
+      new Message(topic, Buffer.from(payload), 1, false, properties, expiresAt),
+    )
+    return broker.space(org).commit.durable()
+  }
+}
