@@ -103,6 +103,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const registry = new Registry(store, clock)
   await ensureOrganisation(registry, organisation)
   const commit = new GroupCommit(store, log)
+  const audit = new Audit(commit, clock, metrics, options.place)
   const identity = new Identity({ store, commit, clock, log, metrics, ...options.identity })
   registry.onDoubt(() => identity.doubt())
   const live = new LiveBus(metrics)
@@ -124,7 +125,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const uses = new CredentialUses(commit)
   registry.onKeyUsed((device, credential) => uses.note(device, credential, clock.now()))
   const claims = new Claims(store, clock, registry)
-  const provisioning = new Provisioning(store, clock, registry, claims)
+  const provisioning = new Provisioning(store, clock, registry, claims, audit)
   const tasks = new Tasks(store, clock)
   const kinds = [
     importDevices(registry),
@@ -167,7 +168,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     commit,
     registry,
     identity,
-    audit: new Audit(commit, clock, metrics, options.place),
+    audit,
     trail: new Trail(store),
     telemetry,
     retentions,
