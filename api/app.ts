@@ -5,7 +5,7 @@ import type { ApiDeps } from './deps.ts'
 import { type ApiDocument, apiDocument } from './document.ts'
 import { errorHandler, methodNotAllowed, notFound } from './error-handler.ts'
 import { jsonBody } from './json-body.ts'
-import { iotguru } from './iotguru.ts'
+import { iotguru } from './iotguru/iotguru.ts'
 import {
   compareTags,
   compressed,

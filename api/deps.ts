@@ -1,5 +1,6 @@
 import type { Clock } from '#platform/clock.ts'
 import type { Logger } from '#platform/log.ts'
+import type { FirmwareSource } from './iotguru/firmware.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import type { Platform } from '#platform/platform.ts'
 import type { Admission, Rates } from './admission.ts'
@@ -58,6 +59,8 @@ export interface ApiDeps {
   readonly stopping?: AbortSignal | undefined
   /** Publishes at QoS 1 to whoever is subscribed; resolves when that is promised. Absent: `/mqtt/send` is not there. */
   readonly publish?: ((message: OutgoingMessage) => Promise<void>) | undefined
+  /** Firmware that devices should run, for the IoT Guru library's update. Absent: there never is any. */
+  readonly firmware?: FirmwareSource | undefined
   /** Absent: `/v1/clients` is not there. */
   readonly clients?: Clients | undefined
   /** How often somebody may ask. Default: as often as he likes. */

@@ -12,21 +12,23 @@ export function describe(
   params: z.ZodType<unknown, Record<string, unknown>>,
   query: z.ZodType<unknown, Record<string, unknown>>,
 ): ZodOpenApiOperationObject {
-  const codes: ProblemCode[] = [
-    'invalid_request',
-    ...(spec.body === undefined
-      ? []
-      : (['invalid_json', 'body_too_large', 'unsupported_media_type'] as const)),
-    ...(spec.access === 'public' ? [] : (['unauthenticated', 'forbidden'] as const)),
-    ...(spec.problems ?? []),
-    ...(takesKeys(spec) ? keyProblems : []),
-    ...(spec.versioned === undefined || spec.method === 'get' ? [] : (['precondition_failed'] as const)),
-    ...(spec.versioned === 'required' && spec.method !== 'get' ? (['precondition_required'] as const) : []),
-    ...(spec.path.startsWith('/v1/') ? (['rate_limited'] as const) : []),
-    ...(spec.access === 'public' || spec.access === 'platform' ? [] : (['quota_exceeded'] as const)),
-    'internal',
-    'store_unavailable',
-  ]
+  const codes: ProblemCode[] = Array.from(
+    new Set<ProblemCode>([
+      'invalid_request',
+      ...(spec.body === undefined
+        ? []
+        : (['invalid_json', 'invalid_field', 'body_too_large', 'unsupported_media_type'] as const)),
+      ...(spec.access === 'public' ? [] : (['unauthenticated', 'forbidden'] as const)),
+      ...(spec.problems ?? []),
+      ...(takesKeys(spec) ? keyProblems : []),
+      ...(spec.versioned === undefined || spec.method === 'get' ? [] : (['precondition_failed'] as const)),
+      ...(spec.versioned === 'required' && spec.method !== 'get' ? (['precondition_required'] as const) : []),
+      ...(spec.path.startsWith('/v1/') ? (['rate_limited'] as const) : []),
+      ...(spec.access === 'public' || spec.access === 'platform' ? [] : (['quota_exceeded'] as const)),
+      'internal',
+      'store_unavailable',
+    ]),
+  )
   const responses: ZodOpenApiResponsesObject = {}
   responses[`${spec.status}`] = { description: 'done', ...answerContent(spec) }
   if (spec.versioned !== undefined && spec.method === 'get')

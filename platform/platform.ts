@@ -106,6 +106,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const registry = new Registry(store, clock)
   await ensureOrganisation(registry, organisation)
   const lanes = new Lanes(store, log, { durability: options.durability })
+  const audit = new Audit(lanes, clock, metrics, options.place)
   const identity = new Identity({ store, lanes, clock, log, metrics, ...options.identity })
   registry.onDoubt(() => identity.doubt())
   const live = new LiveBus(metrics)
@@ -127,7 +128,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const uses = new CredentialUses(lanes)
   registry.onKeyUsed((device, credential) => uses.note(device, credential, clock.now()))
   const claims = new Claims(store, clock, registry)
-  const provisioning = new Provisioning(store, clock, registry, claims)
+  const provisioning = new Provisioning(store, clock, registry, claims, audit)
   const tasks = new Tasks(store, clock)
   const kinds = [
     importDevices(registry),
@@ -137,7 +138,12 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   ]
   const taskRunner = new TaskRunner(tasks, kinds, { clock, log, metrics })
   const presence = new Presence({
-    ...{ store, lanes, live, clock, metrics, log },
+    store,
+    lanes,
+    live,
+    clock,
+    metrics,
+    log,
     onSeen: (device, online, at) => sightings.seen(device, online, at),
     find: (org, id) => registry.devices.findById(org, id),
   })
@@ -170,7 +176,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     lanes,
     registry,
     identity,
-    audit: new Audit(lanes, clock, metrics, options.place),
+    audit,
     trail: new Trail(store),
     telemetry,
     retentions,

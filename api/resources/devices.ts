@@ -137,13 +137,15 @@ export const devices: readonly Route[] = [
       'conflict',
       'outcome_unknown',
     ],
-    handle: async ({ deps, caller, params, query: { organisation }, body, precondition, version }) => {
+    handle: async ({ deps, caller, params, query: { organisation }, body, ...call }) => {
+      const { precondition, version, audit } = call
       const { org, id } = await deviceOf(deps, caller, params.device, organisation)
       const before = await deps.platform.registry.devices.get(org, id)
       precondition.check(before.version)
       if (body.groups !== undefined) await gateGroupsKept(deps, caller, org, body.groups)
       const expected = precondition.given ? before.version : undefined
       const changed = await deps.platform.registry.devices.update(org, id, body, expected)
+      audit({ targets: [id], before: shown(before), after: shown(changed) })
       version(changed.version)
       return shown(changed)
     },
@@ -185,9 +187,10 @@ export const devices: readonly Route[] = [
     query,
     status: 204,
     problems: ['organisation_not_found', 'device_not_found', 'overloaded'],
-    handle: async ({ deps, caller, params, query: { organisation } }) => {
+    handle: async ({ deps, caller, params, query: { organisation }, audit }) => {
       const { org, id } = await deviceOf(deps, caller, params.device, organisation)
       gateLoad(deps, org)
+      audit({ targets: [id], before: shown(await deps.platform.registry.devices.get(org, id)) })
       await deps.platform.registry.deleteDevice(org, id)
       return undefined
     },

@@ -135,6 +135,7 @@ export const groups: readonly Route[] = [
       call.precondition.check(before.version)
       const expected = call.precondition.given ? before.version : undefined
       const changed = await service.update(owner.id, named, body, expected)
+      call.audit({ before: shown(before), after: shown(changed) })
       call.version(changed.version)
       return shown(changed)
     },
@@ -149,9 +150,11 @@ export const groups: readonly Route[] = [
     query,
     status: 204,
     problems: ['organisation_not_found', 'group_not_found', 'group_not_empty', 'conflict', 'outcome_unknown'],
-    handle: async ({ deps, caller, params: { group: named }, query: { organisation } }) => {
+    handle: async ({ deps, caller, params: { group: named }, query: { organisation }, audit }) => {
       const owner = await organisationOf(deps, caller, organisation)
-      await deps.platform.registry.groups.delete(owner.id, named)
+      const { groups: service } = deps.platform.registry
+      audit({ before: shown(await service.get(owner.id, named)) })
+      await service.delete(owner.id, named)
       return undefined
     },
   }),

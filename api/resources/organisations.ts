@@ -112,9 +112,11 @@ export const organisations: readonly Route[] = [
     status: 200,
     answer: organisation,
     problems: ['invalid_field', 'organisation_not_found', 'conflict'],
-    handle: async ({ deps, caller, params: { organisation: named }, body }) => {
+    handle: async ({ deps, caller, params: { organisation: named }, body, audit }) => {
       gateOwn(caller, named)
-      return shown(await deps.platform.registry.organisations.update(named, body))
+      const { organisations: service } = deps.platform.registry
+      audit({ before: shown(await service.get(named)) })
+      return shown(await service.update(named, body))
     },
   }),
   route({
@@ -144,8 +146,10 @@ export const organisations: readonly Route[] = [
     params,
     status: 204,
     problems: ['organisation_not_found', 'organisation_not_empty', 'conflict'],
-    handle: async ({ deps, params: { organisation: named } }) => {
-      await deps.platform.registry.organisations.delete(named)
+    handle: async ({ deps, params: { organisation: named }, audit }) => {
+      const { organisations: service } = deps.platform.registry
+      audit({ before: shown(await service.get(named)) })
+      await service.delete(named)
       return undefined
     },
   }),

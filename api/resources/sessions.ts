@@ -50,12 +50,17 @@ export const sessions: readonly Route[] = [
       const { identity } = deps.platform
       const account = normalEmail(body.email)
       const address = request.ip ?? ''
-      gateAttempts(identity.attempts.begin(account, address))
+      const ended = (result: 'done' | 'wrong' | 'limited'): number =>
+        deps.metrics.counter('cinque_sign_ins_total', 'Attempts to sign in, by result', { result }).value++
+      const wait = identity.attempts.begin(account, address)
+      if (wait > 0) ended('limited')
+      gateAttempts(wait)
       const verified = await identity.users.verify(account, body.password)
       const { user, known } = verified
       // A made-up id is asked for, so that it takes as long.
       const orgs = await orgsOf(deps, known?.id ?? newId())
       const entry = { operation: 'signIn', orgs }
+      ended(user === null ? 'wrong' : 'done')
       if (user === null) {
         const actor = { kind: 'anonymous', id: known?.id ?? '', name: account } as const
         const denied = { outcome: 'denied', problem: 'wrong_credentials' } as const

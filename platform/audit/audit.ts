@@ -113,6 +113,12 @@ export class Audit {
     this.#put(deed, { at: this.#clock.now(), id: randomUUIDv7() }, result)
   }
 
+  /** One entry of something that is over; durable when it resolves. */
+  async record(deed: Deed, result: Result): Promise<void> {
+    this.note(deed, result)
+    await this.#commit.durable()
+  }
+
   /** Stages a refusal, unless there were too many of the organisation lately. */
   denied(deed: Deed, problem: string): void {
     const now = this.#clock.now()

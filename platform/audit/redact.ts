@@ -6,7 +6,7 @@ const keyName = /(?:^|_)key$/i
 const keyLength = 16
 /** Our own keys and tokens, wherever they stand. */
 const secretValue =
-  /(?:\b(?:k|t|n|r|i|p|s)_[0-9a-f]{32,}|\bcq_[0-9a-f]{32,}|\beyJ[\w-]+\.[\w-]+\.[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----)/
+  /(?:\b(?:k|t|n|r|i|p|s|w)_[0-9a-f]{32,}|\bcq_[0-9a-f]{32,}|\beyJ[\w-]+\.[\w-]+\.[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----)/
 /** Bytes of JSON kept of one object. */
 const maxBytes = 16_384
 const maxDepth = 12

@@ -20,7 +20,7 @@ const lifeMs: Readonly<Record<Purpose, number>> = {
   setup: 30 * 60_000,
 }
 
-const prefixes: Readonly<Record<Purpose, string>> = { invitation: 'i_', reset: 'p_', setup: 's_' }
+const prefixes: Readonly<Record<Purpose, string>> = { invitation: 'i_', reset: 'w_', setup: 's_' }
 
 /** Tokens of links that are sent to people. Only their SHA-256 is stored. */
 export class OneTimeTokens {

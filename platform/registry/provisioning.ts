@@ -2,6 +2,7 @@ import { hash as sha } from 'node:crypto'
 import { z } from 'zod'
 import { keyHash, newId, newKey } from '../auth/keys.ts'
 import type { DeviceRef } from '../auth/principal.ts'
+import type { Audit } from '../audit/audit.ts'
 import type { Clock } from '../clock.ts'
 import { PlatformError } from '../errors.ts'
 import { Batch, type Store } from '../store/store.ts'
@@ -72,9 +73,11 @@ export class Provisioning {
   readonly #clock: Clock
   readonly #registry: Registry
   readonly #claims: Claims
+  readonly #audit: Audit
   readonly #underWay = new Map<string, Promise<Provisioned>>()
 
-  constructor(store: Store, clock: Clock, registry: Registry, claims: Claims) {
+  constructor(store: Store, clock: Clock, registry: Registry, claims: Claims, audit: Audit) {
+    this.#audit = audit
     this.#store = store
     this.#clock = clock
     this.#registry = registry
@@ -157,10 +160,24 @@ export class Provisioning {
     let doing = this.#underWay.get(key)
     if (doing === undefined) {
       doing = by.kind === 'key' ? this.#byKey(by, request, nonce) : this.#byClaim(by, nonce)
+      doing = doing.then((done) => this.#recorded(by, done))
       doing = doing.finally(() => this.#underWay.delete(key))
       this.#underWay.set(key, doing)
     }
     return doing
+  }
+
+  /** Nobody who is signed in has asked for it. Durable when it resolves. */
+  async #recorded(by: Provisioner, done: Provisioned): Promise<Provisioned> {
+    if (done === null) return done
+    const actor =
+      by.kind === 'key'
+        ? ({ kind: 'key', id: by.id, name: 'provisioning key' } as const)
+        : ({ kind: 'device', id: done.device.id, name: 'claim code' } as const)
+    const deed = { org: done.device.org, actor, operation: 'provisionDevice', targets: [done.device.id] }
+    const { id, name } = done.device
+    await this.#audit.record(deed, { outcome: 'done', after: { id, name } })
+    return done
   }
 
   async #byKey(

@@ -59,6 +59,22 @@ describe('REST: audit', () => {
     ])
   })
 
+  it('says what a deleted or changed thing was', async () => {
+    const { id } = await api.device('thermo')
+    await api.ask('PATCH', '/v1/devices/thermo', { body: { description: 'in the cellar' } })
+    await api.ask('DELETE', '/v1/devices/thermo')
+    await api.ask('PATCH', '/v1/organisations/default', { body: { name: 'Acme' } })
+    const [changed] = await entries('operation=updateDevice')
+    expect(changed).to.have.nested.property('before.description', '')
+    expect(changed).to.have.nested.property('after.description', 'in the cellar')
+    const [gone] = await entries('operation=deleteDevice')
+    expect(gone.before).to.include({ id, name: 'thermo', description: 'in the cellar' })
+    expect(gone.targets).to.include(id)
+    const [renamed] = await entries('operation=updateOrganisation')
+    expect(renamed.before).to.include({ name: 'default' })
+    expect(renamed.after).to.include({ name: 'Acme' })
+  })
+
   it('has what was refused and what failed', async () => {
     await member(api, 'ann@example.com', 'viewer')
     const ann = await signIn(api, 'ann@example.com')
@@ -137,7 +153,20 @@ describe('REST: audit', () => {
       'confirmPasswordReset',
       'acceptInvitation',
       'setUp',
+      'createProvision',
     ])
+  })
+
+  it('has devices that made themselves by a provisioning key', async () => {
+    const made = await api.ask('POST', '/v1/provisioning-keys', { body: { max_uses: 1 } })
+    const provisioned = await api.ask('POST', '/v1/provision', {
+      authorization: `Device ${made.body.key}`,
+      body: { nonce: '0123456789abcdef01234567', name: 'pump' },
+    })
+    expect(provisioned.status, provisioned.text).to.equal(200)
+    const [entry] = await entries('operation=provisionDevice')
+    expect(entry).to.deep.include({ outcome: 'done', targets: [provisioned.body.id] })
+    expect(entry.actor).to.deep.equal({ kind: 'key', id: made.body.id, name: 'provisioning key' })
   })
 
   it('records sign-ins with every organisation of the person', async () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { OutgoingMessage } from '#api/deps.ts'
-import { rawRequest, startTestApi, type TestApi } from './fixture.ts'
+import { type Answer, expectProblem, rawRequest, startTestApi, type TestApi } from './fixture.ts'
 
 /** What the library's HTTP client sends on an ESP8266 and on an ESP32, byte for byte but for the key. */
 function libraryGet(path: string, agent: 'ESP8266HTTPClient' | 'ESP32HTTPClient'): string {
@@ -49,6 +49,8 @@ function updateOnEsp32(key: string, version: string): string {
 }
 
 describe('IoT Guru: the Arduino library works unchanged over HTTP', () => {
+  /** What devices should run; null: there is nothing new. */
+  let firmware: { version: string; bytes: Uint8Array } | null = null
   const sent: OutgoingMessage[] = []
   let api: TestApi
   let key: string
@@ -59,6 +61,11 @@ describe('IoT Guru: the Arduino library works unchanged over HTTP', () => {
       publish: (message) => {
         sent.push(message)
         return Promise.resolve()
+      },
+      firmware: () => {
+        const wanted = firmware
+        const found = wanted && { version: wanted.version, image: () => Promise.resolve(wanted.bytes) }
+        return Promise.resolve(found ?? undefined)
       },
     })
     await api.ask('POST', '/v1/organisations', {
@@ -150,6 +157,117 @@ describe('IoT Guru: the Arduino library works unchanged over HTTP', () => {
       `GET /measurement/create/${nodeKey}/humidity/55 HTTP/1.1\r\nHost: x\r\n${agent}Connection: ${last ? 'close' : 'keep-alive'}\r\n\r\n`
     const answer = await rawRequest(api.url, get(false) + get(true))
     expect(answer.match(/HTTP\/1\.1 200 OK/g)).to.have.length(2)
+  })
+
+  describe('firmware that is due', () => {
+    const bytes = Buffer.concat([Buffer.from([0xe9]), Buffer.alloc(50_000, 7)])
+    beforeEach(() => {
+      firmware = { version: '2.0', bytes }
+    })
+    afterEach(() => {
+      firmware = null
+    })
+
+    it('check(version) gets 200 until the device runs it', async () => {
+      expect(await status(libraryGet(`/firmware/check/${key}/1.0`, 'ESP32HTTPClient'))).to.equal(200)
+      expect(await status(libraryGet(`/firmware/check/${key}/2.0`, 'ESP32HTTPClient'))).to.equal(204)
+      expect(await status(updateOnEsp8266(key, '2.0'))).to.equal(304)
+    })
+
+    for (const [name, request] of [
+      ['an ESP8266', updateOnEsp8266],
+      ['an ESP32', updateOnEsp32],
+    ] as const) {
+      it(`is sent to ${name} with the header lines that it reads by the letter`, async () => {
+        const answer = await rawRequest(api.url, request(key, '1.0'))
+        const [head] = answer.split('\r\n\r\n')
+        expect(head).to.match(/^HTTP\/1\.1 200 OK\r\n/)
+        expect(head).to.include(`\r\nContent-Length: ${bytes.length}\r\n`)
+        expect(head).to.include('\r\nContent-Type: application/octet-stream; charset=UTF-8\r\n')
+        expect(head).to.match(/\r\nx-MD5: [0-9a-f]{32}\r\n/)
+        expect(head.toLowerCase()).to.not.include('transfer-encoding').and.not.include('content-encoding')
+        expect(Buffer.from(answer.slice(head.length + 4), 'latin1').equals(bytes)).to.equal(true)
+      })
+    }
+  })
+
+  describe('/measurement/loadByNodeIds', () => {
+    const node = 'NodeNodeNodeNodeNodeN1'
+    const load = (path: string, headers = {}): Promise<Answer> =>
+      api.ask('GET', `/measurement/loadByNodeIds/${path}`, { authorization: null, headers })
+
+    before(async () => {
+      for (const value of ['1.00', '3.00'])
+        await status(libraryGet(`/measurement/create/${nodeKey}/pressure/${value}`, 'ESP32HTTPClient'))
+    })
+
+    it('gives time, minimum, average and maximum of what the node measured', async () => {
+      const answer = await load(`${nodeKey}/pressure,nothing/DAY/1`)
+      expect(answer.status, answer.text).to.equal(200)
+      expect(answer.body).to.deep.equal([
+        { nodeId: node, fieldName: 'pressure', data: [[Date.parse('2026-11-21T12:00:00Z'), 1, 2, 3]] },
+        { nodeId: node, fieldName: 'nothing', data: [] },
+      ])
+    })
+
+    it('takes the id of a node from its device, and from who may read that', async () => {
+      const own = await load(`${node}/pressure/WEEK/2`, { authorization: `Device ${key}` })
+      expect(own.body[0].data).to.have.length(1)
+      const { body } = await api.ask('POST', '/v1/organisations/guru/token')
+      const token = { authorization: `Bearer ${body.token}` }
+      expect((await load(`${node}/pressure/DAY/1?device=esp`, token)).body[0].data).to.have.length(1)
+      expectProblem(await load(`${node}/pressure/DAY/1`, token), 400, 'invalid_request')
+    })
+
+    it('shows nothing to who has neither the key of the node nor of its device', async () => {
+      expect((await load(`${node}/pressure/DAY/1`)).status).to.equal(404)
+      const other = `Device ${(await api.device('stranger')).key}`
+      expect((await load(`${node}/pressure/DAY/1`, { authorization: other })).status).to.equal(404)
+      expectProblem(
+        await load(`${node}/pressure/DAY/1`, { authorization: 'Bearer nonsense' }),
+        401,
+        'unauthenticated',
+      )
+    })
+
+    for (const path of [
+      'pressure/HOUR/1',
+      'pressure/DAY/0',
+      'pressure/DAY/1e3',
+      'pressure/DAY/63',
+      `${'f,'.repeat(20)}f/DAY/1`,
+    ]) {
+      it(`refuses ${path.slice(0, 20)}`, async () => {
+        expect((await load(`${nodeKey}/${path}`)).status).to.equal(400)
+      })
+    }
+
+    it('may be called by pages of any origin', async () => {
+      const { headers } = await load(`${nodeKey}/pressure/DAY/1`, { origin: 'http://home.example' })
+      expect(headers.get('access-control-allow-origin')).to.equal('*')
+      const preflight = await api.ask('OPTIONS', `/measurement/loadByNodeIds/${nodeKey}/pressure/DAY/1`, {
+        authorization: null,
+        headers: { origin: 'http://home.example', 'access-control-request-method': 'GET' },
+      })
+      expect([preflight.status, preflight.headers.get('access-control-allow-methods')]).to.deep.equal([
+        204,
+        'GET',
+      ])
+    })
+  })
+
+  it('/push/freeText is kept and shown to people like any other value', async () => {
+    const path = `/push/freeText/${nodeKey}/Somebody%20rang%20%E2%80%94%20twice`
+    expect(await status(libraryGet(path, 'ESP8266HTTPClient'))).to.equal(200)
+    const { body } = await api.ask('GET', '/v1/devices/esp/latest?organisation=guru')
+    const text = body.items.find((one: { key: string }) => one.key === 'NodeNodeNodeNodeNodeN1/freeText')
+    expect(text.value).to.equal('Somebody rang \u2014 twice')
+    expect(await status(libraryGet('/push/freeText/NKeyNKeyNKeyNKeyNKeyN2/x', 'ESP8266HTTPClient'))).to.equal(
+      404,
+    )
+    expect(
+      await status(libraryGet(`/push/freeText/${nodeKey}/${'x'.repeat(1025)}`, 'ESP8266HTTPClient')),
+    ).to.equal(400)
   })
 
   describe('/mqtt/send', () => {
