@@ -23,7 +23,7 @@ export function check(deps: ApiDeps): RequestHandler {
   return async (request, response) => {
     const owner = await deps.platform.registry.findKey(param(request, 'deviceKey'))
     if (owner?.kind !== 'device') return answer(response, 404, 'no device has this key')
-    gateLoad(deps)
+    gateLoad(deps, owner.device.org)
     const version = optionalParam(request, 'version')
     deps.platform.checkIns.note(owner.device, deps.clock.now(), version)
     if (version === undefined) return answer(response, 200, 'OK')
@@ -42,7 +42,7 @@ export function update(deps: ApiDeps): RequestHandler {
     const owner = await deps.platform.registry.findKey(param(request, 'deviceKey'))
     if (owner?.kind !== 'device') return answer(response, 404, 'no device has this key')
     const version = param(request, 'version')
-    gateLoad(deps)
+    gateLoad(deps, owner.device.org)
     deps.platform.checkIns.note(owner.device, deps.clock.now(), version)
     const wanted = await deps.firmware?.(owner.device)
     if (wanted === undefined || wanted.version === version) return answer(response, 304, '')

@@ -15,11 +15,11 @@ export function create(deps: ApiDeps): RequestHandler {
   return async (request, response) => {
     const node = await nodeOfKey(deps, param(request, 'nodeKey'))
     if (node === undefined) return answer(response, 404, 'no node has this key')
-    gateLoad(deps)
+    gateLoad(deps, node.device.org)
     const key = `${node.id}/${param(request, 'field')}`
     const value = Buffer.from(param(request, 'value'))
     takeIn(() => deps.platform.telemetry.ingestDecimal(node.device, key, value, deps.clock.now()))
-    await durable(deps)
+    await durable(deps, node.device.org)
     answer(response, 200, 'OK')
   }
 }

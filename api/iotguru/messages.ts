@@ -38,10 +38,10 @@ export function freeText(deps: ApiDeps): RequestHandler {
     if (node === undefined) return answer(response, 404, 'no node has this key')
     const text = param(request, 'message')
     if (text.length > maxText) return answer(response, 400, `the text is longer than ${maxText} characters`)
-    gateLoad(deps)
+    gateLoad(deps, node.device.org)
     const payload = Buffer.from(JSON.stringify({ [`${node.id}/freeText`]: text }))
     takeIn(() => deps.platform.telemetry.ingestJson(node.device, payload, deps.clock.now()))
-    await durable(deps)
+    await durable(deps, node.device.org)
     answer(response, 200, 'OK')
   }
 }

@@ -116,7 +116,7 @@ export class Audit {
   /** One entry of something that is over; durable when it resolves. */
   async record(deed: Deed, result: Result): Promise<void> {
     this.note(deed, result)
-    await this.#commit.durable()
+    await this.#lanes.of(deed.org).durable()
   }
 
   /** Stages a refusal, unless there were too many of the organisation lately. */

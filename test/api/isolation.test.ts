@@ -114,7 +114,7 @@ describe('REST: whatever is asked for', function () {
 
   /** All that the store holds of an organisation. */
   async function rowsOf(org: string): Promise<Record<string, string[]>> {
-    await api.platform.commit.durable()
+    await api.platform.lanes.durable()
     const found: Record<string, string[]> = {}
     for (const table of tables.filter(({ name }) => !accounts.has(name))) {
       const { rows } = await api.platform.store.scan(table, null, 10_000)

@@ -41,7 +41,7 @@ describe('aggregates of a device that was in two datacenters', () => {
 
   async function ingest(at: TestPlatform, value: unknown): Promise<void> {
     at.telemetry.ingestJson(device, bytes(value), at.clock.time)
-    await at.commit.durable()
+    await at.lanes.durable()
   }
   async function sum(at: TestPlatform): Promise<unknown> {
     const { items } = await at.telemetry.aggregates(device, {
