@@ -30,15 +30,60 @@ export interface ClientDetails {
   readonly sessionExpiry: number
   readonly queued: number | null
   readonly inflight: number | null
+  /** Messages to it that were dropped, by reason; null: not known. */
+  readonly drops: Readonly<Record<string, number>> | null
   readonly subscriptionCount: number
   readonly subscriptions: { filter: string; qos: number }[]
 }
 
-/** The MQTT clients of all processes. Both reject with RangeError when too much is being asked at a time. */
+/** Which clients are wanted; what is absent does not matter. */
+export interface ClientFilter {
+  readonly connected?: boolean | undefined
+  readonly device?: string | undefined
+  readonly username?: string | undefined
+  readonly prefix?: string | undefined
+  readonly dc?: string | undefined
+  readonly process?: string | undefined
+  readonly minQueued?: number | undefined
+  readonly minDropped?: number | undefined
+}
+
+/** What a traced client has sent or received; `missed`: lines before it that were too many. */
+export interface TraceNews {
+  readonly line: {
+    /** Milliseconds since 1970. */
+    readonly at: number
+    readonly client: string
+    readonly direction: 'in' | 'out' | 'state'
+    readonly summary: string
+  } | null
+  readonly missed: number
+}
+
+/** The MQTT clients of all processes. All reject with RangeError when too much is being asked at a time. */
 export interface Clients {
   /** `complete`: every process in contact has answered. */
   find(org: string, clientId: string): Promise<{ client: ClientDetails | null; complete: boolean }>
   kick(org: string, clientId: string): Promise<{ kicked: boolean; complete: boolean }>
+  /** In order of their ids, behind `after`. */
+  list(query: { org: string; after: string | null; limit: number; filter: ClientFilter }): Promise<{
+    clients: readonly { readonly id: string; readonly view: ClientDetails }[]
+    more: boolean
+    complete: boolean
+  }>
+  /** In order of their filters, behind `after`. */
+  subscriptions(query: { org: string; client: string; after: string | null; limit: number }): Promise<{
+    found: {
+      readonly count: number
+      readonly subscriptions: readonly { filter: string; qos: number; no_local: boolean }[]
+    } | null
+    complete: boolean
+  }>
+  /** Until the returned function is called. Throws RangeError. */
+  trace(
+    who: { org: string; client: string | null; device: string | null },
+    news: (news: TraceNews) => void,
+  ): () => void
 }
 
 /** What the API needs around it. */

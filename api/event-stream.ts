@@ -16,7 +16,7 @@ export interface EventStream {
    * Writes what `next` gives, as fast as the client reads, until it gives undefined; again when `more` is called.
    * Nothing is taken while the client does not read, so nothing waits here.
    */
-  pump(next: () => Uint8Array | undefined): void
+  pump(next: () => Uint8Array | string | undefined): void
   /** There may be something to take. */
   readonly more: () => void
   end(): void
@@ -36,7 +36,7 @@ export function openEventStream(
     'x-accel-buffering': 'no',
   })
   response.write('retry: 2000\n\n')
-  let take: () => Uint8Array | undefined = () => undefined
+  let take: () => Uint8Array | string | undefined = () => undefined
   const more = (): void => {
     while (!response.writableNeedDrain && !response.writableEnded && !response.destroyed) {
       const next = take()

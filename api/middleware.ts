@@ -84,7 +84,8 @@ export function observe(deps: ApiDeps): RequestHandler {
     response.on('finish', () => {
       const route = routeOf(request.route)
       const elapsed = performance.now() - began
-      if (route !== '/v1/live') seconds.observe(elapsed / 1000)
+      const live = String(response.getHeader('content-type')).startsWith('text/event-stream')
+      if (!live) seconds.observe(elapsed / 1000)
       const status = String(response.statusCode)
       deps.metrics.counter('cinque_http_requests_total', 'Requests answered', {
         method: request.method,

@@ -144,7 +144,7 @@ export class Broker {
     this.hlc = new HybridClock(deps.clock)
     if (deps.cell !== undefined) this.hlc.salt = Buffer.from(deps.cell.incarnation).readUInt16BE(14) % 1024
     this.stats = new Stats(deps.metrics)
-    this.trace = new Trace(deps.log)
+    this.trace = new Trace(deps.log, () => deps.clock.now())
     this.logLimit = new LogLimit(deps.log, deps.clock)
     this.admission = new Admission(deps.config.limits, deps.clock, deps.metrics, deps.log)
     this.sessionStore = new SessionStore(this)
@@ -293,6 +293,8 @@ export class Broker {
   connected(connection: Connection, session: Session, present: boolean): void {
     this.stats.connects.value++
     this.watcher?.opened(connection, session)
+    if (connection.traced)
+      this.trace.packet(connection, 'state', `connected from ${connection.info.remoteAddress}`)
     if (this.connections.size > this.mostConnections) this.mostConnections = this.connections.size
     this.log.debug(
       {
@@ -347,7 +349,12 @@ export class Broker {
   traceClient(clientId: string, on: boolean): void {
     if (on) this.trace.watch(clientId)
     else this.trace.unwatch(clientId)
-    for (const connection of this.connections) if (connection.clientId === clientId) connection.traced = on
+    this.traceAnew()
+  }
+
+  /** Who is traced has changed. */
+  traceAnew(): void {
+    for (const connection of this.connections) connection.traced = this.trace.wants(connection)
   }
 
   // --- standing still ---------------------------------------------------------------------------------

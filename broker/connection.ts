@@ -4,6 +4,7 @@ import type { EndReason } from '#platform/presence/change.ts'
 import type { Refusal } from '#platform/telemetry/conventions.ts'
 import { AckQueue, type PendingAck } from './ack-queue.ts'
 import type { Broker } from './broker.ts'
+import { countDrop } from './drops.ts'
 import { disconnectedBecause, failedBecause } from './end-reason.ts'
 import { SCRAM_SHA_256, type ScramExchange } from './enhanced-auth.ts'
 import { forwardRun, packetOffsets, RUN } from './forward.ts'
@@ -428,11 +429,12 @@ export class Connection extends PacketWriter implements Source {
     const { message } = out
     if (!this.writePublish(out, packetId, dup, message.expiresAt === 0 ? 0 : broker.now)) {
       broker.stats.dropped.tooLarge.value++
+      countDrop(this.session, 'larger_than_receiver_allows')
       return false
     }
     broker.stats.sent.value++
     if (this.traced)
-      broker.trace.event(this.clientId, 'out', `PUBLISH ${message.topic} qos ${out.qos} id ${packetId}`)
+      broker.trace.packet(this, 'out', `PUBLISH ${message.topic} qos ${out.qos} id ${packetId}`)
     return true
   }
 

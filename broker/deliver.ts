@@ -1,6 +1,8 @@
 import type { Connection } from './connection.ts'
 import type { Message, Outgoing } from './message.ts'
 import { peersOf, sharedPeer } from './cluster/peer-receiver.ts'
+import { countDrop } from './drops.ts'
+import type { Session } from './session.ts'
 import { MemoryOutbox, type SharedOutgoing } from './outbox/memory-outbox.ts'
 import type { Route, Target } from './router/route.ts'
 import { memberTarget } from './router/router.ts'
@@ -82,10 +84,12 @@ function send(target: Target, out: Outgoing, from: Connection | null): void {
   if (session.kind !== 'here') return // one copy goes to its holder for all
   if (connection === null) {
     session.space.broker.stats.dropped.offline.value++
+    countDrop(session as Session, 'qos0_offline')
     return
   }
   if (connection.choked) {
     connection.broker.stats.dropped.slow.value++
+    countDrop(connection.session, 'slow_receiver')
     return
   }
   connection.sendPublish(out, 0, false)

@@ -1,10 +1,12 @@
 import type { Connection } from './connection.ts'
 import { peersOf } from './cluster/peer-receiver.ts'
 import { deliver, deliverToPeers } from './deliver.ts'
+import { countDrop } from './drops.ts'
 import { Message, type Qos } from './message.ts'
 import { MemoryOutbox } from './outbox/memory-outbox.ts'
 import { AWAIT_PUBACK, AWAIT_PUBREC } from './outbox/outbox.ts'
 import { noProperties } from './packets/properties.ts'
+import type { Session } from './session.ts'
 import type { Space } from './space.ts'
 import type { TopicEntry } from './topic-entry.ts'
 
@@ -47,6 +49,7 @@ export function forwardRun(
     if (target.session.kind === 'away') continue
     if (to === null) {
       stats.dropped.offline.value += n
+      countDrop(target.session as Session, 'qos0_offline', n)
       continue
     }
     if (
@@ -58,8 +61,10 @@ export function forwardRun(
       (target.own === target || to !== from)
     ) {
       if (qos === 0) {
-        if (to.choked) stats.dropped.slow.value += n
-        else {
+        if (to.choked) {
+          stats.dropped.slow.value += n
+          countDrop(to.session, 'slow_receiver', n)
+        } else {
           if (view === null) to.push(d, start, end)
           else to.view(view)
           stats.sent.value += n

@@ -42,6 +42,12 @@ export class SessionLifecycle {
       session.will = null // its CONNECT was never accepted [MQTT-3.1.2-7]
     } else if (session.connection === connection) {
       this.#broker.watcher?.closed(connection, session)
+      if (connection.traced)
+        this.#broker.trace.packet(
+          connection,
+          'state',
+          `disconnected: ${connection.cause ?? 'connection closed'}`,
+        )
       session.connection = null
       session.outbox.detach()
       if (session.outbox instanceof DurableOutbox) this.#broker.cell?.scrubber.detached(session.outbox)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hash128 } from '#platform/hash.ts'
 import { sidKey } from './cluster/ring.ts'
 import type { Connection } from './connection.ts'
+import type { Drops } from './drops.ts'
 import type { Outbox } from './outbox/outbox.ts'
 import type { PacketIds } from './packet-ids.ts'
 import type { Receiver } from './receiver.ts'
@@ -64,6 +65,8 @@ export class Session extends Subscriber implements Receiver {
   stamp = 0
   /** When its connection ended, milliseconds since 1970; 0: it has one. */
   endedAt = 0
+  /** Messages to it that were dropped; null: none. */
+  drops: Drops | null = null
   /** Another process holds it now: what is left of it here is not saved. */
   released = false
 

@@ -30,6 +30,8 @@ export const clientView = z.object({
   /** Messages that wait, and those sent and not acknowledged; null: nobody holds it, they are in the store. */
   queued: z.int().nullable(),
   inflight: z.int().nullable(),
+  /** Messages to it that were dropped since this process has the session, by reason. */
+  drops: z.record(z.string(), z.int()).nullable().default(null),
   subscriptionCount: z.int(),
   /** The first of them. */
   subscriptions: z.array(z.object({ filter: z.string(), qos: z.int() })),
@@ -64,10 +66,12 @@ function viewHere(broker: Broker, session: Session): ClientView {
     version: connection?.version ?? null,
     username,
     device: deviceId,
-    keepAlive: connection === null ? null : connection.keepAliveMs / 1000,
+    // It may pass one and a half times.
+    keepAlive: connection === null ? null : connection.keepAliveMs / 1500,
     sessionExpiry: expiry,
     queued: outbox.queued,
     inflight: outbox.inflight,
+    drops: session.drops === null ? {} : { ...session.drops },
     ...shown(session),
   }
 }
@@ -89,6 +93,7 @@ function viewAway(broker: Broker, away: RemoteSession): ClientView {
     sessionExpiry: expiry,
     queued: null,
     inflight: null,
+    drops: null,
     ...shown(away),
   }
 }

@@ -9,6 +9,7 @@ import type { Broker } from '../broker.ts'
 import type { Cell, CellPart, ControlEntry } from './cell.ts'
 import { betterView, type ClientView, clientView, viewClient } from './client-view.ts'
 import { Entry, sendJson } from './entries.ts'
+import { Inspection } from './inspection.ts'
 import type { Member } from './member.ts'
 import { Recheck } from './recheck.ts'
 
@@ -68,12 +69,14 @@ export class Control implements CellPart {
   readonly #questions = new Map<number, Question>()
   readonly #unknown: Counter
   readonly #recheck: Recheck | null
+  readonly #inspection: Inspection
   #lastId = 0
 
   constructor(broker: Broker, platform: Platform) {
     this.#broker = broker
     this.#cell = broker.cell
     this.#platform = platform
+    this.#inspection = new Inspection(broker)
     this.#unknown = broker.metrics.counter(
       'cinque_cell_dropped_total',
       'Entries from other processes that were not taken',
@@ -107,6 +110,11 @@ export class Control implements CellPart {
     const { answers, complete } = await this.#ask('kick', org, client)
     return { kicked: answers.reduce((sum, { kicked }) => sum + (kicked ?? 0), own) > 0, complete }
   }
+
+  /** As `Inspection`. */
+  readonly list: Inspection['list'] = (query) => this.#inspection.list(query)
+  readonly subscriptions: Inspection['subscriptions'] = (query) => this.#inspection.subscriptions(query)
+  readonly trace: Inspection['trace'] = (who, news) => this.#inspection.trace(who, news)
 
   /** What the process said before it was met, or before its stream broke, may never have come here. */
   opened(member: Member, again: boolean): void {

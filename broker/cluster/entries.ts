@@ -56,6 +56,12 @@ export const Entry = {
   LIVE_AGAIN: 23,
   /** That was all. */
   LIVE_ANSWERED: 24,
+  /** An operator's question about clients. */
+  INSPECT: 25,
+  /** The answer. */
+  INSPECTED: 26,
+  /** What a client that the receiver follows has sent or received. */
+  TRACED: 27,
   /** DCs that the sender has not heard of. */
   MISSING: 30,
 } as const

@@ -1,7 +1,9 @@
 import { deliverHere, deliverShared } from '../deliver.ts'
+import { countDrop } from '../drops.ts'
 import { Message, type Version } from '../message.ts'
 import { decodePublish } from '../packets/publish.ts'
 import type { Route } from '../router/route.ts'
+import type { Session } from '../session.ts'
 import type { Space } from '../space.ts'
 import { decodeStored } from '../stored-message.ts'
 import { parseFilter } from '../topics.ts'
@@ -71,10 +73,14 @@ export class Inbound {
       const { session } = target
       if (session.kind !== 'here') continue
       const to = session.connection
-      if (to === null) broker.stats.dropped.offline.value += n
-      else if (target.plain && to.simple && to.version === version && !to.traced) {
-        if (to.choked) broker.stats.dropped.slow.value += n
-        else {
+      if (to === null) {
+        broker.stats.dropped.offline.value += n
+        countDrop(session as Session, 'qos0_offline', n)
+      } else if (target.plain && to.simple && to.version === version && !to.traced) {
+        if (to.choked) {
+          broker.stats.dropped.slow.value += n
+          countDrop(to.session, 'slow_receiver', n)
+        } else {
           to.push(body, start, body.length)
           broker.stats.sent.value += n
         }

@@ -447,7 +447,7 @@ function established(
   session.onDisk = session.durable
   connection.attempt = null
   connection.phase = Phase.OPEN
-  connection.traced = broker.trace.isWatched(session.clientId)
+  connection.traced = broker.trace.wants(connection)
   session.outbox.window = Math.min(packet.properties.receiveMaximum ?? 65_535, mqtt.max_inflight)
   connection.aliasesMaximum = Math.min(
     packet.properties.topicAliasMaximum ?? 0,

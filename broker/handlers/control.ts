@@ -13,6 +13,12 @@ import { handlePubrel } from './pubrel.ts'
 import { handleSubscribe } from './subscribe.ts'
 import { handleUnsubscribe } from './unsubscribe.ts'
 
+const names = Object.entries(PacketType)
+
+function packetName(type: number): string {
+  return names.find(([, value]) => value === type)?.[0] ?? `packet type ${type}`
+}
+
 /** Every packet but PUBLISH and the plain PUBACK, which `Connection` sees itself. Throws PacketError. */
 export function handleControl(
   connection: Connection,
@@ -25,7 +31,7 @@ export function handleControl(
   const { broker, phase, version } = connection
   broker.stats.packetsIn.value++
   checkFlags(type, first & 15)
-  if (connection.traced) broker.trace.event(connection.clientId, 'in', `packet type ${type}`)
+  if (connection.traced) broker.trace.packet(connection, 'in', packetName(type))
   if (phase === Phase.NEW) {
     if (type === PacketType.CONNECT) handleConnect(connection, d, from, to)
     else throw new PacketError(ReasonCode.ProtocolError, 'MQTT-3.1.0-1', 'the first packet is not CONNECT')

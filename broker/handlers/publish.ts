@@ -53,11 +53,7 @@ export function handlePublish(
   }
   session.space.usage?.add('messages', 1)
   if (connection.traced)
-    broker.trace.event(
-      session.clientId,
-      'in',
-      `PUBLISH ${entry.topic} qos ${packet.qos} id ${packet.packetId}`,
-    )
+    broker.trace.packet(connection, 'in', `PUBLISH ${entry.topic} qos ${packet.qos} id ${packet.packetId}`)
   if (packet.qos === 2 && session.outbox instanceof DurableOutbox)
     acceptExactlyOnce(connection, session, session.outbox, entry, message, packet.packetId)
   else accept(connection, session, entry, message, packet)

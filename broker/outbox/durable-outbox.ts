@@ -7,6 +7,7 @@ import { Knowledge } from '../cluster/knowledge.ts'
 import type { Member } from '../cluster/member.ts'
 import type { Connection } from '../connection.ts'
 import type { Disk } from '../disk.ts'
+import { countDrop } from '../drops.ts'
 import { followedBy, tellAcknowledged, tellSent } from '../followed.ts'
 import type { Outgoing } from '../message.ts'
 import type { Session } from '../session.ts'
@@ -200,6 +201,7 @@ export class DurableOutbox implements Outbox, Sources {
     }
     if (this.queued >= max_queue_messages && queue_policy === 'drop_newest') {
       this.#broker.stats.dropped.queueFull.value++
+      countDrop(this.session, 'queue_full')
       return
     }
     const row = inboxRow(this.#broker, this.org, this.session.sid, out, seq, writer)
@@ -535,6 +537,7 @@ export class DurableOutbox implements Outbox, Sources {
     const out = entry.out ?? decodeStored(entry.stored)
     if (out.message.expiresAt !== 0 && out.message.expiresAt <= this.#broker.now) {
       this.#broker.stats.dropped.expired.value++
+      countDrop(this.session, 'expired')
       this.#settle(entry)
       return
     }
@@ -664,6 +667,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   #drop(entry: Entry): void {
     this.#broker.stats.dropped.queueFull.value++
+    countDrop(this.session, 'queue_full')
     this.#settle(entry)
     const { day, seq } = entry
     const { writer, floor } = entry.writer

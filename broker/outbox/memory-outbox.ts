@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts'
+import { countDrop } from '../drops.ts'
 import { followedBy, tellAcknowledged, tellSent } from '../followed.ts'
 import type { Outgoing } from '../message.ts'
 import type { SharedGroup } from '../router/shared-group.ts'
@@ -91,6 +92,7 @@ export class MemoryOutbox implements Outbox {
     if (this.queued >= limits.messages || this.#bytes + out.message.size > limits.bytes) {
       if (limits.policy === 'drop_newest' || this.queued === 0) {
         connection.broker.stats.dropped.queueFull.value++
+        countDrop(connection.session, 'queue_full')
         return
       }
       while (
@@ -99,6 +101,7 @@ export class MemoryOutbox implements Outbox {
       ) {
         this.#shift()
         connection.broker.stats.dropped.queueFull.value++
+        countDrop(connection.session, 'queue_full')
       }
     }
     if (this.#queue === NOTHING) this.#queue = []
@@ -183,6 +186,7 @@ export class MemoryOutbox implements Outbox {
     // [MQTT-3.3.2-5] expired while it waited
     if (out.message.expiresAt !== 0 && out.message.expiresAt <= connection.broker.now) {
       connection.broker.stats.dropped.expired.value++
+      countDrop(connection.session, 'expired')
       return
     }
     const id = this.take(out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK)

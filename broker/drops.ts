@@ -1,0 +1,21 @@
+import type { Session } from './session.ts'
+
+/** Why messages to a client were not delivered. */
+export const dropReasons = [
+  'slow_receiver',
+  'queue_full',
+  'expired',
+  'larger_than_receiver_allows',
+  'qos0_offline',
+] as const
+export type DropReason = (typeof dropReasons)[number]
+
+/** How many, since the session has been here. */
+export type Drops = { -readonly [R in DropReason]?: number }
+
+/** Counts for the session itself what the broker's counters count for all. */
+export function countDrop(session: Session | null, reason: DropReason, n = 1): void {
+  if (session === null) return
+  const drops = (session.drops ??= {})
+  drops[reason] = (drops[reason] ?? 0) + n
+}
