@@ -61,7 +61,7 @@ export async function listClients(
     if (!session.ended && (connected === undefined || (session.connection !== null) === connected)) take(id)
   }
   if (away && connected !== true) {
-    for (const [id, { holder }] of space.away) {
+    for (const { clientId: id, holder } of space.away.values()) {
       if (++looked % SLICE === 0) await turn(broker)
       // Who holds it answers for it.
       if (holder === '' || broker.cell?.member(holder)?.peer.inContact !== true) take(id)
