@@ -120,8 +120,7 @@ export class Telemetry implements Conventions {
 
   /** Stages values of the past that somebody brings; live streams do not hear of them. PayloadError: none is stored. */
   takePast(device: DeviceRef, points: readonly ParsedPoint[], receivedAt: number): void {
-    const stored = this.#writer(device).write(points, receivedAt)
-    this.#points.value += stored.length
+    const stored = this.#write(this.#writer(device), () => points, nothing, receivedAt)
     this.#past.push({ ticket: this.#commit.ticket, device, at: receivedAt, points: stored })
   }
 
@@ -199,14 +198,13 @@ export class Telemetry implements Conventions {
     await this.#commit.durable()
     await this.rollups.forget(device)
     await eraseDevice(this.#store, device, this.#options.clock.now())
+    this.#writers.get(idOf(device))?.forgetNewest()
     // Another process may have been making aggregates of what is gone.
     await eraseDevice(this.#store, device, this.#options.clock.now())
   }
 
   async #profile(device: Pick<DeviceRef, 'org' | 'id'>): Promise<string | null> {
-    return 'profile' in device && typeof device.profile === 'string'
-      ? device.profile
-      : this.#options.profileOf(device.org, device.id)
+    return this.#options.profileOf(device.org, device.id)
   }
 
   #close(device: DeviceRef, deletedAt: number): void {
@@ -237,17 +235,7 @@ export class Telemetry implements Conventions {
 
   #stage(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): number {
     try {
-      const usage = this.#options.usage?.of(writer.device.org)
-      if (usage?.exhausted('points') === true) {
-        throw new PayloadError(
-          'quota_exhausted',
-          '',
-          'the organisation has stored as many values today as its quota allows',
-        )
-      }
-      const points = writer.write(parse(payload, receivedAt), receivedAt)
-      usage?.add('points', points.length)
-      this.#points.value += points.length
+      const points = this.#write(writer, parse, payload, receivedAt)
       const { device } = writer
       const event = { type: 'telemetry', org: device.org, device, at: receivedAt, data: { points } } as const
       this.#waiting.push({
@@ -267,6 +255,22 @@ export class Telemetry implements Conventions {
     }
   }
 
+  /** Within the quota of the organisation. */
+  #write(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): Point[] {
+    const usage = this.#options.usage?.of(writer.device.org)
+    if (usage?.exhausted('points') === true) {
+      throw new PayloadError(
+        'quota_exhausted',
+        '',
+        'the organisation has stored as many values today as its quota allows',
+      )
+    }
+    const points = writer.write(parse(payload, receivedAt), receivedAt)
+    usage?.add('points', points.length)
+    this.#points.value += points.length
+    return points
+  }
+
   #tell(through: number): void {
     let told = 0
     while (told < this.#waiting.length && this.#waiting[told].ticket <= through) {
@@ -283,11 +287,11 @@ export class Telemetry implements Conventions {
   #writer(device: DeviceRef): DeviceWriter {
     const id = idOf(device)
     let writer = this.#writers.get(id)
-    if (writer !== undefined) writer.profile = profileIn(device) ?? writer.profile
+    if (writer !== undefined) writer.profile = profileIn(device, writer.profile)
     else {
       if (this.#writers.size >= maxWriters) this.#writers.delete(this.#writers.keys().next().value ?? '')
       writer = new DeviceWriter(device, this.#ports)
-      writer.profile = profileIn(device)
+      writer.profile = profileIn(device, null)
       const gone = this.#gone.get(id)
       if (gone !== undefined && (device.createdAt ?? 0) <= gone) {
         writer.close()
@@ -313,7 +317,9 @@ export class Telemetry implements Conventions {
   }
 }
 
-type Parse = (payload: Uint8Array, receivedAt: number) => ParsedPoint[]
+type Parse = (payload: Uint8Array, receivedAt: number) => readonly ParsedPoint[]
+
+const nothing = new Uint8Array()
 
 /** Reasons that are no fault of the payload. */
 const overLimit: ReadonlySet<string> = new Set(['too_many_keys', 'quota_exhausted'])
@@ -322,10 +328,11 @@ const overLimit: ReadonlySet<string> = new Set(['too_many_keys', 'quota_exhauste
 const eventOverhead = 200
 
 /** Who found the device in the registry knows its profile. */
-function profileIn(device: DeviceRef): string | null {
-  return 'profile' in device && typeof device.profile === 'string' ? device.profile : null
+function profileIn(device: DeviceRef, otherwise: string | null): string | null {
+  if (!('profile' in device)) return otherwise
+  return typeof device.profile === 'string' ? device.profile : null
 }
 
-function idOf({ org, id }: DeviceRef): string {
+function idOf({ org, id }: Pick<DeviceRef, 'org' | 'id'>): string {
   return `${org}/${id}`
 }
