@@ -18,6 +18,12 @@ export function pageOf<T extends z.ZodType>(
   })
 }
 
+/** No key of a row can hold half a character. */
+function wellFormed(_key: string, value: unknown): unknown {
+  if (typeof value === 'string' && !value.isWellFormed()) throw new TypeError('half a character')
+  return value
+}
+
 /** Cursors are opaque to clients, so that their content may change. */
 export function encodeCursor(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -26,7 +32,7 @@ export function encodeCursor(value: unknown): string {
 /** Problem `invalid_request` unless `encodeCursor` made it of what the schema describes. */
 export function decodeCursor<T extends z.ZodType>(cursor: string, schema: T): z.output<T> {
   try {
-    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
+    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString(), wellFormed))
   } catch (error) {
     const message = 'is not a cursor of this list; use `next` of the page before as it came'
     throw new Problem('invalid_request', `query.cursor: ${message}`, {

@@ -17,7 +17,6 @@ const ndjson = 'application/x-ndjson'
 const maxErrors = 100
 /** Rows that may wait for the disk before no more are read. */
 const maxWaiting = 20_000
-const rowsPerLook = 500
 /** Devices that an import knows at a time. */
 const maxDevices = 10_000
 
@@ -119,7 +118,7 @@ async function take(
         done.refused++
         if (done.errors.length < maxErrors) done.errors.push({ row: done.rows, error })
       }
-      if (done.rows % rowsPerLook === 0 && commit.staged > maxWaiting) await durable(deps, org)
+      if (commit.staged > maxWaiting) await durable(deps, org)
     }
   } catch (error) {
     await durable(deps, org)
@@ -149,8 +148,9 @@ async function store(
     platform.telemetry.takePast(device, row.points, clock.now())
     return row.points.length
   } catch (error) {
-    if (error instanceof PayloadError) return error.message
-    throw error
+    if (!(error instanceof PayloadError)) throw error
+    if (error.reason !== 'quota_exhausted') return error.message
+    throw new Problem('quota_exceeded', error.message, { cause: error })
   }
 }
 

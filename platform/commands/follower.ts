@@ -22,25 +22,40 @@ export interface FollowerOptions {
   readonly send: (request: Command, attempt: number) => void
 }
 
+interface Question {
+  readonly correlation: string
+  readonly answer: (send: boolean) => void
+}
+
+interface Standing {
+  readonly answer: (send: boolean) => void
+  readonly wanted: boolean
+  readonly createdAt: number
+}
+
 /** Follows requests to the devices that are connected here, and sends what waited when one subscribes. */
 export class CommandFollower implements Follower {
   readonly #options: FollowerOptions
-  /** The last question about each device: answers come in order. */
-  readonly #asking = new Map<string, Promise<void>>()
+  /** Questions about a device that came while those before them were answered. */
+  readonly #asked = new Map<string, Question[]>()
 
   constructor(options: FollowerOptions) {
     this.#options = options
   }
 
+  /**
+   * What has waited on disk is there writer by writer. What comes at a time is answered in the order in which it was
+   * made.
+   */
   check(org: string, device: string, correlation: string, then: (send: boolean) => void): void {
     const key = `${org}/${device}`
-    const before = this.#asking.get(key) ?? Promise.resolve()
-    const answer = this.#mayBeSent(org, device, correlation)
-    const asked = before.then(async () => then(await answer))
-    this.#asking.set(key, asked)
-    void asked.then(() => {
-      if (this.#asking.get(key) === asked) this.#asking.delete(key)
-    })
+    const asked = this.#asked.get(key)
+    if (asked !== undefined) {
+      asked.push({ correlation, answer: then })
+      return
+    }
+    this.#asked.set(key, [{ correlation, answer: then }])
+    this.#options.timers.soon(() => void this.#answer(org, device, key))
   }
 
   sent(org: string, device: string, correlation: string): void {
@@ -76,19 +91,35 @@ export class CommandFollower implements Follower {
     timers.after(lookAgainMs, look)
   }
 
-  /** In doubt it is: a device that gets it twice knows it by its id. */
-  async #mayBeSent(org: string, device: string, correlation: string): Promise<boolean> {
+  async #answer(org: string, device: string, key: string): Promise<void> {
+    for (;;) {
+      const asked = this.#asked.get(key) ?? []
+      if (asked.length === 0) {
+        this.#asked.delete(key)
+        return
+      }
+      this.#asked.set(key, [])
+      // oxlint-disable-next-line no-await-in-loop -- one lot after the other
+      const answers = await Promise.all(asked.map((one) => this.#standing(org, device, one)))
+      for (const { answer, wanted } of answers.toSorted((a, b) => a.createdAt - b.createdAt)) answer(wanted)
+    }
+  }
+
+  /** In doubt it is wanted: a device that gets it twice knows it by its id. */
+  async #standing(org: string, device: string, { correlation, answer }: Question): Promise<Standing> {
     const { store, tracker, clock } = this.#options
     const of = attemptOf(correlation)
-    if (of === undefined) return true
+    const unknown = { answer, wanted: true, createdAt: 0 }
+    if (of === undefined) return unknown
     try {
       const { request, facts } = await readCommand(store, org, of.id)
-      if (request?.device !== device) return true
+      if (request?.device !== device) return unknown
       const known = tracker.find(org, device, of.id)
       const all = known === undefined ? facts : join(facts, known.own)
-      return evaluate(request, all, clock.now()).endedAt === undefined
+      const wanted = evaluate(request, all, clock.now()).endedAt === undefined
+      return { answer, wanted, createdAt: request.createdAt }
     } catch {
-      return true
+      return unknown
     }
   }
 

@@ -117,8 +117,7 @@ export class Telemetry implements Conventions {
   /** Stages values of the past that somebody brings; live streams do not hear of them. PayloadError: none is stored. */
   takePast(device: DeviceRef, points: readonly ParsedPoint[], receivedAt: number): void {
     const writer = this.#writer(device)
-    const stored = writer.write(points, receivedAt)
-    this.#points.value += stored.length
+    const stored = this.#write(writer, () => points, nothing, receivedAt)
     const { commit } = writer
     const past = { event: null, bytes: 0, device, at: receivedAt, points: stored }
     this.#waiting.get(commit)?.push({ ticket: commit.ticket, ...past })
@@ -198,14 +197,13 @@ export class Telemetry implements Conventions {
     await this.#lanes.of(device.org).durable()
     await this.rollups.forget(device)
     await eraseDevice(this.#store, device, this.#options.clock.now())
+    this.#writers.get(idOf(device))?.forgetNewest()
     // Another process may have been making aggregates of what is gone.
     await eraseDevice(this.#store, device, this.#options.clock.now())
   }
 
   async #profile(device: Pick<DeviceRef, 'org' | 'id'>): Promise<string | null> {
-    return 'profile' in device && typeof device.profile === 'string'
-      ? device.profile
-      : this.#options.profileOf(device.org, device.id)
+    return this.#options.profileOf(device.org, device.id)
   }
 
   #close(device: DeviceRef, deletedAt: number): void {
@@ -236,17 +234,7 @@ export class Telemetry implements Conventions {
 
   #stage(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): number {
     try {
-      const usage = this.#options.usage?.of(writer.device.org)
-      if (usage?.exhausted('points') === true) {
-        throw new PayloadError(
-          'quota_exhausted',
-          '',
-          'the organisation has stored as many values today as its quota allows',
-        )
-      }
-      const points = writer.write(parse(payload, receivedAt), receivedAt)
-      usage?.add('points', points.length)
-      this.#points.value += points.length
+      const points = this.#write(writer, parse, payload, receivedAt)
       const { device, commit } = writer
       const event = { type: 'telemetry', org: device.org, device, at: receivedAt, data: { points } } as const
       const bytes = payload.length + eventOverhead
@@ -259,6 +247,22 @@ export class Telemetry implements Conventions {
       }
       throw error
     }
+  }
+
+  /** Within the quota of the organisation. */
+  #write(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): Point[] {
+    const usage = this.#options.usage?.of(writer.device.org)
+    if (usage?.exhausted('points') === true) {
+      throw new PayloadError(
+        'quota_exhausted',
+        '',
+        'the organisation has stored as many values today as its quota allows',
+      )
+    }
+    const points = writer.write(parse(payload, receivedAt), receivedAt)
+    usage?.add('points', points.length)
+    this.#points.value += points.length
+    return points
   }
 
   #tell(waiting: Waiting[], through: number): void {
@@ -274,11 +278,11 @@ export class Telemetry implements Conventions {
   #writer(device: DeviceRef): DeviceWriter {
     const id = idOf(device)
     let writer = this.#writers.get(id)
-    if (writer !== undefined) writer.profile = profileIn(device) ?? writer.profile
+    if (writer !== undefined) writer.profile = profileIn(device, writer.profile)
     else {
       if (this.#writers.size >= maxWriters) this.#writers.delete(this.#writers.keys().next().value ?? '')
       writer = new DeviceWriter(device, this.#ports)
-      writer.profile = profileIn(device)
+      writer.profile = profileIn(device, null)
       const gone = this.#gone.get(id)
       if (gone !== undefined && (device.createdAt ?? 0) <= gone) {
         writer.close()
@@ -316,7 +320,9 @@ interface Waiting {
   readonly bytes: number
 }
 
-type Parse = (payload: Uint8Array, receivedAt: number) => ParsedPoint[]
+type Parse = (payload: Uint8Array, receivedAt: number) => readonly ParsedPoint[]
+
+const nothing = new Uint8Array()
 
 /** Reasons that are no fault of the payload. */
 const overLimit: ReadonlySet<string> = new Set(['too_many_keys', 'quota_exhausted'])
@@ -325,10 +331,11 @@ const overLimit: ReadonlySet<string> = new Set(['too_many_keys', 'quota_exhauste
 const eventOverhead = 200
 
 /** Who found the device in the registry knows its profile. */
-function profileIn(device: DeviceRef): string | null {
-  return 'profile' in device && typeof device.profile === 'string' ? device.profile : null
+function profileIn(device: DeviceRef, otherwise: string | null): string | null {
+  if (!('profile' in device)) return otherwise
+  return typeof device.profile === 'string' ? device.profile : null
 }
 
-function idOf({ org, id }: DeviceRef): string {
+function idOf({ org, id }: Pick<DeviceRef, 'org' | 'id'>): string {
   return `${org}/${id}`
 }

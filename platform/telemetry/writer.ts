@@ -76,6 +76,11 @@ export class DeviceWriter {
     this.#profile = profile
   }
 
+  /** The newest values are not there any more: any value is one again. */
+  forgetNewest(): void {
+    this.#newest.clear()
+  }
+
   /** Refuses from now on: the device was deleted. */
   close(): void {
     this.#closed = true

@@ -93,6 +93,15 @@ describe('REST: members of an organisation', () => {
     expectProblem(await ann.ask('GET', `/v1/users/${id}`), 404, 'user_not_found')
   })
 
+  it('are listed from a cursor of ours only', async () => {
+    const cursors = ['\ud800', 5, null, 'x'.repeat(65)].map((value) => JSON.stringify(value))
+    for (const cursor of [...cursors, 'no JSON']) {
+      const query = `cursor=${Buffer.from(cursor).toString('base64url')}`
+      for (const list of ['users', 'api-keys', 'invitations', 'audit'])
+        expectProblem(await ann.ask('GET', `/v1/${list}?${query}`), 400, 'invalid_request')
+    }
+  })
+
   it('keep an admin, so that nobody locks the organisation', async () => {
     expectProblem(await ann.ask('DELETE', `/v1/users/${ann.id}`), 409, 'last_admin')
     expectProblem(await ann.ask('PATCH', `/v1/users/${ann.id}`, { role: 'viewer' }), 409, 'last_admin')

@@ -1,5 +1,5 @@
 import type { DeviceRef } from '../../auth/principal.ts'
-import { Batch, type Store } from '../../store/store.ts'
+import { Batch, type Range, type Store } from '../../store/store.ts'
 import { classes } from '../classes.ts'
 import { telemetryLimits } from '../payload.ts'
 import { getValue } from '../point.ts'
@@ -10,8 +10,8 @@ import { Bucket } from './bucket.ts'
 import { pack, unpack } from './packing.ts'
 import { type DayState, dueAt, isCovered, type Mark, markId, parseState, stateText } from './state.ts'
 
-/** Marks of one day of a device that are read at a time; there are a few. */
-const maxMarks = 10_000
+/** Marks of a device that are read at a time; a day has a few. */
+const marksAtATime = 1_000
 
 /** Whether aggregates of a key are kept. */
 export type IsRolledUp = (key: string) => boolean
@@ -64,13 +64,19 @@ export async function marksOf(
   last: number,
 ): Promise<Map<number, Mark[]>> {
   const marks = new Map<number, Mark[]>()
-  const range = { from: { hour: first }, to: { hour: last }, limit: maxMarks }
-  for (const mark of await store.range(rollupMark, owner, range)) {
-    const others = marks.get(mark.hour)
-    if (others === undefined) marks.set(mark.hour, [mark])
-    else others.push(mark)
+  let start: Range<typeof rollupMark> = { from: { hour: first }, limit: marksAtATime }
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- page after page
+    const rows: Mark[] = await store.range(rollupMark, owner, { ...start, to: { hour: last } })
+    for (const { hour, until, writer } of rows) {
+      const others = marks.get(hour)
+      if (others === undefined) marks.set(hour, [{ hour, until, writer }])
+      else others.push({ hour, until, writer })
+    }
+    if (rows.length < marksAtATime) return marks
+    const { hour, until, writer } = rows[rows.length - 1]
+    start = { after: { hour, until, writer }, limit: marksAtATime }
   }
-  return marks
 }
 
 async function bitsOf(store: Store, owner: { org: string; device: string }, day: number): Promise<number> {

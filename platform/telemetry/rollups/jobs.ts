@@ -14,6 +14,11 @@ export interface Job {
   readonly due: number
 }
 
+/** Whether two jobs of one day are the same row. */
+export function sameJob(one: Job, other: Job): boolean {
+  return one.slot === other.slot && one.shard === other.shard && one.writer === other.writer
+}
+
 type Owner = Pick<DeviceRef, 'org' | 'id'>
 
 /** Partitions of each slot; never change it, the rows would not be found. */

@@ -9,7 +9,7 @@ import { rollupMark } from '../tables.ts'
 import { dayMs, hourMs, minuteMs } from '../times.ts'
 import type { Timer, Timers } from '../../timers.ts'
 import { type IsRolledUp, rollUpDay } from './compute.ts'
-import { type Job, Jobs } from './jobs.ts'
+import { type Job, Jobs, sameJob } from './jobs.ts'
 import { dueAt, markUntil } from './state.ts'
 
 /** Days of devices that a process keeps in mind; others are found again in `rollup_job`. */
@@ -154,7 +154,7 @@ export class Rollups {
       this.#waiting.set(key, waiting)
     }
     waiting.due = Math.min(waiting.due, due)
-    if (job !== null) waiting.jobs.push(job)
+    if (job !== null && !waiting.jobs.some((one) => sameJob(one, job))) waiting.jobs.push(job)
   }
 
   async #run(): Promise<void> {
