@@ -191,7 +191,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
 
     it('leaves every other topic free', () => {
       for (const topic of [
-        'v1/devices/me/attributes',
+        'v1/devices/me/attributes/x',
         'v1/devices/me/telemetry/x',
         'telemetry',
         'pub/a/b/c/d',
@@ -202,7 +202,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
 
     it('stores what the IoT Guru library publishes, under node/field', async () => {
       const organisation = await platform.registry.organisations.get(platform.organisation)
-      const known = { ...device, createdAt: noon, version: 1 }
+      const known = await platform.registry.devices.get(device.org, device.id)
       const principal = new DevicePrincipal({ organisation, device: known }, organisation.user, device.id)
       const base = `pub/${organisation.user}/${device.id}`
       const sink = platform.conventions.sinkFor(principal, `${base}/kitchen/temperature`)
