@@ -20,6 +20,7 @@ import { auditRoutes } from './resources/audit.ts'
 import { clients } from './resources/clients.ts'
 import { commandBatches } from './resources/command-batches.ts'
 import { commands } from './resources/commands.ts'
+import { authorities } from './resources/authorities.ts'
 import { credentials } from './resources/credentials.ts'
 import { devices } from './resources/devices.ts'
 import { errors } from './resources/errors.ts'
@@ -66,6 +67,7 @@ const allResources: readonly Route[] = [
   ...setup,
   ...auditRoutes,
   ...devices,
+  ...authorities,
   ...credentials,
   ...provisioning,
   ...imports,

@@ -45,12 +45,14 @@ export async function startApi(
     })
   })
   deps.platform.taskRunner.start()
+  deps.platform.certificateExpiry.start()
   return {
     url: urlOf(server),
     server,
     close: (graceMs = 5000) => {
       stopping.abort()
       deps.platform.taskRunner.stop()
+      deps.platform.certificateExpiry.stop()
       return close(server, graceMs)
     },
   }

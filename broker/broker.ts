@@ -17,7 +17,7 @@ import { Connection, Phase } from './connection.ts'
 import { deliverAll, deliverHere } from './deliver.ts'
 import { Disk } from './disk.ts'
 import { openListener } from './listeners/index.ts'
-import type { ConnectionInfo, Listener } from './listeners/transport.ts'
+import type { CertificateTrust, ConnectionInfo, Listener } from './listeners/transport.ts'
 import { closeExpired } from './expired.ts'
 import { LogLimit } from './log-limit.ts'
 import { Message } from './message.ts'
@@ -56,6 +56,8 @@ export interface BrokerDeps {
   readonly lanes: Lanes
   readonly authenticator: Authenticator
   readonly conventions: Conventions
+  /** Of organisations; absent: only the listeners' own count. */
+  readonly authorities?: CertificateTrust | undefined
   /** Hears what becomes of messages that the platform follows; absent: nobody follows any. */
   readonly follower?: Follower | undefined
   /** Counts what organisations use, and knows what they may; absent: there are no quotas. */
@@ -117,6 +119,7 @@ export class Broker {
   readonly #clock: Clock
   readonly #spaces = new Map<string, Space>()
   readonly #listeners: Listener[] = []
+  readonly #authorities: CertificateTrust | undefined
   #seq = 0
   /** When the last tick was, milliseconds of the monotonic clock. */
   #beat = 0
@@ -134,6 +137,7 @@ export class Broker {
     this.lanes = deps.lanes
     this.authenticator = deps.authenticator
     this.conventions = deps.conventions
+    this.#authorities = deps.authorities
     this.follower = deps.follower ?? null
     this.usage = deps.usage ?? null
     this.log = deps.log
@@ -195,6 +199,7 @@ export class Broker {
       this.#listeners.push(
         await openListener(url, {
           ...(tls === undefined ? {} : { tls }),
+          trust: this.#authorities,
           accept: (stream, info, head) => this.accept(stream, info, head),
           log: this.log,
           metrics: this.metrics,
@@ -325,12 +330,15 @@ export class Broker {
     return kicked
   }
 
-  /** Disconnects a device whose key is not valid any more; `credential`: the key's hash, hex: not who came with another. */
+  /**
+   * Disconnects a device whose key is not valid any more. `credential`: the key's hash, or the certificate's fingerprint,
+   * hex: not who came with another; without a device all who came with it.
+   */
   kickDevice(org: string, deviceId: string, credential?: string): number {
     return this.kick(
       ({ principal }) =>
         principal?.org === org &&
-        principal.device?.id === deviceId &&
+        (principal.device?.id === deviceId || (deviceId === '' && principal.credential === credential)) &&
         (credential === undefined || (principal.credential ?? credential) === credential),
       ReasonCode.NotAuthorized,
       'the key of this device was changed or deleted',

@@ -181,6 +181,12 @@ const tlsConfig = z.strictObject({
   cert: z.string().describe('PEM file with the certificate chain; read again on SIGHUP and when it changes'),
   key: z.string().describe('PEM file with the private key'),
   ca: z.string().optional().describe('PEM file with the CAs of client certificates'),
+  organisation_authorities: z
+    .boolean()
+    .optional()
+    .describe(
+      'whether certificates of authorities that organisations have registered are taken, too; then ca may be left out',
+    ),
   client_certificate: z
     .enum(['none', 'optional', 'required'])
     .default('none')

@@ -16,6 +16,9 @@ import type { Logger } from './log.ts'
 import { type Follower, Outlet } from './messages.ts'
 import type { Metrics } from './metrics.ts'
 import { Presence } from './presence/presence.ts'
+import { Authorities } from './registry/authorities.ts'
+import { CertificateExpiry } from './registry/certificate-expiry.ts'
+import { Certificates } from './registry/certificates.ts'
 import { CheckIns } from './registry/check-ins.ts'
 import type { Durability } from './registry/organisations.ts'
 import { Claims } from './registry/claims.ts'
@@ -74,6 +77,10 @@ export interface Platform {
   readonly presence: Presence
   /** Lists and searches. */
   readonly deviceIndex: DeviceIndex
+  readonly authorities: Authorities
+  readonly certificates: Certificates
+  /** Started by whoever serves the API. */
+  readonly certificateExpiry: CertificateExpiry
   readonly provisioning: Provisioning
   readonly claims: Claims
   readonly tasks: Tasks
@@ -127,6 +134,10 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   registry.onDoubt(() => deviceIndex.doubt())
   const uses = new CredentialUses(lanes)
   registry.onKeyUsed((device, credential) => uses.note(device, credential, clock.now()))
+  const authorities = new Authorities(store, clock, registry.groups)
+  const certificates = new Certificates(store, clock, registry, authorities)
+  const certificateExpiry = new CertificateExpiry(certificates, { metrics, log })
+  registry.onDoubt(() => authorities.doubt())
   const claims = new Claims(store, clock, registry)
   const provisioning = new Provisioning(store, clock, registry, claims, audit)
   const tasks = new Tasks(store, clock)
@@ -166,6 +177,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   })
   const devices = new DeviceAuthenticator(registry, clock, {
     certificateOrganisation: organisation,
+    certificates,
     provisioner: async (key) => {
       const by = await provisioning.find(key)
       return by && new ProvisioningPrincipal(by, clock.now())
@@ -185,6 +197,9 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     sightings,
     presence,
     deviceIndex,
+    authorities,
+    certificates,
+    certificateExpiry,
     provisioning,
     claims,
     tasks,

@@ -1,4 +1,4 @@
-import type { PeerCertificate } from 'node:tls'
+import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 import type { ConnectionInfo } from './transport.ts'
 
 /** Who a verified client certificate names. `fingerprint` is its SHA-256 in lower-case hex. */
@@ -14,6 +14,21 @@ export function certificateIdentity(
     fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
   }
 }
+
+/** The certificates that a client has sent (DER), its own first. Nothing of them is verified by that. */
+export function chainOf(certificate: DetailedPeerCertificate): Uint8Array[] {
+  const chain: Uint8Array[] = []
+  let next: DetailedPeerCertificate | undefined = certificate
+  // The last one names itself as its issuer.
+  while (next?.raw !== undefined && chain.length < MAX_CHAIN && !chain.some((raw) => next?.raw.equals(raw))) {
+    chain.push(next.raw)
+    next = next.issuerCertificate
+  }
+  return chain
+}
+
+/** More are not looked at. */
+const MAX_CHAIN = 8
 
 /**
  * The DNS and URI names of Node's `subjectaltname`: `DNS:a.example, URI:urn:b`. A name with special characters stands

@@ -9,13 +9,15 @@ import { type Handshake, Handshakes } from './handshakes.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 import { openPort, peerAddress } from './tcp.ts'
 import { TlsStage } from './tls.ts'
-import type { Accept, ConnectionInfo, Listener } from './transport.ts'
+import type { Accept, CertificateTrust, ConnectionInfo, Listener } from './transport.ts'
 import { Upgrader, upgradeServer } from './websocket.ts'
 
 export { attachWebSocket } from './attach.ts'
 
 export interface ListenerOptions {
   readonly tls?: BrokerConfig['tls']
+  /** Absent: only the listener's own authorities count. */
+  readonly trust?: CertificateTrust | undefined
   readonly accept: Accept
   readonly log: Logger
   /** Counts what is refused; without it the log alone tells. */
@@ -110,8 +112,12 @@ function stages(
   const webSocket =
     address.scheme === 'tls' ? null : webSocketStage(address.path, options.maxPacketSize, handshakes, done)
   if (address.scheme === 'ws' && webSocket !== null) return { first: webSocket, tls: null }
-  const tls = new TlsStage(handshakes, options.tls, options.log, (socket, handshake) =>
-    (webSocket ?? done)(socket, handshake, null),
+  const tls = new TlsStage(
+    handshakes,
+    options.tls,
+    options.log,
+    (socket, handshake) => (webSocket ?? done)(socket, handshake, null),
+    options.trust,
   )
   return { first: (socket, handshake, head) => tls.handshake(socket, handshake, head), tls }
 }

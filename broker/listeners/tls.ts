@@ -4,9 +4,10 @@ import type { Socket } from 'node:net'
 import tls from 'node:tls'
 import type { Logger } from '#platform/log.ts'
 import type { BrokerConfig } from '../config.ts'
-import { certificateIdentity } from './certificate.ts'
+import { certificateIdentity, chainOf } from './certificate.ts'
 import type { Handshake, Handshakes } from './handshakes.ts'
 import { peerAddress } from './tcp.ts'
+import type { CertificateTrust } from './transport.ts'
 
 export type TlsConfig = NonNullable<BrokerConfig['tls']>
 
@@ -37,11 +38,16 @@ export class TlsStage {
     config: TlsConfig | undefined,
     log: Logger,
     secured: (socket: tls.TLSSocket, handshake: Handshake) => void,
+    trust?: CertificateTrust,
   ) {
     const url = handshakes.listener
     if (config === undefined)
       throw new Error(`listener ${url}: needs a certificate; set tls.cert and tls.key to PEM files`)
-    if (config.client_certificate !== 'none' && config.ca === undefined)
+    if (
+      config.client_certificate !== 'none' &&
+      config.ca === undefined &&
+      config.organisation_authorities !== true
+    )
       throw new Error(
         `listener ${url}: tls.client_certificate is ${config.client_certificate}, so tls.ca must name the CAs of the clients`,
       )
@@ -58,7 +64,10 @@ export class TlsStage {
     this.#server.on('secureConnection', (socket) => {
       const handshake = handshakes.find(socket)
       if (handshake === undefined) socket.destroy()
-      else if (!asks || this.#verified(socket, handshake)) secured(socket, handshake)
+      else if (!asks) secured(socket, handshake)
+      else if (trust !== undefined && config.organisation_authorities === true && isStranger(socket))
+        this.#askTrust(trust, socket, handshake, secured)
+      else if (this.#verified(socket, handshake)) secured(socket, handshake)
     })
     this.#server.on('tlsClientError', (error, socket) => this.#failed(error, socket))
   }
@@ -92,6 +101,41 @@ export class TlsStage {
   close(): void {
     clearTimeout(this.#settle)
     for (const file of this.#files()) unwatchFile(file, this.#onFileChange)
+  }
+
+  /** The certificate is not of the listener's authorities: of an organisation's, perhaps. */
+  #askTrust(
+    trust: CertificateTrust,
+    socket: tls.TLSSocket,
+    handshake: Handshake,
+    secured: (socket: tls.TLSSocket, handshake: Handshake) => void,
+  ): void {
+    const refuse = (reason: string): void => {
+      this.#handshakes.refuse('tls_certificate', `bad client certificate: ${reason}`, handshake.address)
+      socket.destroy()
+    }
+    const chain = chainOf(socket.getPeerCertificate(true))
+    trust.trust(chain).then(
+      (trusted) => {
+        // It may have gone, or its time may be up.
+        if (socket.destroyed) return
+        if (typeof trusted === 'string') return refuse(trusted)
+        const certificate = socket.getPeerCertificate()
+        const identity = certificateIdentity(certificate)
+        handshake.certificate = {
+          ...identity,
+          authority: {
+            ...trusted,
+            serial: certificate.serialNumber,
+            subject: identity.cn,
+            notBefore: Date.parse(certificate.valid_from),
+            notAfter: Date.parse(certificate.valid_to),
+          },
+        }
+        secured(socket, handshake)
+      },
+      (error: unknown) => refuse(reasonOf(error)),
+    )
   }
 
   #verified(socket: tls.TLSSocket, handshake: Handshake): boolean {
@@ -135,6 +179,9 @@ export class TlsStage {
       const authorities = this.#read('tls.ca', ca)
       this.#parse('tls.ca', ca, authorities)
       options.ca = authorities
+    } else {
+      // Without any, Node would take the public ones.
+      options.ca = []
     }
     try {
       tls.createSecureContext(options)
@@ -189,6 +236,10 @@ export class TlsStage {
       )
     }
   }
+}
+
+function isStranger(socket: tls.TLSSocket): boolean {
+  return !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0
 }
 
 function reasonOf(error: unknown): string {

@@ -13,7 +13,27 @@ export interface ConnectionInfo {
     readonly cn: string
     readonly sans: readonly string[]
     readonly fingerprint: string
+    /** Of an organisation, if it was verified against that one's and not against the listener's. */
+    readonly authority?: OrganisationAuthority | undefined
   }
+}
+
+/** The authority of an organisation that a certificate is of, and what else is to be known of the certificate then. */
+export interface OrganisationAuthority {
+  readonly org: string
+  readonly authority: string
+  /** Hex, capital letters. */
+  readonly serial: string
+  readonly subject: string
+  /** Milliseconds since 1970. */
+  readonly notBefore: number
+  readonly notAfter: number
+}
+
+/** Knows the authorities of organisations. */
+export interface CertificateTrust {
+  /** Whose device a chain of certificates (DER, the device's first) is, or why nobody's. */
+  trust(chain: readonly Uint8Array[]): Promise<{ readonly org: string; readonly authority: string } | string>
 }
 
 /** Takes over a stream that carries MQTT. `head` is what was already read from it (behind a PROXY header). */

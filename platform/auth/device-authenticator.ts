@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Certificates } from '../registry/certificates.ts'
 import type { Device } from '../registry/device-record.ts'
 import type { Organisation } from '../registry/organisations.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -54,6 +55,8 @@ export interface DeviceAuthenticatorOptions {
   readonly certificateOrganisation?: string | undefined
   /** Which name of a certificate is the device's name or id. Default: the subject's CN. */
   readonly certificateIdentity?: 'cn' | 'san' | undefined
+  /** Those of organisations' authorities; absent: none. */
+  readonly certificates?: Certificates | undefined
   /** Who a provisioning key lets in; absent: nobody. */
   readonly provisioner?: ((key: Uint8Array) => Promise<Principal | undefined>) | undefined
   /** Verified keys and certificates kept in memory. Default: 100,000, about 300 bytes each. */
@@ -73,6 +76,7 @@ export class DeviceAuthenticator implements Authenticator {
   readonly #organisation: string | undefined
   readonly #identity: 'cn' | 'san'
   readonly #cacheSize: number
+  readonly #certificates: Certificates | undefined
   readonly #provisioner: DeviceAuthenticatorOptions['provisioner']
   /** By key hash or certificate name. */
   readonly #known = new Map<string, Kept>()
@@ -84,6 +88,7 @@ export class DeviceAuthenticator implements Authenticator {
     this.#clock = clock
     this.#organisation = options.certificateOrganisation
     this.#identity = options.certificateIdentity ?? 'cn'
+    this.#certificates = options.certificates
     this.#provisioner = options.provisioner
     this.#cacheSize = options.cacheSize ?? 100_000
     registry.onKeyGone((device) => this.#forget(device.org, device.id))
@@ -104,12 +109,30 @@ export class DeviceAuthenticator implements Authenticator {
       return this.#learn(cacheKey, () => this.#findByHash(hash)).then((found) => byKey(found, credentials))
     }
     if (certificate === undefined) return denied('no device key was given as password')
+    if (certificate.authority !== undefined) return this.#byAuthority(certificate, credentials)
     const names = this.#identity === 'cn' ? [certificate.cn] : certificate.sans
     for (const name of names) {
       const known = this.#recall(`certificate ${name}`)
       if (known !== undefined) return byCertificate(known, credentials)
     }
     return this.#learnCertificate(names).then((found) => byCertificate(found, credentials))
+  }
+
+  /** By a certificate of an organisation's authority. Asks each time: a revoked one is refused at once. */
+  async #byAuthority(
+    { authority, ...shown }: NonNullable<Credentials['certificate']>,
+    credentials: Credentials,
+  ): Promise<Principal | Denial> {
+    const organisation = authority && (await this.#registry.organisations.find(authority.org))
+    if (this.#certificates === undefined || authority === undefined || organisation === undefined)
+      return denied('the certificate is of no organisation')
+    const device = await this.#certificates.identify({ ...shown, ...authority }, credentials.username)
+    if (typeof device === 'string') return denied(device)
+    if (!this.#registry.isAdmitted(device)) return denied(`device "${device.name}" is disabled`)
+    const { fingerprint } = shown
+    this.#registry.used(device, fingerprint.slice(0, 32))
+    const known = { organisation, device, shown: fingerprint, expiresAt: authority.notAfter }
+    return byCertificate(known, credentials)
   }
 
   async #learnCertificate(names: readonly string[]): Promise<Known | undefined> {

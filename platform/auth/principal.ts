@@ -5,7 +5,22 @@ export interface Credentials {
   readonly password?: Uint8Array | undefined
   /** From mTLS, already verified against the listener's CA. */
   readonly certificate?:
-    | { readonly cn: string; readonly sans: readonly string[]; readonly fingerprint: string }
+    | {
+        readonly cn: string
+        readonly sans: readonly string[]
+        readonly fingerprint: string
+        /** It was verified against this authority of an organisation, not against the listener's. */
+        readonly authority?:
+          | {
+              readonly org: string
+              readonly authority: string
+              readonly serial: string
+              readonly subject: string
+              readonly notBefore: number
+              readonly notAfter: number
+            }
+          | undefined
+      }
     | undefined
   readonly remoteAddress: string
 }

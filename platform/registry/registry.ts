@@ -83,6 +83,11 @@ export class Registry {
     this.#used.push(listener)
   }
 
+  /** A device was let in by this key or certificate. */
+  used(device: DeviceRef, shown: string): void {
+    for (const listener of this.#used) listener(device, shown)
+  }
+
   /** Another process says that a key is good no more; what it wrote may not have come here yet. */
   heardKeyGone(gone: KeyGone): void {
     this.#revocations.add(gone)
@@ -104,6 +109,16 @@ export class Registry {
   /** Whether another process has said that the device was deleted. */
   isDeleted(device: Device): boolean {
     return this.#revocations.hasDevice(device)
+  }
+
+  /** Whether this key or certificate was said to be good no more. */
+  isRevoked(hash: Uint8Array): boolean {
+    return this.#revocations.hasKey(hash)
+  }
+
+  /** A certificate is durably good no more: who is connected with it must go. */
+  async revokeCertificate(gone: KeyGone): Promise<void> {
+    await this.#revoke(gone)
   }
 
   /** Whether the device may connect: it is there and enabled, as far as this process has heard. */
@@ -142,7 +157,7 @@ export class Registry {
       const found = await this.devices.findByKey(row.org, row.device, hash)
       if (found === undefined || !this.isAdmitted(found.device)) return undefined
       const id = keyId(hash)
-      for (const listener of this.#used) listener(found.device, id)
+      this.used(found.device, id)
       return { kind: 'device', organisation, ...found, credential: id }
     }
     const device = await this.devices.findById(row.org, row.device)

@@ -284,6 +284,16 @@ export const authorityByKey = table({
   compaction: 'UCS',
 })
 
+/** Active authorities by the name that stands as issuer in certificates; more than one may have it. */
+export const authorityByName = table({
+  name: 'authority_by_name',
+  /** SHA-256 of the subject. */
+  partition: { name: 'blob' },
+  clustering: { org: 'text', id: 'text' },
+  columns: { claimed_at: 'long' },
+  compaction: 'UCS',
+})
+
 /** Certificates that devices have shown, or that were revoked before they did; bucket by the fingerprint's first byte. */
 export const deviceCertificate = table({
   name: 'device_certificate',
