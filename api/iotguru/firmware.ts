@@ -6,7 +6,7 @@ import { gateLoad } from '../durable.ts'
 import { answer, optionalParam, param } from './wire.ts'
 
 /** What a device should run. */
-export interface Firmware {
+interface Firmware {
   readonly version: string
   /** The whole image, as it is flashed. */
   image(): Promise<Uint8Array>

@@ -131,7 +131,7 @@ async function steps(deps: ApiDeps, device: DeviceRef, query: HistoryQuery, step
 }
 
 /** Problem `invalid_request` that names the parameter. */
-export function stepsOf(step: string, timeZone: string | undefined): Steps {
+function stepsOf(step: string, timeZone: string | undefined): Steps {
   try {
     return parseSteps(step, timeZone)
   } catch (error) {

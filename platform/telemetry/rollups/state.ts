@@ -25,7 +25,7 @@ export interface Mark {
  * Minutes for which a mark goes on after its end: what was taken in until then may reach the disk a little later, and
  * clocks of processes differ by seconds.
  */
-export const graceMinutes = 2
+const graceMinutes = 2
 
 /** Until when a process may write values of `hour` that it receives now without another mark; minutes since 1970. */
 export function markUntil(hour: number, receivedAt: number): number {
