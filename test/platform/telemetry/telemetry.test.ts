@@ -85,13 +85,13 @@ describe('telemetry: what a device measured is kept and read back', () => {
     await ingest({ ts: noon, values: { t: 'new' } })
     const again = await openTestPlatform({ store: platform.store })
     again.telemetry.ingestJson(device, bytes({ ts: noon - 1, values: { t: 'late' } }), noon)
-    await again.commit.durable()
+    await again.lanes.durable()
     expect((await again.telemetry.latest(device))[0].value).to.equal('new')
   })
 
   it('writes latest once for many values of a batch', async () => {
     for (let i = 0; i < 100; i++) platform.telemetry.ingestJson(device, bytes({ t: i }), noon + i)
-    const puts = platform.commit.stage().mutations.filter(({ table }) => table === latestTable)
+    const puts = platform.lanes.local.stage().mutations.filter(({ table }) => table === latestTable)
     expect(puts).to.have.length(1)
     await platform.lanes.durable()
     expect((await platform.telemetry.latest(device))[0].value).to.equal(99)
@@ -159,7 +159,7 @@ describe('telemetry: what a device measured is kept and read back', () => {
     expect(() => platform.telemetry.ingestJson(device, bytes({ extra: 1 }), noon)).to.throw('1000 keys')
     const again = await openTestPlatform({ store: platform.store })
     again.telemetry.ingestJson(device, bytes({ k1: 5 }), noon)
-    await again.commit.durable()
+    await again.lanes.durable()
     expect(() => again.telemetry.ingestJson(device, bytes({ extra: 1 }), noon)).to.throw('1000 keys')
   })
 
