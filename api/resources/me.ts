@@ -83,6 +83,45 @@ export const meRoutes: readonly Route[] = [
     },
   }),
   route({
+    method: 'get',
+    path: '/v1/me/export',
+    access: 'user',
+    operationId: 'exportMe',
+    summary: 'All that is kept of you, beside what the audit of your organisations says',
+    tag,
+    status: 200,
+    answer: me.extend({
+      password_changed_at: z.iso.datetime().nullable(),
+      sessions: z.array(
+        z.object({
+          id: z.string(),
+          created_at: z.iso.datetime(),
+          used_at: z.iso.datetime(),
+          address: z.string().nullable(),
+          agent: z.string().nullable(),
+        }),
+      ),
+    }),
+    handle: async ({ deps, caller, response }) => {
+      const { identity } = deps.platform
+      const user = await userOf(deps, caller)
+      const [own, sessions, changedAt] = await Promise.all([
+        shown(deps, caller, user),
+        identity.sessionsOf(user.id),
+        identity.users.passwordChangedAt(user.id),
+      ])
+      response.set('cache-control', 'no-store')
+      const time = (ms: number): string => new Date(ms).toISOString()
+      return {
+        ...own,
+        password_changed_at: changedAt === undefined ? null : time(changedAt),
+        sessions: sessions.map(({ id, beganAt, usedAt, address, agent }) => {
+          return { id, created_at: time(beganAt), used_at: time(usedAt), address, agent }
+        }),
+      }
+    },
+  }),
+  route({
     method: 'post',
     path: '/v1/me/erase',
     access: 'user',

@@ -13,13 +13,18 @@ const user = z
     id: z.string(),
     email: z.string(),
     name: z.string(),
-    role: z.enum(roles),
+    role: z.enum(roles).describe('what counts now'),
+    standing_role: z.enum(roles).describe('what is left when the elevation ends'),
+    elevated_until: z.iso.datetime().nullable().describe('null: not elevated'),
     groups: granted.groups,
     member_since: z.iso.datetime(),
   })
   .meta({ id: 'User', description: 'a person, as a member of the organisation' })
 const params = z.strictObject({ user: z.string().min(1).max(64).describe('id') })
 const query = z.strictObject(organisationQuery)
+/** Long enough for a repair, short enough to be forgotten without harm. */
+const maxElevationHours = 24
+const hourMs = 3_600_000
 const tag = 'users'
 
 /** Members of an organisation. New ones are invited: `invitations.ts`. */
@@ -65,11 +70,24 @@ export const users: readonly Route[] = [
     method: 'patch',
     path: '/v1/users/{user}',
     access: 'admin',
-    summary: "Change a member's role or groups; it holds at once in all datacenters in contact, else in 5 s",
+    summary:
+      "Change a member's role or groups, or lend a higher role for some hours; it holds at once in all datacenters in " +
+      'contact, else in 5 s',
     tag,
     params,
     query,
-    body: z.strictObject({ role: granted.role.optional(), groups: granted.groups.optional() }),
+    body: z.strictObject({
+      role: granted.role.optional(),
+      groups: granted.groups.optional(),
+      elevation: z
+        .strictObject({
+          role: granted.role,
+          hours: z.number().min(0.1).max(maxElevationHours).describe('from now on'),
+        })
+        .nullable()
+        .optional()
+        .describe('a higher role that ends by itself; null: end it now'),
+    }),
     status: 200,
     answer: user,
     problems: ['organisation_not_found', 'user_not_found', 'last_admin'],
@@ -77,14 +95,17 @@ export const users: readonly Route[] = [
       gateGrantor(caller)
       const { id: org } = await organisationOf(deps, caller, organisation)
       const before = await membershipOf(deps, org, id)
+      const { elevation } = body
+      const until = elevation == null ? 0 : deps.clock.now() + Math.round(elevation.hours * hourMs)
       const wanted = {
-        role: body.role ?? before.role,
+        role: body.role ?? before.standing,
         groups: body.groups === undefined ? before.groups : body.groups,
+        elevation: elevation === undefined ? before.elevation : elevation && { role: elevation.role, until },
       }
       if (wanted.role !== 'admin' || wanted.groups !== null) await gateLastAdmin(deps, before)
       audit({
-        before: { role: before.role, groups: before.groups },
-        after: { role: wanted.role, groups: wanted.groups },
+        before: { role: before.standing, groups: before.groups, elevation: before.elevation },
+        after: { role: wanted.role, groups: wanted.groups, elevation: wanted.elevation },
       })
       const { identity } = deps.platform
       await identity.memberships.put(org, id, wanted)
@@ -136,6 +157,8 @@ async function shown({ platform }: ApiDeps, one: Membership): Promise<z.input<ty
     email: account.email,
     name: account.name,
     role: one.role,
+    standing_role: one.standing,
+    elevated_until: one.elevation === null ? null : new Date(one.elevation.until).toISOString(),
     groups: one.groups === null ? null : [...one.groups],
     member_since: new Date(one.createdAt).toISOString(),
   }
@@ -145,13 +168,13 @@ const pageSize = 500
 
 /** Problem `last_admin` if nobody else would be an admin of all of the organisation. */
 export async function gateLastAdmin({ platform }: ApiDeps, leaving: Membership): Promise<void> {
-  if (leaving.role !== 'admin' || leaving.groups !== null) return
+  if (leaving.standing !== 'admin' || leaving.groups !== null) return
   let after: string | undefined
   do {
     // oxlint-disable-next-line no-await-in-loop -- until one is found
     const page = await platform.identity.memberships.list(leaving.org, { limit: pageSize, after })
     const other = page.members.find(
-      ({ user: id, role, groups }) => id !== leaving.user && role === 'admin' && groups === null,
+      ({ user: id, standing, groups }) => id !== leaving.user && standing === 'admin' && groups === null,
     )
     if (other !== undefined) return
     after = page.next ?? undefined

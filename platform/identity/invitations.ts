@@ -116,7 +116,7 @@ export class Invitations {
     const invited = record(row)
     const known = await this.#users.findByEmail(invited.email)
     const user = known ?? (await this.#newUser(invited.email, input))
-    await this.#memberships.put(invited.org, user.id, invited)
+    await this.#memberships.put(invited.org, user.id, { role: invited.role, groups: invited.groups })
     await this.#tokens.use('invitation', token)
     await this.#drop(invited.org, invited.id)
     return { user, invitation: invited, existing: known !== undefined }

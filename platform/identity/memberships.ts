@@ -6,11 +6,22 @@ import type { RowOf } from '../store/table.ts'
 import { type Role, roles } from './roles.ts'
 import { member, membership } from './tables.ts'
 
+/** A higher role for a while. */
+export interface Elevation {
+  readonly role: Role
+  /** Milliseconds since 1970. */
+  readonly until: number
+}
+
 /** What a user may do in an organisation. */
 export interface Membership {
   readonly org: string
   readonly user: string
+  /** What counts now: the elevated role while there is one. */
   readonly role: Role
+  /** What is left when the elevation ends. */
+  readonly standing: Role
+  readonly elevation: Elevation | null
   /** Ids of the groups that it is for; null: all devices. */
   readonly groups: readonly string[] | null
   /** Milliseconds since 1970. */
@@ -46,12 +57,12 @@ export class Memberships {
   /** Of a user, in order of the organisations' ids. */
   async of(user: string): Promise<Membership[]> {
     const rows = await this.#store.range(membership, { user }, { limit: maxMemberships })
-    return rows.filter(({ gone }) => gone !== true).map(record)
+    return rows.filter(({ gone }) => gone !== true).map((row) => this.#record(row))
   }
 
   async find(org: string, user: string): Promise<Membership | undefined> {
     const row = await this.#store.get(membership, { user, org })
-    return row === undefined || row.gone === true ? undefined : record(row)
+    return row === undefined || row.gone === true ? undefined : this.#record(row)
   }
 
   /** The members of an organisation in order of their ids; `after` is the last of the page before. */
@@ -72,7 +83,11 @@ export class Memberships {
   async put(
     org: string,
     user: string,
-    { role, groups }: { role: Role; groups: readonly string[] | null },
+    {
+      role,
+      groups,
+      elevation = null,
+    }: { role: Role; groups: readonly string[] | null; elevation?: Elevation | null },
   ): Promise<Membership> {
     const row = await this.#store.get(membership, { user, org })
     if (row === undefined) await this.#gateLimits(org, user)
@@ -80,10 +95,13 @@ export class Memberships {
     const stamp = this.#stamps.next()
     const batch = new Batch()
     const listed = groups === null ? {} : { groups: JSON.stringify(groupList.parse(groups)) }
-    batch.put(membership, { user, org, role, ...listed, created_at: createdAt, stamp })
+    const elevated =
+      elevation === null ? {} : { elevated_role: elevation.role, elevated_until: elevation.until }
+    const changed = { user, org, role, ...listed, ...elevated, created_at: createdAt, stamp }
+    batch.put(membership, changed)
     batch.put(member, { org, user, stamp })
     await this.#store.write(batch)
-    return { org, user, role, groups, createdAt }
+    return this.#record(changed)
   }
 
   async remove(org: string, user: string): Promise<void> {
@@ -104,14 +122,22 @@ export class Memberships {
     if (ofOrg.length >= maxMembers)
       throw new PlatformError('limit_reached', `an organisation can have ${maxMembers} users`)
   }
-}
 
-function record(row: RowOf<typeof membership>): Membership {
-  return {
-    org: row.org,
-    user: row.user,
-    role: readRole(row.role),
-    groups: readGroups(row.groups),
-    createdAt: row.created_at ?? 0,
+  #record(row: RowOf<typeof membership>): Membership {
+    const standing = readRole(row.role)
+    const until = row.elevated_until ?? 0
+    const elevation =
+      row.elevated_role !== undefined && until > this.#clock.now()
+        ? { role: readRole(row.elevated_role), until }
+        : null
+    return {
+      org: row.org,
+      user: row.user,
+      role: elevation?.role ?? standing,
+      standing,
+      elevation,
+      groups: readGroups(row.groups),
+      createdAt: row.created_at ?? 0,
+    }
   }
 }

@@ -55,6 +55,9 @@ export const membership = table({
     role: 'text',
     /** JSON list of group ids; absent: all devices. */
     groups: 'text',
+    /** A higher role until then, milliseconds since 1970. */
+    elevated_role: 'text',
+    elevated_until: 'long',
     created_at: 'long',
     /** Removed; the row stays as a marker so that an older write cannot bring it back. */
     gone: 'boolean',

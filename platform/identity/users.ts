@@ -112,6 +112,10 @@ export class Users {
     return (await this.#store.get(userPassword, { user }))?.epoch
   }
 
+  async passwordChangedAt(user: string): Promise<number | undefined> {
+    return (await this.#store.get(userPassword, { user }))?.changed_at
+  }
+
   async rename(user: User, name: string): Promise<User> {
     const next = { ...user, name: shortName(name) }
     await this.#put(next)

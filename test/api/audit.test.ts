@@ -54,8 +54,8 @@ describe('REST: audit', () => {
     await api.ask('PATCH', `/v1/users/${id}`, { body: { role: 'operator' } })
     const [entry] = await entries('operation=updateUser')
     expect([entry.before, entry.after]).to.deep.equal([
-      { role: 'viewer', groups: null },
-      { role: 'operator', groups: null },
+      { role: 'viewer', groups: null, elevation: null },
+      { role: 'operator', groups: null, elevation: null },
     ])
   })
 

@@ -93,6 +93,31 @@ describe('REST: members of an organisation', () => {
     expectProblem(await ann.ask('GET', `/v1/users/${id}`), 404, 'user_not_found')
   })
 
+  it('have a higher role for some hours, which ends by itself', async () => {
+    const id = await member(api, 'bob@example.com', 'viewer')
+    const bob = await signIn(api, 'bob@example.com')
+    const create = async (name: string): Promise<number> =>
+      (await bob.ask('POST', '/v1/devices', { name })).status
+    const elevate = (elevation: object | null): Promise<Answer> =>
+      ann.ask('PATCH', `/v1/users/${id}`, { elevation })
+    expectProblem(await elevate({ role: 'admin', hours: 25 }), 400, 'invalid_request')
+    const elevated = await elevate({ role: 'developer', hours: 0.2 })
+    expect(elevated.body).to.include({ role: 'developer', standing_role: 'viewer' })
+    expect(await create('x')).to.equal(201)
+    api.platform.clock.time += 12 * 60_000
+    expect(await create('y')).to.equal(403)
+    expect((await ann.ask('GET', `/v1/users/${id}`)).body).to.include({
+      role: 'viewer',
+      elevated_until: null,
+    })
+    await elevate({ role: 'admin', hours: 1 })
+    expect((await elevate(null)).body.role).to.equal('viewer')
+    // Lent power does not keep the organisation: the last who has it for good stays.
+    await elevate({ role: 'admin', hours: 1 })
+    const again = await signIn(api, 'bob@example.com')
+    expectProblem(await again.ask('DELETE', `/v1/users/${ann.id}`), 409, 'last_admin')
+  })
+
   it('are listed from a cursor of ours only', async () => {
     const cursors = ['\ud800', 5, null, 'x'.repeat(65)].map((value) => JSON.stringify(value))
     for (const cursor of [...cursors, 'no JSON']) {

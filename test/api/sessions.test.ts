@@ -173,6 +173,15 @@ describe('REST: people sign in', () => {
     await signIn(api, 'ann@example.com', 'another good one')
   })
 
+  it('shows a person all that is kept of him', async () => {
+    const id = await member(api, 'ann@example.com', 'viewer')
+    const ann = await signIn(api, 'ann@example.com')
+    const { body } = await ann.ask('GET', '/v1/me/export')
+    expect(body).to.include({ id, email: 'ann@example.com', session: ann.session })
+    expect(body.password_changed_at).to.be.a('string')
+    expect(body.sessions.map((one: { id: string }) => one.id)).to.deep.equal([ann.session])
+  })
+
   it('erases the own account: nothing of the person is left but what the audit says', async () => {
     const id = await member(api, 'ann@example.com', 'admin')
     const ann = await signIn(api, 'ann@example.com')
