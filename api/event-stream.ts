@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express'
-import { authenticate } from './callers.ts'
+import { authenticate, type Caller } from './callers.ts'
 import type { ApiDeps } from './deps.ts'
 import { Problem } from './problems.ts'
 
@@ -24,11 +24,11 @@ export interface EventStream {
 
 /**
  * Begins a stream. It ends when the client goes or reads nothing for a while, when the server stops, and when its
- * token or key is good no more.
+ * token or key is good no more, or may do something else than at the beginning.
  */
 export function openEventStream(
   deps: ApiDeps,
-  { request, response }: { request: Request; response: Response },
+  { caller, request, response }: { caller: Caller | null; request: Request; response: Response },
 ): EventStream {
   response.writeHead(200, {
     'content-type': 'text/event-stream',
@@ -44,14 +44,20 @@ export function openEventStream(
       response.write(next)
     }
   }
+  const rights = rightsOf(caller)
   let unread = 0
   const heartbeat = setInterval(() => {
     unread = response.writableNeedDrain ? unread + 1 : 0
     if (unread > maxUnread) response.destroy()
     else if (unread === 0 && !response.writableEnded) response.write(':\n\n')
-    stillGood(deps, request).catch((error: unknown) => {
-      if (error instanceof Problem) response.end()
-    })
+    stillGood(deps, request).then(
+      (now) => {
+        if (rightsOf(now) !== rights) response.end()
+      },
+      (error: unknown) => {
+        if (error instanceof Problem) response.end()
+      },
+    )
   }, deps.heartbeat ?? defaultHeartbeat)
   const end = (): void => void response.end()
   deps.stopping?.addEventListener('abort', end)
@@ -73,16 +79,16 @@ export function openEventStream(
   }
 }
 
-const asked = new WeakMap<ApiDeps, Map<string, Promise<unknown>>>()
+const asked = new WeakMap<ApiDeps, Map<string, Promise<Caller>>>()
 
 /**
  * A token or key that was replaced or deleted must not go on listening. Streams with the same one share the question,
  * so that reads do not grow with streams.
  */
-async function stillGood(deps: ApiDeps, request: Request): Promise<void> {
+async function stillGood(deps: ApiDeps, request: Request): Promise<Caller> {
   let underWay = asked.get(deps)
   if (underWay === undefined) asked.set(deps, (underWay = new Map()))
-  const key = request.get('authorization') ?? ''
+  const key = JSON.stringify([request.get('authorization'), request.query['organisation']])
   let answer = underWay.get(key)
   if (answer === undefined) {
     answer = authenticate(deps, request)
@@ -92,5 +98,15 @@ async function stillGood(deps: ApiDeps, request: Request): Promise<void> {
       void setTimeout(() => known.delete(key), (deps.heartbeat ?? defaultHeartbeat) / 2).unref()
     answer.then(forget, forget)
   }
-  await answer
+  return answer
+}
+
+/** What somebody may do, as far as a stream depends on it. */
+function rightsOf(caller: Caller | null): string {
+  if (caller === null || caller.kind === 'platform') return caller?.kind ?? ''
+  if (caller.kind === 'stranger') return caller.kind
+  const { kind, organisation } = caller
+  const granted = kind === 'user' || kind === 'key' ? [caller.role, caller.groups] : []
+  const scopes = kind === 'key' ? caller.scopes : null
+  return JSON.stringify([kind, organisation.id, granted, scopes])
 }

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express'
 import { z } from 'zod'
+import type { Caller } from '../callers.ts'
 import type { ApiDeps, ClientDetails, Clients } from '../deps.ts'
 import { openEventStream } from '../event-stream.ts'
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../paging.ts'
@@ -168,7 +169,7 @@ export const clients: readonly Route[] = [
     problems: ['organisation_not_found', 'overloaded'],
     handle: async ({ deps, caller, params: { client: id }, query: { organisation }, request, response }) => {
       const { id: org } = await organisationOf(deps, caller, organisation)
-      await trace(deps, { org, client: id, device: null }, { request, response })
+      await trace(deps, { org, client: id, device: null }, { caller, request, response })
       return undefined
     },
   }),
@@ -185,7 +186,7 @@ export const clients: readonly Route[] = [
     problems: ['organisation_not_found', 'device_not_found', 'overloaded'],
     handle: async ({ deps, caller, params, query: { organisation }, request, response }) => {
       const { org, id } = await deviceOf(deps, caller, params.device, organisation)
-      await trace(deps, { org, client: null, device: id }, { request, response })
+      await trace(deps, { org, client: null, device: id }, { caller, request, response })
       return undefined
     },
   }),
@@ -198,7 +199,7 @@ const maxWaiting = 1000
 async function trace(
   deps: ApiDeps,
   who: { org: string; client: string | null; device: string | null },
-  { request, response }: { request: Request; response: Response },
+  { caller, request, response }: { caller: Caller | null; request: Request; response: Response },
 ): Promise<void> {
   const waiting: string[] = []
   let missed = 0
@@ -221,7 +222,7 @@ async function trace(
     stop()
     return
   }
-  const stream = openEventStream(deps, { request, response })
+  const stream = openEventStream(deps, { caller, request, response })
   stream.pump(() => {
     const next = waiting.shift()
     if (next === undefined && missed > 0) {

@@ -1,5 +1,6 @@
 import { request, type IncomingMessage } from 'node:http'
 import { expect } from 'chai'
+import { member, signIn } from './people.ts'
 import { adminToken, expectProblem, startTestApi, type TestApi } from './fixture.ts'
 
 interface Event {
@@ -236,6 +237,49 @@ describe('REST: live stream', () => {
     expect(reads - opened).to.be.below(10)
     await ingest(key, { x: 1 })
     for (const stream of [...streams, ...own]) expect((await stream.next())?.event).to.equal('telemetry')
+  })
+
+  it('shows a group what its devices and those of the groups inside it do, as they come and go', async () => {
+    for (const body of [{ id: 'hall' }, { id: 'corner', parent: 'hall' }, { id: 'yard' }])
+      expect((await api.ask('POST', '/v1/groups', { body })).status).to.equal(201)
+    const keys: Record<string, string> = {}
+    for (const [name, group] of Object.entries({ h: 'hall', c: 'corner', y: 'yard' })) {
+      const { body } = await api.ask('POST', '/v1/devices', { body: { name, groups: [group] } })
+      keys[name] = body.key
+    }
+    const stream = await listen('?group=hall')
+    for (const name of ['y', 'h', 'c']) await ingest(keys[name], { x: 1 })
+    expect((await stream.next())?.data.device.name).to.equal('h')
+    expect((await stream.next())?.data.device.name).to.equal('c')
+    await api.ask('PATCH', '/v1/devices/y', { body: { groups: ['corner'] } })
+    const deadline = Date.now() + 5000
+    let told: Event | undefined
+    const next = stream.next().then((event) => (told = event))
+    while (told === undefined && Date.now() < deadline) await ingest(keys['y'], { x: 1 })
+    await next
+    expect(told?.data.device.name).to.equal('y')
+    expectProblem(await api.ask('GET', '/v1/live?group=nowhere'), 404, 'group_not_found')
+  })
+
+  it('shows who was granted a group nothing else, and ends when the grant has changed', async () => {
+    const { identity } = api.platform
+    expect((await api.ask('POST', '/v1/groups', { body: { id: 'granted' } })).status).to.equal(201)
+    const mine = await api.ask('POST', '/v1/devices', { body: { name: 'mine', groups: ['granted'] } })
+    const other = await api.device('not-mine')
+    const id = await member(api, 'anna@example.org', 'viewer')
+    await identity.memberships.put('default', id, { role: 'viewer', groups: ['granted'] })
+    const anna = await signIn(api, 'anna@example.org')
+    const authorization = `Bearer ${anna.access}`
+    const stream = await listen('', { authorization })
+    await ingest(other.key, { secret: 1 })
+    api.platform.live.publish({ type: 'warning', org: 'default', device: null, at: 1, data: {} }, 10)
+    await ingest(mine.body.key, { x: 1 })
+    expect((await stream.next())?.data.device.name).to.equal('mine')
+    const foreign = await api.ask('GET', `/v1/live?device=${other.id}`, { authorization })
+    expectProblem(foreign, 404, 'device_not_found')
+    await identity.memberships.put('default', id, { role: 'viewer', groups: [] })
+    identity.doubt()
+    expect(await stream.next()).to.equal(undefined)
   })
 
   it('refuses one stream too many, and lets it in when one has gone', async () => {
