@@ -6,7 +6,7 @@ import type { ApiDeps } from '../deps.ts'
 import { decodeCursor, encodeCursor, pageOf } from '../paging.ts'
 import { route, type Route } from '../route.ts'
 import { deviceOf, deviceParams, organisationQuery } from '../scope.ts'
-import { cursorKey, keyList, point, spanOf, time, wrongQuery } from './telemetry-query.ts'
+import { cursorKey, keyList, spanOf, time, wrongQuery } from './telemetry-query.ts'
 
 const maxItems = 10_000
 const defaultPoints = 100
@@ -15,10 +15,12 @@ const dayMs = 86_400_000
 
 const number = z.number().nullable().optional()
 const anything = z.unknown().optional()
-const aggregate = z
-  .strictObject({
+/** One schema for both: a choice between two would be tried for each of thousands of items. */
+const item = z
+  .object({
     key: z.string(),
-    ts: z.int().describe('beginning of the step, milliseconds since 1970'),
+    ts: z.int().describe('milliseconds since 1970; of a step: its beginning'),
+    value: anything.describe('without step: number, string, boolean, object or array'),
     min: number,
     max: number,
     avg: number,
@@ -28,7 +30,10 @@ const aggregate = z
     last: anything,
     p95: number.describe('within 1 % of the exact one'),
   })
-  .meta({ id: 'Aggregate', description: 'Of one step; without values count is 0 and the rest null' })
+  .meta({
+    id: 'HistoryItem',
+    description: 'A value; or with step the aggregates of one, without values count 0 and null',
+  })
 
 const aggregateList = z
   .string()
@@ -88,8 +93,7 @@ export const telemetry: readonly Route[] = [
     params: deviceParams,
     query: historyQuery,
     status: 200,
-    // Strict ones, so that each item is just one of them.
-    answer: pageOf(z.union([aggregate, z.strictObject(point.shape).meta({ id: 'HistoryPoint' })])),
+    answer: pageOf(item),
     problems,
     handle: async ({ deps, caller, params: { device }, query }) => {
       const ref = await deviceOf(deps, caller, device, query.organisation)

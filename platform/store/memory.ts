@@ -134,6 +134,7 @@ export class MemoryStore implements Store {
     reverse = false,
   ): RowOf<T>[] {
     const now = this.#clock.now()
+    const reader = stored.codec.reader()
     const found: RowOf<T>[] = []
     if (limit <= 0 || range.start.compare(range.end) >= 0) return found
     for (const [key, value] of stored.rows.entries(
@@ -142,7 +143,7 @@ export class MemoryStore implements Store {
       reverse,
     )) {
       if (stored.codec.expired(value, now)) continue
-      found.push(stored.codec.read(Buffer.from(key, 'latin1'), 1, value))
+      found.push(reader.read(Buffer.from(key, 'latin1'), 1, value))
       if (found.length >= limit) break
     }
     return found

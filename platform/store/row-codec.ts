@@ -117,6 +117,11 @@ export class RowCodec<T extends AnyTable = AnyTable> {
     return row as RowOf<T>
   }
 
+  /** For rows that are read one after the other. */
+  reader(): RowReader<T> {
+    return new RowReader(this)
+  }
+
   #given(key: Fields): readonly KeyColumn[] {
     const count = this.clustering.findIndex(({ name }) => key[name] === undefined)
     if (count === -1) return this.clustering
@@ -127,6 +132,51 @@ export class RowCodec<T extends AnyTable = AnyTable> {
       )
     }
     return this.clustering.slice(0, count)
+  }
+}
+
+/**
+ * Reads rows in their order, which mostly have the beginning of their keys in common: those columns are decoded once.
+ * Blobs are always copied, so a key that has one there is decoded anew.
+ */
+export class RowReader<T extends AnyTable = AnyTable> {
+  readonly #codec: RowCodec<T>
+  readonly #shared: readonly KeyColumn[]
+  readonly #rest: readonly KeyColumn[]
+  #key: Buffer | null = null
+  #start = 0
+  #end = 0
+  #fields: Fields = {}
+
+  constructor(codec: RowCodec<T>) {
+    this.#codec = codec
+    const all = [...codec.partition, ...codec.clustering]
+    const varying = codec.clustering.findIndex(({ type }) => type !== 'text')
+    const shared = all.slice(0, varying === -1 ? codec.partition.length : codec.partition.length + varying)
+    this.#shared = shared.some(({ type }) => type === 'blob') ? [] : shared
+    this.#rest = all.slice(this.#shared.length)
+  }
+
+  /** Like `RowCodec.read`; `key` must not be changed afterwards. */
+  read(key: Buffer, at: number, value: Buffer): RowOf<T> {
+    const { ttlMs, columns } = this.#codec
+    if (!this.#isShared(key, at)) {
+      this.#fields = {}
+      this.#end = readKeyColumns(key, at, this.#shared, this.#fields) - at
+      this.#key = key
+      this.#start = at
+    }
+    const row: Fields = { ...this.#fields }
+    readKeyColumns(key, at + this.#end, this.#rest, row)
+    readValue(value, ttlMs === 0 ? 0 : 4, columns, row)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the declared columns were written from
+    return row as RowOf<T>
+  }
+
+  #isShared(key: Buffer, at: number): boolean {
+    const known = this.#key
+    if (known === null || key.length < at + this.#end) return false
+    return known.compare(key, at, at + this.#end, this.#start, this.#start + this.#end) === 0
   }
 }
 

@@ -152,12 +152,13 @@ export class LmdbStore implements Store {
   ): { rows: RowOf<T>[]; last: Buffer | null } {
     const { codec } = this.#catalogue.entry(table)
     const now = this.#clock.now()
+    const reader = codec.reader()
     const rows: RowOf<T>[] = []
     let last: Buffer | null = null
     let looked = 0
     if (limit <= 0) return { rows, last }
     this.#environment.visit(bounds, reverse, (key, value) => {
-      if (!codec.expired(value, now)) rows.push(codec.read(key, 1, value))
+      if (!codec.expired(value, now)) rows.push(reader.read(key, 1, value))
       if (rows.length < limit && ++looked < looks) return true
       last = key
       return false
