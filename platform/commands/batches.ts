@@ -133,7 +133,7 @@ export class Batches {
     let open = 0
     for (let bucket = 0; bucket < batchBuckets; bucket++) {
       // oxlint-disable-next-line no-await-in-loop -- bounded memory
-      for (const { facts } of await this.#bucket(org, id, bucket)) {
+      for (const { facts } of await this.#bucket(batch, bucket)) {
         const { state, endedAt } = evaluate(batch, facts, now)
         counts[state]++
         if (endedAt === undefined) open++
@@ -201,7 +201,7 @@ export class Batches {
     const items: CommandView[] = []
     for (let bucket = after?.bucket ?? 0; bucket < batchBuckets; bucket++) {
       // oxlint-disable-next-line no-await-in-loop -- until the page is full
-      for (const { device, command: one, facts } of await this.#bucket(org, id, bucket)) {
+      for (const { device, command: one, facts } of await this.#bucket(batch, bucket)) {
         if (bucket === after?.bucket && device <= after.device) continue
         const outcome = evaluate(batch, facts, now)
         if (states !== undefined && !states.includes(outcome.state)) continue
@@ -232,7 +232,7 @@ export class Batches {
     let cancelled = 0
     for (let bucket = 0; bucket < batchBuckets; bucket++) {
       // oxlint-disable-next-line no-await-in-loop -- bounded memory
-      const all = await this.#bucket(org, id, bucket)
+      const all = await this.#bucket(batch, bucket)
       const now = this.#o.clock.now()
       const open = all.filter(({ facts }) => evaluate(batch, facts, now).endedAt === undefined)
       for (let i = 0; i < open.length; i += atOnce) {
@@ -315,8 +315,7 @@ export class Batches {
 
   /** The commands of a bucket with what is known of each, in order of their devices. */
   async #bucket(
-    org: string,
-    batch: string,
+    { org, id: batch, createdAt }: CommandBatch,
     bucket: number,
   ): Promise<{ device: string; command: string; facts: Facts }[]> {
     const { store } = this.#o
@@ -344,7 +343,11 @@ export class Batches {
       for (const { device, id: one } of rows) {
         if (one === undefined) continue
         const of = records.get(one)
-        items.push({ device, command: one, facts: of === undefined ? noFacts : joined(of, device) })
+        items.push({
+          device,
+          command: one,
+          facts: of === undefined ? noFacts : joined(of, { device, createdAt }),
+        })
       }
       if (rows.length < slice) return items
       from = { device: rows[rows.length - 1].device }

@@ -110,12 +110,24 @@ export function factsOf(row: FactColumns & { writer: Uint8Array; n: number }): F
   }
 }
 
-/** Joins the records of a command; what speaks of another device is not of it. */
+/** Clocks may be apart by that much, ms. */
+const skewMs = 60_000
+/** Stamps of the hybrid clock in a millisecond. */
+const stampsPerMs = 1024
+
+/**
+ * Joins the records of a command. What speaks of another device is not of it, nor what is older: that was of a command which had
+ * the id before.
+ */
 export function joined(
   rows: readonly (FactColumns & { writer: Uint8Array; n: number })[],
-  device: string,
+  { device, createdAt }: Pick<Command, 'device' | 'createdAt'>,
 ): Facts {
-  return rows.reduce((facts, row) => (row.device === device ? join(facts, factsOf(row)) : facts), noFacts)
+  const from = (createdAt - skewMs) * stampsPerMs
+  return rows.reduce(
+    (facts, row) => (row.device === device && (row.stamp ?? 0) >= from ? join(facts, factsOf(row)) : facts),
+    noFacts,
+  )
 }
 
 export function recordName(writer: Uint8Array, n: number): string {

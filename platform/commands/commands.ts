@@ -24,6 +24,7 @@ import {
   commandByDay,
   commandByDevice,
   commandDue,
+  commandFact,
   commandOpen,
   commandResult,
 } from './tables.ts'
@@ -229,6 +230,7 @@ export class Commands {
         for (const row of rows) {
           const { id } = row
           batch.delete(command, { org, id })
+          batch.deletePartition(commandFact, { org, id })
           batch.deletePartition(commandResult, { org, id })
           batch.delete(commandByDevice, row)
         }

@@ -411,7 +411,7 @@ export async function readCommand(
   ])
   if (row === undefined) return { request: undefined, facts: noFacts }
   const request = commandOf(row)
-  return { request, facts: joined(records, request.device) }
+  return { request, facts: joined(records, request) }
 }
 
 function keyOf(org: string, device: string, id: string): string {
