@@ -7,6 +7,7 @@ import type { deviceEntry, deviceSighting } from './tables.ts'
 interface Known {
   listed: ListedDevice | null
   seenAt: number | null
+  heardAt: number
   online: boolean
   firmware: string | null
   firmwareAt: number
@@ -42,7 +43,7 @@ export class OrgDevices {
       createdAt: row.created_at ?? 0,
       version: row.version ?? 0,
       online: known.online,
-      seenAt: known.seenAt,
+      seenAt: lastOf(known),
       firmware: known.firmware,
     })
   }
@@ -54,13 +55,14 @@ export class OrgDevices {
       if (at < (known.seenAt ?? 0)) return
       known.seenAt = at
       known.online = row.online === true
-    } else if (row.kind === 'firmware') {
+    } else if (row.kind === 'heard') known.heardAt = Math.max(known.heardAt, at)
+    else if (row.kind === 'firmware') {
       if (at < known.firmwareAt) return
       known.firmwareAt = at
       known.firmware = row.firmware ?? null
     }
-    const { listed, online, seenAt, firmware } = known
-    if (listed !== null) this.#list(known, { ...listed, online, seenAt, firmware })
+    const { listed, online, firmware } = known
+    if (listed !== null) this.#list(known, { ...listed, online, seenAt: lastOf(known), firmware })
   }
 
   delete(id: string): void {
@@ -104,7 +106,7 @@ export class OrgDevices {
   #of(id: string): Known {
     let known = this.#known.get(id)
     if (known === undefined) {
-      known = { listed: null, seenAt: null, online: false, firmware: null, firmwareAt: 0 }
+      known = { listed: null, seenAt: null, heardAt: 0, online: false, firmware: null, firmwareAt: 0 }
       this.#known.set(id, known)
     }
     return known
@@ -140,6 +142,12 @@ export class OrgDevices {
     this.#sorted = merged(all, fresh)
     this.#unsorted = false
   }
+}
+
+/** When it was last heard of, by whatever way. */
+function lastOf({ seenAt, heardAt, online }: Known): number | null {
+  if (online || heardAt === 0) return seenAt
+  return Math.max(seenAt ?? 0, heardAt)
 }
 
 function merged(one: readonly ListedDevice[], other: readonly ListedDevice[]): ListedDevice[] {

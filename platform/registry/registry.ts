@@ -163,6 +163,7 @@ export class Registry {
     const device = await this.devices.findById(row.org, row.device)
     if (device === undefined || row.node === undefined || !this.isAdmitted(device)) return undefined
     const valid = await this.nodes.hasKey(row.org, row.device, row.node, hash)
+    if (valid) this.used(device, keyId(hash))
     return valid ? { kind: 'node', organisation, device, node: row.node } : undefined
   }
 

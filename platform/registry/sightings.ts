@@ -1,4 +1,5 @@
 import type { DeviceRef } from '../auth/principal.ts'
+import type { LiveEvent } from '../live/live-event.ts'
 import type { GroupCommit } from '../store/group-commit.ts'
 import type { Lanes } from '../store/lanes.ts'
 import { Batch, type Store } from '../store/store.ts'
@@ -30,11 +31,31 @@ export class Sightings {
     for (const commit of lanes.all) commit.beforeLaunch(() => this.#logChanges(commit))
   }
 
-  /** It came or went (`online`), or was heard of by HTTP (not online). Milliseconds since 1970. */
+  /** It showed a key or certificate that is good, over whatever protocol; says nothing of connections. */
+  heard(device: DeviceRef, at: number): void {
+    if (this.#isNews(device, 'heard', '', at)) this.#stage(device, { kind: 'heard', at })
+  }
+
+  /** It has come with its first connection or gone with its last (`online`). Milliseconds since 1970. */
   seen(device: DeviceRef, online: boolean, at: number): void {
     if (!online && !this.#isNews(device, 'seen', 'offline', at)) return
     if (online) this.#told.delete(`${device.org}/${device.id}/seen`)
     this.#stage(device, { kind: 'seen', at, online })
+  }
+
+  /** What a device reports of itself by its twin: `firmware`. */
+  reported({ type, device, at, data }: LiveEvent): void {
+    if (
+      type !== 'twin' ||
+      device === null ||
+      typeof data !== 'object' ||
+      data === null ||
+      !('reported' in data)
+    )
+      return
+    const { reported } = data
+    if (typeof reported !== 'object' || reported === null || !('firmware' in reported)) return
+    if (typeof reported.firmware === 'string') this.firmware(device, reported.firmware, at)
   }
 
   firmware(device: DeviceRef, version: string, at: number): void {
@@ -47,7 +68,8 @@ export class Sightings {
   async purge({ org, id }: DeviceRef): Promise<void> {
     const batch = new Batch()
     const bucket = deviceBucket(id)
-    for (const kind of ['seen', 'firmware']) batch.delete(deviceSighting, { org, bucket, device: id, kind })
+    for (const kind of ['seen', 'heard', 'firmware'])
+      batch.delete(deviceSighting, { org, bucket, device: id, kind })
     await this.#store.write(batch)
   }
 

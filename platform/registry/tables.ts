@@ -78,7 +78,7 @@ export const deviceEntry = table({
   compaction: 'UCS',
 })
 
-/** When a device was last heard of (`seen`) and what it runs (`firmware`), each a row with the time of its news. */
+/** When a device came or went (`seen`), showed a key (`heard`), what it runs (`firmware`): rows with the time of the news. */
 export const deviceSighting = table({
   name: 'device_sighting',
   partition: { org: 'text', bucket: 'int' },

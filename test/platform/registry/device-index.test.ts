@@ -42,6 +42,15 @@ describe('devices are listed and searched', () => {
     return all
   }
 
+  /** What tells of devices that come and go. */
+  function hearing(): { sightings: Sightings; durable: () => Promise<void> } {
+    const lanes = new Lanes(store, silent)
+    return {
+      sightings: new Sightings(store, lanes, registry.entries),
+      durable: () => lanes.of('acme').durable(),
+    }
+  }
+
   const floors = ['d1', 'd2', 'd3', 'd4', 'd5']
 
   async function some(): Promise<void> {
@@ -132,8 +141,7 @@ describe('devices are listed and searched', () => {
 
   it('by when they were heard of and what they run', async () => {
     await some()
-    const lanes = new Lanes(store, silent)
-    const sightings = new Sightings(store, lanes, registry.entries)
+    const { sightings, durable } = hearing()
     const far = open()
     await names({}, far.index)
     const [d1, d2, d3] = await Promise.all(floors.map((name) => registry.devices.get('acme', name)))
@@ -141,7 +149,7 @@ describe('devices are listed and searched', () => {
     sightings.seen(d1, true, clock.time)
     sightings.seen(d2, false, clock.time)
     sightings.firmware(d3, '1.2.3', clock.time)
-    await lanes.durable()
+    await durable()
     clock.time = noon + 60_000
     for (const by of [index, far.index, open().index, open(1).index]) {
       expect(await names({ online: true }, by)).to.deep.equal(['d1'])
@@ -152,8 +160,29 @@ describe('devices are listed and searched', () => {
       expect(await names({ firmware: '1.2.3' }, by)).to.deep.equal(['d3'])
     }
     sightings.seen(d1, false, clock.time)
-    await lanes.durable()
+    await durable()
     expect(await names({ online: true }, far.index)).to.deep.equal([])
+  })
+
+  it('by when they were heard of over HTTP, which says nothing of their connections', async () => {
+    await some()
+    const { sightings, durable } = hearing()
+    const [d1, d2] = await Promise.all(floors.map((name) => registry.devices.get('acme', name)))
+    clock.time = noon + 1000
+    sightings.seen(d1, true, clock.time)
+    sightings.heard(d1, clock.time + 1)
+    sightings.heard(d2, clock.time)
+    await durable()
+    clock.time = noon + 60_000
+    expect(await names({ online: true })).to.deep.equal(['d1'])
+    expect(await names({ seenBefore: clock.time })).to.deep.equal(['d2', 'd3', 'd4', 'd5'])
+    expect(await names({ seenBefore: noon + 500 })).to.deep.equal(['d3', 'd4', 'd5'])
+    const reported = { type: 'twin', org: 'acme', device: d2, at: clock.time } as const
+    sightings.reported({ ...reported, data: { reported: { firmware: '2.0' } } })
+    sightings.reported({ ...reported, data: { reported: { firmware: 5 } } })
+    sightings.reported({ ...reported, data: { desired: { firmware: 'x' } } })
+    await durable()
+    expect(await names({ firmware: '2.0' })).to.deep.equal(['d2'])
   })
 
   it('also those that an older version made, or whose process died on the way; and none that are gone', async () => {
