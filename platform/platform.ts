@@ -26,6 +26,7 @@ import { CredentialUses } from './registry/credential-uses.ts'
 import { DeviceIndex } from './registry/device-index.ts'
 import { Provisioning } from './registry/provisioning.ts'
 import { ProvisioningPrincipal, ProvisioningTopics } from './registry/provisioning-topics.ts'
+import { tellRegistry } from './registry/registry-events.ts'
 import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
 import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
@@ -128,12 +129,17 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     (await registry.devices.findById(org, id))?.profile ?? null
   const telemetry = new Telemetry({ store, lanes, live, metrics, log, clock, retentions, profileOf, usage })
   const sightings = new Sightings(store, lanes, registry.entries)
+  live.onTaken((event) => sightings.reported(event))
+  tellRegistry(registry, live, clock)
   const checkIns = new CheckIns(store, lanes, sightings)
   const { devices: deviceService, entries } = registry
   const deviceIndex = new DeviceIndex(store, clock, { devices: deviceService, entries, metrics, log })
   registry.onDoubt(() => deviceIndex.doubt())
   const uses = new CredentialUses(lanes)
-  registry.onKeyUsed((device, credential) => uses.note(device, credential, clock.now()))
+  registry.onKeyUsed((device, credential) => {
+    uses.note(device, credential, clock.now())
+    sightings.heard(device, clock.now())
+  })
   const authorities = new Authorities(store, clock, registry.groups)
   const certificates = new Certificates(store, clock, registry, authorities)
   const certificateExpiry = new CertificateExpiry(certificates, { metrics, log })
