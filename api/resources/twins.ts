@@ -156,27 +156,30 @@ export const twins: readonly Route[] = [
 type Change = Call<z.output<typeof params>, z.output<typeof query>, { version?: number | undefined }>
 
 async function change(
-  {
+  call: Change,
+  desired: { patch?: unknown; replace?: unknown },
+): Promise<z.input<typeof twin>> {
+  const {
     deps,
     caller,
-    params: { device, twin: name },
+    params: of,
     query: { organisation },
     body,
     precondition,
-    version,
-  }: Change,
-  desired: { patch?: unknown; replace?: unknown },
-): Promise<z.input<typeof twin>> {
-  const ref = await deviceOf(deps, caller, device, organisation)
+    audit,
+  } = call
+  const ref = await deviceOf(deps, caller, of.device, organisation)
   const changed = await unlessMoved(precondition, () =>
-    deps.platform.twins.change(ref, name, {
+    deps.platform.twins.change(ref, of.twin, {
       ...desired,
       expected: body.version,
       by: nameOf(caller),
       check: (stored) => precondition.check(stored),
+      before: (was, version) => audit({ before: { desired: was, version } }),
     }),
   )
-  version(changed.version)
+  audit({ targets: [ref.id], after: { name: of.twin, desired: changed.desired, version: changed.version } })
+  call.version(changed.version)
   return shown(changed)
 }
 

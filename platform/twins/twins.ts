@@ -133,6 +133,8 @@ export class Twins {
       readonly expected?: number | undefined
       readonly by?: string | undefined
       readonly check?: ((version: number | null) => void) | undefined
+      /** Hears what it was. */
+      readonly before?: ((desired: JsonObject, version: number) => void) | undefined
     },
   ): Promise<Twin> {
     if (!twinName.test(name))
@@ -146,6 +148,7 @@ export class Twins {
       if (change.expected !== undefined && change.expected !== version)
         throw conflict(name, version, change.expected)
       const before = parsed(row)
+      change.before?.(before, version)
       const desired = change.replace === undefined ? merged(before, input) : withoutNulls(input)
       checkedDocument(desired, 'desired')
       if (row?.desired !== undefined && sameJson(before, desired)) return this.get(device, name)

@@ -121,6 +121,17 @@ describe('REST: twins', () => {
     expect(after.version).to.equal(10)
   })
 
+  it('who changed what is desired, and what it was before, is in the audit', async () => {
+    const { id } = await api.device(fresh())
+    await wish(id, { a: 1 })
+    await wish(id, { a: 2 })
+    const { body } = await api.ask('GET', '/v1/audit')
+    const [entry] = body.items
+    expect(entry).to.deep.include({ targets: [id] })
+    expect(entry.before).to.deep.equal({ desired: { a: 1 }, version: 1 })
+    expect(entry.after).to.deep.equal({ name: 'default', desired: { a: 2 }, version: 2 })
+  })
+
   it('null deletes what is desired; a document can be listed, deleted and made again, and its version never goes back', async () => {
     const device = await api.connected(fresh())
     await wish(device.id, { a: { b: 1, c: 2 } }, {}, 'x')
