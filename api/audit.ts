@@ -45,9 +45,10 @@ export async function audited<T>(
   const { deps, caller, request } = asked
   if (caller === null || !isAudited(asked)) return work(() => undefined)
   const spaces = await spacesOf(asked, caller)
-  for (const org of spaces) gateLoad(deps, org)
+  const waited = asked.access === 'user' ? nearby(deps, spaces) : spaces
+  for (const org of waited) gateLoad(deps, org)
   const entries = spaces.map((org) => deps.platform.audit.begin(deedOf(asked, caller, org)))
-  await begun(deps, spaces)
+  await begun(deps, waited)
   let changes: Changes = {}
   let answer: T
   try {
@@ -57,11 +58,11 @@ export async function audited<T>(
   } catch (error) {
     end(entries, { ...changes, ...failure(error) })
     // The answer is that it failed; whether that is on disk can't be told in another way.
-    await allDurable(deps, spaces).catch(() => undefined)
+    await allDurable(deps, waited).catch(() => undefined)
     throw error
   }
   end(entries, { outcome: 'done', ...ofAnswer(request, answer), ...changes })
-  await allDurable(deps, spaces)
+  await allDurable(deps, waited)
   return answer
 }
 
@@ -72,7 +73,7 @@ export async function denied(asked: Asked, problem: Problem): Promise<void> {
   const spaces = await spacesOf(asked, caller)
   for (const org of spaces) deps.platform.audit.denied(deedOf(asked, caller, org), problem.code)
   // He is refused whatever the disk does.
-  await allDurable(deps, spaces).catch(() => undefined)
+  await allDurable(deps, nearby(deps, spaces)).catch(() => undefined)
 }
 
 /**
@@ -81,9 +82,15 @@ export async function denied(asked: Asked, problem: Problem): Promise<void> {
  */
 export async function note(
   { deps, request, response }: Pick<Asked, 'deps' | 'request' | 'response'>,
-  entry: { operation: string; actor: Omit<Actor, 'address'>; orgs: readonly string[] } & Result,
+  entry: {
+    operation: string
+    actor: Omit<Actor, 'address'>
+    orgs: readonly string[]
+    /** It is about the person alone: see `nearby`. */
+    personal?: boolean
+  } & Result,
 ): Promise<void> {
-  const { operation, actor, orgs, ...result } = entry
+  const { operation, actor, orgs, personal, ...result } = entry
   const deed = { actor: { ...actor, address: request.ip }, operation, request: requestIdOf(response) }
   const spaces = orgs.length === 0 ? [platformSpace] : orgs.slice(0, maxSpaces)
   const { audit } = deps.platform
@@ -91,7 +98,15 @@ export async function note(
     if (result.outcome === 'denied') audit.denied({ ...deed, org }, result.problem ?? 'forbidden')
     else audit.note({ ...deed, org }, result)
   }
-  if (result.outcome !== 'denied') await allDurable(deps, spaces)
+  if (result.outcome !== 'denied') await allDurable(deps, personal === true ? nearby(deps, spaces) : spaces)
+}
+
+/**
+ * Those whose rows this datacenter can write by itself. What a person does with his own account does not wait for the
+ * others: in a datacenter that is alone he must be able to sign in, and out. Their entries are written when they can be.
+ */
+function nearby({ platform }: ApiDeps, spaces: readonly string[]): readonly string[] {
+  return spaces.filter((org) => platform.lanes.of(org) === platform.lanes.local)
 }
 
 async function allDurable(deps: ApiDeps, spaces: readonly string[]): Promise<void> {

@@ -57,7 +57,7 @@ export const passwordResets: readonly Route[] = [
       const actor = { kind: 'user', id: user.id, name: user.email } as const
       const orgs = await orgsOf(deps, user.id)
       const entry = { operation: 'confirmPasswordReset', actor, orgs, targets: [user.id] }
-      await note({ deps, request, response }, { ...entry, outcome: 'done' })
+      await note({ deps, request, response }, { ...entry, outcome: 'done', personal: true })
       return undefined
     },
   }),

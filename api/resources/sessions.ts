@@ -70,7 +70,8 @@ export const sessions: readonly Route[] = [
       identity.attempts.succeeded(account, address)
       const begun = await identity.sessions.begin(user.id, verified.epoch, seenFrom(request))
       const actor = { kind: 'user', id: user.id, name: user.email } as const
-      await note({ deps, request, response }, { ...entry, actor, targets: [begun.session], outcome: 'done' })
+      const targets = [begun.session]
+      await note({ deps, request, response }, { ...entry, actor, targets, outcome: 'done', personal: true })
       response.set('cache-control', 'no-store')
       return shownTokens(begun)
     },

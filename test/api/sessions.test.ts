@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { userAccount, userByEmail, userPassword, userSession } from '#platform/identity/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
+import { openTestPlatform } from '../platform/telemetry/fixture.ts'
 import { expectProblem, startTestApi, type TestApi } from './fixture.ts'
 import { linkToken, member, password, signIn } from './people.ts'
 
@@ -254,5 +255,37 @@ describe('REST: people sign in', () => {
     const next = { current_password: password, password: 'another good one' }
     expect((await ann.ask('POST', '/v1/me/password', next)).status).to.equal(204)
     expect((await ann.ask('DELETE', '/v1/sessions/current')).status).to.equal(204)
+  })
+
+  it('does not wait for other datacenters because an organisation of the person does (durability geo)', async () => {
+    const platform = await openTestPlatform({ durability: (org) => (org === 'acme' ? 'geo' : 'local') })
+    const own = await startTestApi({ platform, durableTimeout: 5000 })
+    await platform.registry.organisations.create({ id: 'acme' })
+    const user = await platform.identity.users.create({ email: 'ann@example.com', password })
+    await platform.identity.memberships.put('acme', user.id, { role: 'admin', groups: null })
+    const write = platform.store.write.bind(platform.store)
+    platform.store.write = (batch) =>
+      JSON.stringify(batch.mutations).includes('"org":"acme"')
+        ? Promise.reject(new StoreError('unavailable', 'no quorum of all DCs'))
+        : write(batch)
+    const body = { email: 'ann@example.com', password }
+    const signedIn = await own.ask('POST', '/v1/sessions', { authorization: null, body })
+    expect(signedIn.status, signedIn.text).to.equal(201)
+    const authorization = `Bearer ${signedIn.body.access_token}`
+    expectProblem(
+      await own.ask('POST', '/v1/devices', { authorization, body: { name: 'x' } }),
+      503,
+      'store_unavailable',
+    )
+    expect((await own.ask('DELETE', '/v1/sessions/current', { authorization })).status).to.equal(204)
+    platform.store.write = write
+    await platform.lanes.durable()
+    const recorded = await own.ask('GET', '/v1/audit?organisation=acme')
+    expect(recorded.body.items.map(({ operation }: { operation: string }) => operation)).to.include.members([
+      'signIn',
+      'deleteSession',
+    ])
+    await own.close()
+    await platform.close()
   })
 })
