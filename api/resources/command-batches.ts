@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { batchLot, type BatchView, type CommandBatch } from '#platform/commands/batches.ts'
+import type { CommandBatch } from '#platform/commands/batch-rows.ts'
+import { batchLot, type BatchView } from '#platform/commands/batches.ts'
 import { commandId } from '#platform/commands/command.ts'
 import { commandStates } from '#platform/commands/facts.ts'
 import { groupsOf } from '../access.ts'

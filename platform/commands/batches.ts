@@ -5,47 +5,21 @@ import { hash128 } from '../hash.ts'
 import type { Logger } from '../log.ts'
 import type { Lanes } from '../store/lanes.ts'
 import type { Store } from '../store/store.ts'
-import type { RowOf } from '../store/table.ts'
 import type { Timers } from '../timers.ts'
-import { joined } from './command.ts'
 import { checked, type Commands, type CommandView, type NewCommand } from './commands.ts'
-import { type CommandState, commandStates, evaluate, type Facts, noFacts, type Terms } from './facts.ts'
+import { type CommandState, commandStates, evaluate } from './facts.ts'
+import { batchOf, type CommandBatch, readBucket } from './batch-rows.ts'
 import { batchBucket, weekOf, weeksBefore } from './places.ts'
-import {
-  batchBuckets,
-  command,
-  commandBatch,
-  commandBatchByWeek,
-  commandBatchFact,
-  commandBatchItem,
-} from './tables.ts'
+import { batchBuckets, command, commandBatch, commandBatchByWeek } from './tables.ts'
 
 /** Devices whose commands are made at a time. */
 export const batchLot = 500
 /** Batches that this process makes at a time. */
 const maxRunning = 16
-/** Without a word of the process that makes it for so long, nobody does. */
-const silentMs = 60_000
-const slice = 2000
 const atOnce = 200
 
 /** Who gets it. */
 type Targets = AsyncIterable<readonly { readonly id: string; readonly name: string }[]>
-
-export interface CommandBatch extends Terms {
-  readonly org: string
-  readonly id: string
-  readonly name: string
-  readonly params: string | undefined
-  readonly createdAt: number
-  readonly createdBy: string | undefined
-  /** What was asked for, as JSON. */
-  readonly target: string
-  /** Devices that have their command. */
-  readonly made: number
-  /** `interrupted`: the process that made it has ended; the same request with the same id goes on. */
-  readonly state: 'making' | 'made' | 'interrupted'
-}
 
 export interface BatchView {
   readonly batch: CommandBatch
@@ -133,7 +107,7 @@ export class Batches {
     let open = 0
     for (let bucket = 0; bucket < batchBuckets; bucket++) {
       // oxlint-disable-next-line no-await-in-loop -- bounded memory
-      for (const { facts } of await this.#bucket(batch, bucket)) {
+      for (const { facts } of await readBucket(this.#o.store, batch, bucket)) {
         const { state, endedAt } = evaluate(batch, facts, now)
         counts[state]++
         if (endedAt === undefined) open++
@@ -201,7 +175,7 @@ export class Batches {
     const items: CommandView[] = []
     for (let bucket = after?.bucket ?? 0; bucket < batchBuckets; bucket++) {
       // oxlint-disable-next-line no-await-in-loop -- until the page is full
-      for (const { device, command: one, facts } of await this.#bucket(batch, bucket)) {
+      for (const { device, command: one, facts } of await readBucket(this.#o.store, batch, bucket)) {
         if (bucket === after?.bucket && device <= after.device) continue
         const outcome = evaluate(batch, facts, now)
         if (states !== undefined && !states.includes(outcome.state)) continue
@@ -232,7 +206,7 @@ export class Batches {
     let cancelled = 0
     for (let bucket = 0; bucket < batchBuckets; bucket++) {
       // oxlint-disable-next-line no-await-in-loop -- bounded memory
-      const all = await this.#bucket(batch, bucket)
+      const all = await readBucket(this.#o.store, batch, bucket)
       const now = this.#o.clock.now()
       const open = all.filter(({ facts }) => evaluate(batch, facts, now).endedAt === undefined)
       for (let i = 0; i < open.length; i += atOnce) {
@@ -312,47 +286,6 @@ export class Batches {
     const row = await this.#o.store.get(commandBatch, { org, id })
     return row === undefined ? undefined : batchOf(row, this.#o.clock.now())
   }
-
-  /** The commands of a bucket with what is known of each, in order of their devices. */
-  async #bucket(
-    { org, id: batch, createdAt }: CommandBatch,
-    bucket: number,
-  ): Promise<{ device: string; command: string; facts: Facts }[]> {
-    const { store } = this.#o
-    const records = new Map<string, RowOf<typeof commandBatchFact>[]>()
-    let after: { id: string; writer: Uint8Array; n: number } | undefined
-    for (;;) {
-      const range = { ...(after === undefined ? {} : { after }), limit: slice }
-      // oxlint-disable-next-line no-await-in-loop -- one page after the other
-      const rows = await store.range(commandBatchFact, { org, batch, bucket }, range)
-      for (const row of rows) {
-        const of = records.get(row.id)
-        if (of === undefined) records.set(row.id, [row])
-        else of.push(row)
-      }
-      if (rows.length < slice) break
-      const { id, writer, n } = rows[rows.length - 1]
-      after = { id, writer, n }
-    }
-    const items: { device: string; command: string; facts: Facts }[] = []
-    let from: { device: string } | undefined
-    for (;;) {
-      const range = { ...(from === undefined ? {} : { after: from }), limit: slice }
-      // oxlint-disable-next-line no-await-in-loop
-      const rows = await store.range(commandBatchItem, { org, batch, bucket }, range)
-      for (const { device, id: one } of rows) {
-        if (one === undefined) continue
-        const of = records.get(one)
-        items.push({
-          device,
-          command: one,
-          facts: of === undefined ? noFacts : joined(of, { device, createdAt }),
-        })
-      }
-      if (rows.length < slice) return items
-      from = { device: rows[rows.length - 1].device }
-    }
-  }
 }
 
 /** Of one device in a batch: the same, whoever makes it. */
@@ -362,25 +295,6 @@ function commandIdOf(batch: string, device: string): string {
 
 function placeOf({ command: { device } }: CommandView): { bucket: number; device: string } {
   return { bucket: batchBucket(device), device }
-}
-
-function batchOf(row: RowOf<typeof commandBatch>, now: number): CommandBatch {
-  const silent = (row.stamp ?? 0) < now - silentMs
-  return {
-    org: row.org,
-    id: row.id,
-    name: row.name ?? '',
-    params: row.params,
-    createdAt: row.created_at ?? 0,
-    createdBy: row.created_by,
-    expiresAt: row.expires_at ?? 0,
-    timeout: row.timeout ?? 0,
-    retries: row.retries ?? 0,
-    oneWay: row.one_way ?? false,
-    target: row.target ?? '',
-    made: row.made ?? 0,
-    state: row.complete === true ? 'made' : silent ? 'interrupted' : 'making',
-  }
 }
 
 function noCounts(): Record<CommandState, number> {

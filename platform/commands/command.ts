@@ -94,7 +94,7 @@ export function columnsOf(facts: Facts, device: string, stamp: number): FactColu
   }
 }
 
-export function factsOf(row: FactColumns & { writer: Uint8Array; n: number }): Facts {
+function factsOf(row: FactColumns & { writer: Uint8Array; n: number }): Facts {
   const { running_at: runningAt, ended_at: endedAt, ended } = row
   return {
     attempt: row.attempt ?? 0,

@@ -28,7 +28,8 @@ import {
   commandOpen,
   commandResult,
 } from './tables.ts'
-import { readCommand, Tracker } from './tracker.ts'
+import { readCommand } from './read.ts'
+import { Tracker } from './tracker.ts'
 import { Batches } from './batches.ts'
 import { tellLive } from './live-events.ts'
 import { Waiters } from './waiters.ts'

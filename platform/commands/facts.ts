@@ -35,14 +35,14 @@ export interface Facts {
   readonly end: End | undefined
 }
 
-export interface Progress {
+interface Progress {
   readonly at: number
   /** 0 to 100. */
   readonly progress: number | undefined
   readonly message: string | undefined
 }
 
-export interface End {
+interface End {
   readonly at: number
   readonly ending: Ending
   /** The record that says so, as text: its result is the one. */

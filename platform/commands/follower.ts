@@ -8,7 +8,8 @@ import { type Command, commandLimits } from './command.ts'
 import { evaluate, join } from './facts.ts'
 import { attemptOf } from './request-message.ts'
 import { commandOpen } from './tables.ts'
-import { readCommand, type Tracker } from './tracker.ts'
+import { readCommand } from './read.ts'
+import type { Tracker } from './tracker.ts'
 
 /** A command made elsewhere just before the device subscribed has reached this datacenter's store by then. */
 const lookAgainMs = 5000

@@ -4,7 +4,7 @@ import { type CommandState, evaluate } from './facts.ts'
 import type { CommandView } from './commands.ts'
 import { dayMs, dayOf, weeksBefore } from './places.ts'
 import { commandBuckets, commandByDay, commandByDevice, commandDays } from './tables.ts'
-import { readCommand } from './tracker.ts'
+import { readCommand } from './read.ts'
 
 /** Commands read for one page of a filtered list; then the page is short and the next one goes on. */
 const maxRead = 2000

@@ -6,7 +6,8 @@ import { evaluate } from './facts.ts'
 import { commandLimits } from './command.ts'
 import { hourOf } from './places.ts'
 import { commandDue, dueShards } from './tables.ts'
-import { readCommand, type Tracker } from './tracker.ts'
+import { readCommand } from './read.ts'
+import type { Tracker } from './tracker.ts'
 
 const everyMs = 30_000
 /** Who made a command looks after it until then. */

@@ -7,21 +7,20 @@ import type { Lanes } from '../store/lanes.ts'
 import type { Store } from '../store/store.ts'
 import type { RowOf } from '../store/table.ts'
 import type { Timer, Timers } from '../timers.ts'
-import { columnsOf, type Command, commandOf, type FactColumns, joined, recordName } from './command.ts'
+import { columnsOf, type Command, type FactColumns, recordName } from './command.ts'
 import { type Ending, evaluate, type Facts, join, noFacts, type Outcome } from './facts.ts'
+import { lookMs, Looks } from './looks.ts'
 import { batchBucket, dueKey, openKey } from './places.ts'
-import { command, commandBatchFact, commandDue, commandFact, commandOpen, commandResult } from './tables.ts'
+import { readCommand } from './read.ts'
+import { commandBatchFact, commandDue, commandFact, commandOpen, commandResult } from './tables.ts'
 
 /** Commands remembered; the state of those that give way is what is stored, and the sweeper looks after them. */
 const maxTracked = 200_000
 /** Answers of a device to commands that nobody knows, between which and its next minute it is refused more. */
 const maxUnknown = 256
 const unknownMs = 60_000
-const tickMs = 1000
 /** Whoever sent a command looks after it; the process that made it looks later. */
 const makerSlackMs = 5000
-/** Records that one command may have: of processes that had to do with it. */
-const maxRecords = 64
 
 /** A command that this process has to do with. */
 export interface Tracked {
@@ -40,7 +39,7 @@ export interface Tracked {
   ticket: number
   row: RowOf<typeof commandFact> | null
   copy: RowOf<typeof commandBatchFact> | null
-  /** Second of its next look. */
+  /** Second of its next look; 0: there is none. */
   second: number
   /** The device has not acknowledged it, as far as is known here. */
   open: boolean
@@ -76,7 +75,7 @@ export class Tracker {
   readonly #writer = randomBytes(16)
   readonly #hlc: HybridClock
   readonly #entries = new Map<string, Tracked>()
-  readonly #looks = new Map<number, Set<Tracked>>()
+  readonly #looks = new Looks<Tracked>()
   readonly #unknown = new Map<string, number>()
   readonly #changed: Landings<Tracked>
   readonly #listeners: ChangeListener[] = []
@@ -87,7 +86,6 @@ export class Tracker {
   /** Counts what was written to connections. */
   sends = 0
   #timer: Timer | null = null
-  #lastSecond = 0
   #minute: number
   #lastN: number
 
@@ -234,7 +232,7 @@ export class Tracker {
       reading: false,
     }
     this.#entries.set(keyOf(org, device, id), entry)
-    this.#timer ??= this.#timers.every(tickMs, () => this.#tick())
+    this.#timer ??= this.#timers.every(lookMs, () => this.#tick())
     return entry
   }
 
@@ -301,7 +299,7 @@ export class Tracker {
       return
     }
     this.#lanes.of(entry.org).stage().delete(commandDue, dueKey(request))
-    this.#unlook(entry)
+    this.#looks.cancel(entry)
   }
 
   #announce(entry: Tracked): void {
@@ -317,41 +315,20 @@ export class Tracker {
   }
 
   #forget(entry: Tracked): boolean {
-    this.#unlook(entry)
+    this.#looks.cancel(entry)
     return this.#entries.delete(keyOf(entry.org, entry.device, entry.id))
   }
 
   // --- time ---------------------------------------------------------------------------------------------
 
+  /** Looks at it again at that time. */
   #look(entry: Tracked, at: number): void {
-    const slack = entry.own.attempt === 0 ? makerSlackMs : 0
-    const second = Math.max(Math.ceil((at + slack) / tickMs), this.#lastSecond + 1)
-    if (entry.second === second) return
-    this.#unlook(entry)
-    entry.second = second
-    const due = this.#looks.get(second)
-    if (due === undefined) this.#looks.set(second, new Set([entry]))
-    else due.add(entry)
-  }
-
-  #unlook(entry: Tracked): void {
-    const due = this.#looks.get(entry.second)
-    due?.delete(entry)
-    if (due?.size === 0) this.#looks.delete(entry.second)
-    entry.second = 0
+    this.#looks.at(entry, at + (entry.own.attempt === 0 ? makerSlackMs : 0))
   }
 
   #tick(): void {
     const now = this.#clock.now()
-    this.#lastSecond = Math.floor(now / tickMs)
-    for (const [second, due] of this.#looks) {
-      if (second > this.#lastSecond) continue
-      this.#looks.delete(second)
-      for (const entry of due) {
-        entry.second = 0
-        this.#read(entry)
-      }
-    }
+    this.#looks.due(now, (entry) => this.#read(entry))
     const minute = Math.floor(now / unknownMs)
     if (minute !== this.#minute) this.#unknown.clear()
     this.#minute = minute
@@ -367,7 +344,7 @@ export class Tracker {
       (error: unknown) => {
         entry.reading = false
         this.#log.warn({ event: 'command.unread', id: entry.id, err: error }, 'cannot read a command')
-        this.#look(entry, this.#clock.now() + tickMs)
+        this.#look(entry, this.#clock.now() + lookMs)
       },
     )
   }
@@ -397,21 +374,6 @@ export class Tracker {
     else if (first && entry.own !== noFacts && entry.ticket <= this.#lanes.of(entry.org).through)
       this.#announce(entry)
   }
-}
-
-/** What is stored of a command. Rejects with StoreError. */
-export async function readCommand(
-  store: Store,
-  org: string,
-  id: string,
-): Promise<{ request: Command | undefined; facts: Facts }> {
-  const [row, records] = await Promise.all([
-    store.get(command, { org, id }),
-    store.range(commandFact, { org, id }, { limit: maxRecords }),
-  ])
-  if (row === undefined) return { request: undefined, facts: noFacts }
-  const request = commandOf(row)
-  return { request, facts: joined(records, request) }
 }
 
 function keyOf(org: string, device: string, id: string): string {
