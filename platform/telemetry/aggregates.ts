@@ -3,6 +3,7 @@ import type { Store } from '../store/store.ts'
 import { classes } from './classes.ts'
 import { getValue, type TelemetryValue } from './point.ts'
 import { eachValue } from './raw.ts'
+import type { RollupRules } from './rollups/compute.ts'
 import { Bucket } from './rollups/bucket.ts'
 import { readRollups } from './rollups/read.ts'
 import { type Coverage, coverageOf } from './rollups/coverage.ts'
@@ -55,8 +56,8 @@ export interface AggregatePage {
 export interface AggregatePorts {
   readonly store: Store
   readonly now: number
-  /** Whether aggregates of a key are kept; of others they are made of the stored values. */
-  readonly isRolledUp: (key: string) => boolean
+  /** Of which keys aggregates are kept; of others they are made of the stored values. */
+  readonly rules: RollupRules
   /** Told of a day whose aggregates could be brought up to date. */
   readonly stale: (day: number) => void
 }
@@ -135,7 +136,7 @@ function placesOf({ from, to, keys, steps, order, after }: AggregateQuery, count
 }
 
 async function bucketsOf(
-  { store, isRolledUp }: AggregatePorts,
+  { store, rules }: AggregatePorts,
   device: DeviceRef,
   key: string,
   { starts, end, width }: Span & { width: Width },
@@ -144,7 +145,7 @@ async function bucketsOf(
 ): Promise<Bucket[]> {
   const buckets = starts.map(() => new Bucket(sketched))
   const at = locator(starts, end)
-  const kept = width !== null && isRolledUp(key)
+  const kept = width !== null && rules.includes(key)
   if (kept) {
     await readRollups(
       store,

@@ -17,6 +17,7 @@ import { type HistoryPage, type HistoryQuery, keysOf, readHistory } from './hist
 import { type ParsedPoint, parseDecimal, parseJson, PayloadError, telemetryLimits } from './payload.ts'
 import { getValue, type Point } from './point.ts'
 import type { Retentions } from './retention.ts'
+import type { RollupRules } from './rollups/compute.ts'
 import { Rollups } from './rollups/worker.ts'
 import { latest } from './tables.ts'
 import { DeviceWriter, type WriterPorts } from './writer.ts'
@@ -76,15 +77,7 @@ export class Telemetry implements Conventions {
       commit.onDurable((through) => this.#tell(waiting, through))
     }
     const { retentions } = options
-    this.rollups = new Rollups({
-      ...options,
-      rolledUp: async ({ org, id }) => {
-        const rules = retentions.of(org)
-        if (rules.document.rules.length === 0) return () => true
-        const profile = await this.#profile({ org, id })
-        return (key) => rules.resolve(profile, key).aggregates
-      },
-    })
+    this.rollups = new Rollups({ ...options, rules: (device) => this.#rules(device) })
     this.#ports = { lanes: options.lanes, retentions, rollups: this.rollups }
   }
 
@@ -140,13 +133,10 @@ export class Telemetry implements Conventions {
 
   /** Aggregates of steps of time; see AggregateQuery. */
   async aggregates(device: DeviceRef, query: AggregateQuery): Promise<AggregatePage> {
-    const { clock, retentions } = this.#options
-    const rules = retentions.of(device.org)
-    const profile = rules.document.rules.length === 0 ? null : await this.#profile(device)
     const ports = {
       store: this.#store,
-      now: clock.now(),
-      isRolledUp: (key: string) => rules.resolve(profile, key).aggregates,
+      now: this.#options.clock.now(),
+      rules: await this.#rules(device),
       stale: (day: number) => this.rollups.wanted(device, day),
     }
     return readAggregates(ports, device, query)
@@ -202,8 +192,13 @@ export class Telemetry implements Conventions {
     await eraseDevice(this.#store, device, this.#options.clock.now())
   }
 
-  async #profile(device: Pick<DeviceRef, 'org' | 'id'>): Promise<string | null> {
-    return this.#options.profileOf(device.org, device.id)
+  /** Of which keys of a device aggregates are kept. */
+  async #rules({ org, id }: Pick<DeviceRef, 'org' | 'id'>): Promise<RollupRules> {
+    const set = this.#options.retentions.of(org)
+    const { rules, version } = set.document
+    if (rules.every(({ aggregates }) => aggregates)) return everyKey
+    const profile = await this.#options.profileOf(org, id)
+    return { id: `${version}/${profile ?? ''}`, includes: (key) => set.resolve(profile, key).aggregates }
   }
 
   #close(device: DeviceRef, deletedAt: number): void {
@@ -323,6 +318,7 @@ interface Waiting {
 type Parse = (payload: Uint8Array, receivedAt: number) => readonly ParsedPoint[]
 
 const nothing = new Uint8Array()
+const everyKey: RollupRules = { id: '', includes: () => true }
 
 /** Reasons that are no fault of the payload. */
 const overLimit: ReadonlySet<string> = new Set(['too_many_keys', 'quota_exhausted'])

@@ -105,6 +105,24 @@ describe('REST: how long values are kept, and their end', () => {
     expect(body.items.map(({ max }: { max: unknown }) => max).toSorted()).to.deep.equal([20, 47.5])
   })
 
+  it('a key whose aggregates are kept from now on has those of before, too, while its values are there', async () => {
+    await put([{ keys: 'a', values: '90d', aggregates: false }])
+    await ingest({ a: 1, b: 2 })
+    api.platform.clock.time += 2 * hour
+    await api.platform.telemetry.rollups.run()
+    await put([])
+    const sums = async (): Promise<unknown[]> => {
+      const query = `step=1h&from=${noon}&to=${noon + 1}&aggregates=sum`
+      const { body } = await api.ask('GET', `/v1/devices/cam/telemetry?${query}&order=asc`)
+      return body.items.map(({ sum }: { sum: unknown }) => sum)
+    }
+    expect(await sums()).to.deep.equal([1, 2])
+    api.platform.clock.time += hour
+    await api.platform.telemetry.rollups.run()
+    api.platform.clock.time = noon + 100 * day
+    expect(await sums()).to.deep.equal([1, 2])
+  })
+
   it('values from before and after a change of the rules are one history, in order', async () => {
     await ingest({ ts: noon - 2000, values: { a: 1 } })
     await put([{ values: '5y' }])

@@ -13,8 +13,12 @@ import { type DayState, dueAt, isCovered, type Mark, markId, parseState, stateTe
 /** Marks of a device that are read at a time; a day has a few. */
 const marksAtATime = 1_000
 
-/** Whether aggregates of a key are kept. */
-export type IsRolledUp = (key: string) => boolean
+/** Of which keys of a device aggregates are kept. */
+export interface RollupRules {
+  /** Which rules these are; empty: no key is left out. */
+  readonly id: string
+  readonly includes: (key: string) => boolean
+}
 
 /**
  * Makes the aggregates of all hours of a day that are over and not covered, from the stored values: so it comes to the
@@ -25,7 +29,7 @@ export async function rollUpDay(
   store: Store,
   device: Pick<DeviceRef, 'org' | 'id'>,
   day: number,
-  isRolledUp: IsRolledUp,
+  rules: RollupRules,
   now: number,
 ): Promise<number | null> {
   const owner = { org: device.org, device: device.id }
@@ -35,17 +39,17 @@ export async function rollUpDay(
     bitsOf(store, owner, day),
   ])
   const hours = parseState(state?.body)
-  const { wanted, next } = plan(hours, marks, day, now, bits)
+  const { wanted, next } = plan(hours, marks, { day, now, bits, rules: rules.id })
   if (wanted.length === 0) return next
   const minutes = new Batch()
   const quarters = new Batch()
-  for (const key of await keysSince(store, owner, Math.min(...wanted), isRolledUp)) {
+  for (const key of await keysSince(store, owner, Math.min(...wanted), rules)) {
     // oxlint-disable-next-line no-await-in-loop -- one key's buckets in memory at a time
     await rollUpKey(store, device, key, { day, hours: wanted, bits }, minutes, quarters)
   }
   for (const hour of wanted) {
     const seen = (marks.get(hour) ?? []).map(markId)
-    hours[hour % 24] = { at: Math.floor(now / minuteMs), classes: bits, seen }
+    hours[hour % 24] = { at: Math.floor(now / minuteMs), classes: bits, seen, rules: rules.id }
   }
   // What says that the rows are there comes after them.
   await store.write(minutes)
@@ -88,15 +92,13 @@ async function bitsOf(store: Store, owner: { org: string; device: string }, day:
 function plan(
   state: DayState,
   marks: ReadonlyMap<number, readonly Mark[]>,
-  day: number,
-  now: number,
-  bits: number,
+  { day, now, bits, rules }: { day: number; now: number; bits: number; rules: string },
 ): { wanted: number[]; next: number | null } {
   const wanted: number[] = []
   let next: number | null = null
   for (let hour = day * 24; hour < day * 24 + 24; hour++) {
     const own = marks.get(hour) ?? []
-    if (isCovered(state[hour % 24], own, hour, now) || bits === 0) continue
+    if (isCovered(state[hour % 24], own, { hour, now, rules }) || bits === 0) continue
     const due = Math.max(...own.map(({ until }) => dueAt(until)), dueAt(((hour + 1) * hourMs) / minuteMs))
     if (due <= now) wanted.push(hour)
     else if (own.length > 0) next = Math.min(next ?? due, due)
@@ -109,10 +111,10 @@ async function keysSince(
   store: Store,
   owner: { org: string; device: string },
   hour: number,
-  isRolledUp: IsRolledUp,
+  rules: RollupRules,
 ): Promise<string[]> {
   const rows = await store.range(latest, owner, { limit: telemetryLimits.keys })
-  return rows.filter(({ key, ts }) => (ts ?? 0) >= hour * hourMs && isRolledUp(key)).map(({ key }) => key)
+  return rows.filter(({ key, ts }) => (ts ?? 0) >= hour * hourMs && rules.includes(key)).map(({ key }) => key)
 }
 
 interface Work {

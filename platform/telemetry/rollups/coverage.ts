@@ -3,7 +3,7 @@ import type { Store } from '../../store/store.ts'
 import { allDays } from '../raw.ts'
 import { rollupState } from '../tables.ts'
 import { dayMs, hourMs } from '../times.ts'
-import { marksOf } from './compute.ts'
+import { marksOf, type RollupRules } from './compute.ts'
 import { dueAt, isCovered, type Mark, parseState } from './state.ts'
 
 /** Values that must be read one by one, all of one day. */
@@ -69,6 +69,7 @@ export class Coverage {
 interface CoveragePorts {
   readonly store: Store
   readonly now: number
+  readonly rules: RollupRules
   readonly stale: (day: number) => void
 }
 
@@ -77,7 +78,7 @@ interface CoveragePorts {
  * whose aggregates could be brought up to date.
  */
 export async function coverageOf(
-  { store, now, stale }: CoveragePorts,
+  { store, now, rules, stale }: CoveragePorts,
   device: DeviceRef,
   { from, to, oldest }: { from: number; to: number; oldest: number },
 ): Promise<Coverage> {
@@ -93,7 +94,7 @@ export async function coverageOf(
     for (const [at, state] of parseState(body).entries()) {
       const hour = day * hoursADay + at
       if (hour * hourMs < oldest) continue
-      if (isCovered(state, marks.get(hour) ?? [], hour, now)) covered.add(hour)
+      if (isCovered(state, marks.get(hour) ?? [], { hour, now, rules: rules.id })) covered.add(hour)
     }
   }
   for (const day of bits.keys()) {

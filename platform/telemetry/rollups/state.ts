@@ -9,6 +9,8 @@ export interface HourState {
   readonly classes: number
   /** The marks that were there, as `until/writer`. */
   readonly seen: readonly string[]
+  /** The rules by which some keys were left out; empty: none was. */
+  readonly rules: string
 }
 
 /** The hours of a day, UTC; undefined: no aggregates were made. */
@@ -44,19 +46,25 @@ export function dueAt(until: number): number {
   return (until + graceMinutes) * minuteMs
 }
 
+type StoredHour = [hour: number, at: number, classes: number, seen: readonly string[], rules?: string]
+
 export function parseState(body: string | undefined): (HourState | undefined)[] {
   const hours: (HourState | undefined)[] = Array.from({ length: 24 }, () => undefined)
   if (body === undefined) return hours
-  for (const [hour, at, classes, seen] of JSON.parse(body) as [number, number, number, string[]][]) {
-    hours[hour] = { at, classes, seen }
+  for (const [hour, at, classes, seen, rules = ''] of JSON.parse(body) as StoredHour[]) {
+    hours[hour] = { at, classes, seen, rules }
   }
   return hours
 }
 
 export function stateText(hours: DayState): string {
-  return JSON.stringify(
-    hours.flatMap((state, hour) => (state ? [[hour, state.at, state.classes, state.seen]] : [])),
-  )
+  const stored: StoredHour[] = []
+  for (const [hour, state] of hours.entries()) {
+    if (state === undefined) continue
+    const { at, classes, seen, rules } = state
+    stored.push(rules === '' ? [hour, at, classes, seen] : [hour, at, classes, seen, rules])
+  }
+  return JSON.stringify(stored)
 }
 
 export function markId({ until, writer }: Mark): string {
@@ -64,17 +72,19 @@ export function markId({ until, writer }: Mark): string {
 }
 
 /**
- * Whether the aggregates of an hour are right as far as is known here: they were made when all its marks had ended, or
- * so long ago that the values they were made of may be gone, so that they cannot be made again.
+ * Whether the aggregates of an hour are right as far as is known here: they were made when all its marks had ended and
+ * have all keys that `rules` want, or so long ago that the values they were made of may be gone, so that they cannot be
+ * made again.
  */
 export function isCovered(
   state: HourState | undefined,
   marks: readonly Mark[],
-  hour: number,
-  now: number,
+  { hour, now, rules }: { hour: number; now: number; rules: string },
 ): boolean {
   if (state === undefined) return false
-  return isFrozen(state, hour, now) || marks.every((mark) => state.seen.includes(markId(mark)))
+  if (isFrozen(state, hour, now)) return true
+  if (state.rules !== '' && state.rules !== rules) return false
+  return marks.every((mark) => state.seen.includes(markId(mark)))
 }
 
 /** The values of a class live so long after they were written, and may have come a day before their time. */

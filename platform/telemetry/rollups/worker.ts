@@ -8,7 +8,7 @@ import type { Store } from '../../store/store.ts'
 import { rollupMark } from '../tables.ts'
 import { dayMs, hourMs, minuteMs } from '../times.ts'
 import type { Timer, Timers } from '../../timers.ts'
-import { type IsRolledUp, rollUpDay } from './compute.ts'
+import { type RollupRules, rollUpDay } from './compute.ts'
 import { type Job, Jobs, sameJob } from './jobs.ts'
 import { dueAt, markUntil } from './state.ts'
 
@@ -32,7 +32,7 @@ export interface RollupOptions {
   readonly log: Logger
   readonly metrics: Metrics
   /** Which keys of a device have aggregates. */
-  readonly rolledUp: (device: Owner) => Promise<IsRolledUp>
+  readonly rules: (device: Owner) => Promise<RollupRules>
 }
 
 type Owner = Pick<DeviceRef, 'org' | 'id'>
@@ -195,12 +195,12 @@ export class Rollups {
   }
 
   async #do(key: string, waiting: Waiting): Promise<void> {
-    const { store, clock, log, rolledUp } = this.#options
+    const { store, clock, log, rules } = this.#options
     const { device, day } = waiting
     const now = clock.now()
     this.#waiting.delete(key)
     try {
-      const next = await rollUpDay(store, device, day, await rolledUp(device), now)
+      const next = await rollUpDay(store, device, day, await rules(device), now)
       await this.#jobs.remove(
         device,
         day,

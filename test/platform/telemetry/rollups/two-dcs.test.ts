@@ -4,6 +4,7 @@ import type { MemoryStore } from '#platform/store/memory.ts'
 import { Batch } from '#platform/store/store.ts'
 import { parseSteps } from '#platform/telemetry/steps.ts'
 import * as tables from '#platform/telemetry/tables.ts'
+import { systemTimers } from '#platform/timers.ts'
 import { bytes, newDevice, noon, openTestPlatform, type TestPlatform } from '../fixture.ts'
 
 const minute = 60_000
@@ -125,5 +126,52 @@ describe('aggregates of a device that was in two datacenters', () => {
     a.clock.time += 100 * day
     expect(await sum(a)).to.deep.equal([5, 1])
     expect(a.metrics.total('cinque_rollup_failures_total')).to.be.above(0)
+  })
+
+  it('values that reach the disk late, when the mark that came with them has ended, are marked again', async () => {
+    const { store } = a
+    const write = store.write.bind(store)
+    const away = Promise.withResolvers<void>()
+    // The mark arrives, the values wait for a store that is slow.
+    store.write = async (batch) => {
+      const marks = new Batch()
+      marks.mutations.push(...batch.mutations.filter(({ table }) => table === tables.rollupMark))
+      await write(marks)
+      await away.promise
+      await write(batch)
+    }
+    a.telemetry.ingestJson(device, bytes({ t: 7 }), noon)
+    await new Promise((turn) => setImmediate(turn))
+    store.write = write
+    a.clock.time += 2 * hour
+    await a.telemetry.rollups.run()
+    away.resolve()
+    await a.lanes.durable()
+    expect(await sum(a)).to.deep.equal([7, 1])
+    a.clock.time += hour
+    await a.telemetry.rollups.run()
+    a.clock.time += 100 * day
+    expect(await sum(a)).to.deep.equal([7, 1])
+  })
+
+  it('works by itself from its start to its close, and rests between', async () => {
+    const ticks: (() => void)[] = []
+    let cancelled = false
+    a.telemetry.start({
+      ...systemTimers,
+      every: (_ms, tick) => {
+        ticks.push(tick)
+        return { cancel: () => (cancelled = true) }
+      },
+    })
+    await ingest(a, { t: 3 })
+    a.clock.time += 2 * hour
+    for (const tick of ticks) tick()
+    // Joins what the tick began.
+    await a.telemetry.rollups.run()
+    await a.telemetry.close()
+    expect(cancelled).to.equal(true)
+    a.clock.time += 100 * day
+    expect(await sum(a)).to.deep.equal([3, 1])
   })
 })
