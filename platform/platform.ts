@@ -141,7 +141,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     sightings.heard(device, clock.now())
   })
   const authorities = new Authorities(store, clock, registry.groups)
-  const certificates = new Certificates(store, clock, registry, authorities)
+  const certificates = new Certificates(store, clock, registry, authorities, audit)
   const certificateExpiry = new CertificateExpiry(certificates, { metrics, log })
   registry.onDoubt(() => authorities.doubt())
   const claims = new Claims(store, clock, registry)

@@ -1,4 +1,5 @@
 import { hash as sha } from 'node:crypto'
+import type { Audit } from '../audit/audit.ts'
 import type { Clock } from '../clock.ts'
 import { HybridClock } from '../clock.ts'
 import { PlatformError } from '../errors.ts'
@@ -53,8 +54,10 @@ export class Certificates {
   readonly #stamps: HybridClock
   readonly #registry: Registry
   readonly #authorities: Authorities
+  readonly #audit: Audit
 
-  constructor(store: Store, clock: Clock, registry: Registry, authorities: Authorities) {
+  constructor(store: Store, clock: Clock, registry: Registry, authorities: Authorities, audit: Audit) {
+    this.#audit = audit
     this.#store = store
     this.#clock = clock
     this.#stamps = new HybridClock(clock)
@@ -232,7 +235,15 @@ export class Certificates {
     const { devices, groups: service } = this.#registry
     const there = await service.existing(org, groups ?? [])
     const [made] = await devices.createMany(org, [{ name, id, key: null, groups: there, labels, profile }])
-    return made instanceof PlatformError ? made.message : made
+    if (made instanceof PlatformError) return made.message
+    const deed = {
+      org,
+      actor: { kind: 'device', id, name: 'its certificate' } as const,
+      operation: 'registerDevice',
+      targets: [id],
+    }
+    await this.#audit.record(deed, { outcome: 'done', after: { id, name, authority, fingerprint } })
+    return made
   }
 
   async #save(shown: ShownCertificate, device: string | undefined): Promise<void> {

@@ -114,6 +114,8 @@ describe('devices with certificates of an authority of their organisation', () =
     const { body: list } = await api.ask('GET', '/v1/certificates')
     expect(list.items).to.have.length(1)
     expect(list.items[0]).to.include({ subject: 'thermo-1', revoked_at: null })
+    const [entry] = (await api.ask('GET', '/v1/audit?operation=registerDevice')).body.items
+    expect(entry.after).to.include({ name: 'thermo-1', fingerprint: list.items[0].fingerprint })
   })
 
   it('are one device when they come twice at a time, and when they come again', async () => {
