@@ -11,6 +11,7 @@ import { Identity, type IdentityOptions } from './identity/identity.ts'
 import { type Limits, Quotas, quotaConfig } from './limits/quotas.ts'
 import { Usage } from './limits/usage.ts'
 import { LiveBus } from './live/live-bus.ts'
+import { TopicFeeds } from './live/topic-feeds.ts'
 import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
 import { type Follower, Outlet } from './messages.ts'
@@ -72,6 +73,8 @@ export interface Platform {
   /** How long values are kept. */
   readonly retentions: Retentions
   readonly live: LiveBus
+  /** MQTT messages for who watches them; whoever composes the broker opens it. */
+  readonly topics: TopicFeeds
   readonly checkIns: CheckIns
   readonly sightings: Sightings
   /** Told by the broker who comes and goes (`PresenceLink`). */
@@ -166,7 +169,9 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   })
   const outlet = new Outlet()
   const provisioningTopics = new ProvisioningTopics({ provisioning, outlet, log, metrics })
-  const commands = new Commands({ store, lanes, clock, outlet, live, log, metrics })
+  const isConnected = async (org: string, id: string): Promise<boolean> =>
+    (await presence.of(org, [id])).get(id)?.connected === true
+  const commands = new Commands({ store, lanes, clock, outlet, live, log, metrics, isConnected })
   registry.onDeleted((device, deletedAt) => telemetry.purge(device, deletedAt))
   registry.onDeleted((device) => commands.purge(device))
   const twins = new Twins({ store, lanes, clock, outlet, live, log, metrics })
@@ -199,6 +204,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     telemetry,
     retentions,
     live,
+    topics: new TopicFeeds(metrics, clock),
     checkIns,
     sightings,
     presence,

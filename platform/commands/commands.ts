@@ -42,6 +42,8 @@ export interface CommandsOptions {
   readonly live: LiveBus
   readonly log: Logger
   readonly metrics: Metrics
+  /** Whether the device has a connection anywhere. */
+  readonly isConnected: (org: string, device: string) => Promise<boolean>
   readonly timers?: Timers
 }
 
@@ -106,6 +108,13 @@ export class Commands {
     this.tracker.onChange((entry, outcome) =>
       tellLive(live, clock, entry, this.tracker.facts(entry), outcome),
     )
+    this.tracker.onWaiting = (request) => {
+      // A device that was out of this process's contact when it was made, and is not any more.
+      options.isConnected(request.org, request.device).then(
+        (connected) => connected && this.#send(request, 1),
+        () => undefined,
+      )
+    }
     this.sinks = new CommandSinks(this.tracker)
     this.listing = new Listing(store, clock)
     this.#waiters = new Waiters(this.tracker, live, timers)

@@ -19,8 +19,11 @@ const maxTracked = 200_000
 /** Answers of a device to commands that nobody knows, between which and its next minute it is refused more. */
 const maxUnknown = 256
 const unknownMs = 60_000
-/** Whoever sent a command looks after it; the process that made it looks later. */
+/**
+ * Whoever sent a command looks after it. The process that made it looks whether that goes well: soon, then more and more seldom.
+ */
 const makerSlackMs = 5000
+const maxPatienceMs = 3_600_000
 
 /** A command that this process has to do with. */
 export interface Tracked {
@@ -39,6 +42,8 @@ export interface Tracked {
   ticket: number
   row: RowOf<typeof commandFact> | null
   copy: RowOf<typeof commandBatchFact> | null
+  /** Milliseconds until its maker looks again. */
+  patience: number
   /** Second of its next look; 0: there is none. */
   second: number
   /** The device has not acknowledged it, as far as is known here. */
@@ -83,6 +88,8 @@ export class Tracker {
   readonly #ended: (state: string) => Counter
   /** Sends it once more. */
   onRetry: (entry: Tracked, request: Command) => void = () => undefined
+  /** It was made here a while ago, and nobody has sent it. */
+  onWaiting: (request: Command) => void = () => undefined
   /** Counts what was written to connections. */
   sends = 0
   #timer: Timer | null = null
@@ -225,6 +232,7 @@ export class Tracker {
       ticket: 0,
       row: null,
       copy: null,
+      patience: makerSlackMs,
       second: 0,
       open: true,
       told: '',
@@ -323,7 +331,8 @@ export class Tracker {
 
   /** Looks at it again at that time. */
   #look(entry: Tracked, at: number): void {
-    this.#looks.at(entry, at + (entry.own.attempt === 0 ? makerSlackMs : 0))
+    if (entry.own.attempt > 0) this.#looks.at(entry, at)
+    else this.#looks.at(entry, Math.min(at + makerSlackMs, this.#clock.now() + entry.patience))
   }
 
   #tick(): void {
@@ -363,6 +372,7 @@ export class Tracker {
       return
     }
     const first = entry.request === undefined
+    entry.patience = Math.min(entry.patience * 2, maxPatienceMs)
     entry.request = request
     entry.others = join(entry.others, facts)
     // The batch has not heard of what came before it was known that there is one.
@@ -370,6 +380,7 @@ export class Tracker {
     this.#settle(entry)
     const outcome = this.outcome(entry)
     if (outcome?.again === true) this.onRetry(entry, request)
+    else if (!first && outcome?.state === 'queued') this.onWaiting(request)
     else if (outcome?.endedAt !== undefined) this.#changed.push(entry.org, entry)
     else if (first && entry.own !== noFacts && entry.ticket <= this.#lanes.of(entry.org).through)
       this.#announce(entry)

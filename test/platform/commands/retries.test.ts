@@ -17,6 +17,7 @@ const asked = { name: 'blink', ttl: 3_600_000, timeout: 10_000, retries: 0, oneW
 function start(
   time: VirtualTime,
   store: MemoryStore,
+  isConnected: () => Promise<boolean> = async () => false,
 ): { commands: Commands; metrics: Metrics; sent: DeviceMessage[]; take: () => void } {
   const clock = { now: () => noon + time.now }
   const log = createLogger({ level: 'silent' })
@@ -27,7 +28,7 @@ function start(
   const live = new LiveBus(metrics)
   outlet.open(async (message) => void sent.push(message))
   const timers = new VirtualTimers(time)
-  const commands = new Commands({ store, lanes, clock, outlet, live, log, metrics, timers })
+  const commands = new Commands({ store, lanes, clock, outlet, live, log, metrics, timers, isConnected })
   const take = (): void => {
     const correlation = sent.at(-1)?.correlation ?? ''
     commands.follower.sent('o', 'd', correlation)
@@ -78,6 +79,23 @@ describe('commands in time', () => {
     expect(view.outcome.state).to.equal('succeeded')
     expect(Buffer.from((await commands.result(view)) ?? []).toString()).to.equal('1')
     expect(sent).to.have.length(2)
+    commands.close()
+  })
+
+  it('a device that was out of contact when it was made, and is connected, gets it without having to come again', async () => {
+    let connected = false
+    const { commands, sent, take } = start(time, store, async () => connected)
+    const { command } = await commands.create(device, asked)
+    await time.runAsync(8000)
+    expect(sent, 'nobody is there').to.have.length(1)
+    connected = true
+    await time.runAsync(60_000)
+    expect(sent.length).to.be.within(2, 6)
+    take()
+    const before = sent.length
+    await time.runAsync(9000)
+    expect((await commands.get(device, command.id)).outcome.state).to.equal('delivered')
+    expect(sent).to.have.length(before)
     commands.close()
   })
 
