@@ -3,7 +3,7 @@ import express, { type Express, type RequestHandler } from 'express'
 import { cors } from './cors.ts'
 import type { ApiDeps } from './deps.ts'
 import { type ApiDocument, apiDocument } from './document.ts'
-import { errorHandler, methodNotAllowed, notFound } from './error-handler.ts'
+import { errorHandler, notFound } from './error-handler.ts'
 import { jsonBody } from './json-body.ts'
 import { iotguru } from './iotguru/iotguru.ts'
 import {
@@ -49,6 +49,7 @@ import { usageRoutes } from './resources/usage.ts'
 import { users } from './resources/users.ts'
 import { twins } from './resources/twins.ts'
 import type { Route } from './route.ts'
+import { RouteTable } from './route-table.ts'
 
 /** Bodies are held in memory, so they are small: the same as the broker's largest packet, and 64 KiB for the rest. */
 const maxIngestBytes = 262_144
@@ -115,14 +116,11 @@ export function createApi(given: ApiDeps, resources = allResources): Express {
     compressed,
   )
   const routes = described(resources, deps.version)
-  for (const route of routes) {
-    app[route.method](expressPath(route.path), route.caller(deps), ...bodyParsers(route), route.handler(deps))
-  }
+  const table = new RouteTable()
+  for (const route of routes)
+    table.add(route.method, route.path, [route.caller(deps), ...bodyParsers(route), route.handler(deps)])
+  app.use(table.handle)
   app.use(iotguru(deps))
-  for (const path of new Set(routes.map((route) => route.path))) {
-    const allowed = routes.filter((route) => route.path === path).map((route) => route.method)
-    app.all(expressPath(path), methodNotAllowed(allowed))
-  }
   app.use(notFound)
   app.use(errorHandler(deps))
   return app
@@ -136,10 +134,6 @@ function described(resources: readonly Route[], version: string): readonly Route
 /** The OpenAPI document of this version, as it is served. */
 export function openApiDocument(version: string): ApiDocument {
   return apiDocument(described(allResources, version), version)
-}
-
-function expressPath(path: string): string {
-  return path.replaceAll(/\{(\w+)\}/g, ':$1')
 }
 
 function bodyParsers({ bodyAs }: Route): RequestHandler[] {

@@ -108,6 +108,8 @@ export interface ApiDeps {
   readonly firmware?: FirmwareSource | undefined
   /** Absent: `/v1/clients` is not there. */
   readonly clients?: Clients | undefined
+  /** Holds answers against their schemas, which takes time; for tests. What schemas do not name is never sent. */
+  readonly checkAnswers?: boolean | undefined
   /** How often somebody may ask. Default: as often as he likes. */
   readonly rates?: Rates | undefined
   /** Made of them by `createApi`. */

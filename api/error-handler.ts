@@ -9,14 +9,6 @@ export const notFound: RequestHandler = (request) => {
   throw new Problem('not_found', `there is no ${request.method} of this path; GET /v1/openapi.json lists all`)
 }
 
-export function methodNotAllowed(allowed: readonly string[]): RequestHandler {
-  const names = allowed.map((method) => method.toUpperCase()).join(', ')
-  return (request, response) => {
-    response.set('allow', names)
-    throw new Problem('method_not_allowed', `${request.method} is not allowed here; allowed: ${names}`)
-  }
-}
-
 /** The one place where a request's error becomes an answer, and a log line if the fault is ours. */
 export function errorHandler(deps: ApiDeps): ErrorRequestHandler {
   return (error: unknown, _request, response, _next) => {

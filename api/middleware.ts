@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import compression from 'compression'
-import type { RequestHandler, Response } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import helmet from 'helmet'
+import type { Counter } from '#platform/metrics.ts'
 import type { ApiDeps } from './deps.ts'
 import { Problem } from './problems.ts'
 
@@ -45,7 +46,7 @@ export const compareTags: RequestHandler = (request, _response, next) => {
  * What browsers are told: pages of this origin load nothing from elsewhere, are in no frame, and what looks like a
  * script but is none is not run. HSTS is left to whoever ends TLS.
  */
-export const securityHeaders: RequestHandler = helmet({
+const helmeted = helmet({
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {
@@ -59,18 +60,49 @@ export const securityHeaders: RequestHandler = helmet({
   // Pages of allowed origins may read what CORS lets them.
   crossOriginResourcePolicy: { policy: 'cross-origin' },
   strictTransportSecurity: false,
+  // For browsers that nobody has any more.
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
 })
+
+/** They are always the same: asked for once, because helmet makes each anew for every answer. */
+const fixedHeaders: readonly (readonly [string, string])[] = collected()
+
+function collected(): [string, string][] {
+  const headers: [string, string][] = []
+  const response = {
+    setHeader: (name: string, value: string) => headers.push([name, value]),
+    removeHeader: () => undefined,
+  }
+  // It uses nothing else of the two.
+  helmeted({} as Request, response as unknown as Response, () => undefined)
+  return headers
+}
+
+export const securityHeaders: RequestHandler = (_request, response, next) => {
+  for (const [name, value] of fixedHeaders) response.setHeader(name, value)
+  next()
+}
 
 /** Answers that are shorter cost more to compress than to send. */
 const minCompressed = 1024
 
 /** gzip, br or deflate for who asks for it; live streams go out as they are, an event must not wait in a compressor. */
-export const compressed: RequestHandler = compression({
+const compressing = compression({
   threshold: minCompressed,
   filter: (request, response) =>
     !String(response.getHeader('content-type')).startsWith('text/event-stream') &&
     compression.filter(request, response),
 })
+
+export const compressed: RequestHandler = (request, response, next) => {
+  if (request.headers['accept-encoding'] === undefined) {
+    response.vary('accept-encoding')
+    next()
+  } else compressing(request, response, next)
+}
 
 /** Counts and times requests, by route and never by their URLs: IoT Guru's have keys in them. */
 export function observe(deps: ApiDeps): RequestHandler {
@@ -79,6 +111,19 @@ export function observe(deps: ApiDeps): RequestHandler {
     'Time from a request to the end of its answer, live streams not counted',
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   )
+  /** Looking a counter up by its labels takes longer than counting. */
+  const counters = new Map<string, Counter>()
+  const counterOf = (method: string, route: string, code: number): Counter => {
+    const name = `${method} ${route} ${code}`
+    let counter = counters.get(name)
+    if (counter === undefined) {
+      const labels = { method, route, status: String(code) }
+      counter = deps.metrics.counter('cinque_http_requests_total', 'Requests answered', labels)
+      counters.set(name, counter)
+    }
+    return counter
+  }
+  const debugging = (): boolean => deps.log.isLevelEnabled('debug')
   return (request, response, next) => {
     const began = performance.now()
     response.on('finish', () => {
@@ -86,23 +131,19 @@ export function observe(deps: ApiDeps): RequestHandler {
       const elapsed = performance.now() - began
       const live = String(response.getHeader('content-type')).startsWith('text/event-stream')
       if (!live) seconds.observe(elapsed / 1000)
-      const status = String(response.statusCode)
-      deps.metrics.counter('cinque_http_requests_total', 'Requests answered', {
-        method: request.method,
-        route,
-        status,
-      }).value++
-      deps.log.debug(
-        {
-          event: 'http.request',
-          method: request.method,
-          route,
-          status: response.statusCode,
-          ms: elapsed,
-          request: requestIdOf(response),
-        },
-        'request',
-      )
+      counterOf(request.method, route, response.statusCode).value++
+      if (debugging())
+        deps.log.debug(
+          {
+            event: 'http.request',
+            method: request.method,
+            route,
+            status: response.statusCode,
+            ms: elapsed,
+            request: requestIdOf(response),
+          },
+          'request',
+        )
     })
     next()
   }

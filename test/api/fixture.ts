@@ -42,7 +42,7 @@ export async function startTestApi(
   const { metrics, clock } = platform
   const log = createLogger({ level: 'silent' })
   const api = await startApi(
-    { platform, log, metrics, clock, adminToken, version: '1.2.3', ...options },
+    { platform, log, metrics, clock, adminToken, version: '1.2.3', checkAnswers: true, ...options },
     { host: '127.0.0.1', port: 0 },
     resources,
   )
