@@ -101,8 +101,8 @@ export function route<
   }
 }
 
-function withoutFields({ fields: _, ...rest }: Request['query']): Request['query'] {
-  return rest
+function withoutFields(query: Request['query']): Request['query'] {
+  return Object.fromEntries(Object.entries(query).filter(([name]) => name !== 'fields'))
 }
 
 /** The body of a route with `bytes`; empty if there was none. */

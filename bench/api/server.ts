@@ -56,7 +56,7 @@ async function device(name: string, every: number): Promise<void> {
     }
     telemetry.ingestJson(made, Buffer.from(JSON.stringify({ ts: today + at, values })), clock.now())
   }
-  await platform.commit.durable()
+  await Promise.all(platform.lanes.all.map((commit) => commit.durable()))
 }
 await device('quarterly', 15)
 await device('minutely', 1)
