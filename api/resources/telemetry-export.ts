@@ -1,11 +1,14 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
-import { exportFormats, exportText } from '#platform/telemetry/export.ts'
+import type { DeviceRef } from '#platform/auth/principal.ts'
+import { type ExportFormat, exportFormats, exportSteps, exportText } from '#platform/telemetry/export.ts'
 import type { Place } from '#platform/telemetry/history.ts'
+import type { ApiDeps } from '../deps.ts'
 import { route, type Route } from '../route.ts'
 import { deviceOf, deviceParams, organisationQuery } from '../scope.ts'
 import { keyList, spanOf, time } from './telemetry-query.ts'
+import { gateNoSteps, stepQuery, stepsAsked } from './telemetry-steps.ts'
 
 const types = { csv: 'text/csv; charset=utf-8', ndjson: 'application/x-ndjson' } as const
 
@@ -15,7 +18,7 @@ export const telemetryExport: readonly Route[] = [
     path: '/v1/devices/{device}/telemetry/export',
     access: 'device',
     summary:
-      'All values of a range of time as CSV or NDJSON, however many; cut off in the middle, the connection breaks',
+      'All values of a range of time, or aggregates of all its steps, as CSV or NDJSON; cut off, the connection breaks',
     tag: 'telemetry',
     params: deviceParams,
     query: z.strictObject({
@@ -24,6 +27,7 @@ export const telemetryExport: readonly Route[] = [
       from: time.describe('inclusive; milliseconds since 1970 or RFC 3339; default: the beginning'),
       to: time.describe('exclusive; default: no end'),
       keys: keyList.describe('only these, separated by commas; default: all'),
+      ...stepQuery,
       order: z.enum(['asc', 'desc']).default('asc').describe('asc: oldest first'),
     }),
     status: 200,
@@ -31,11 +35,9 @@ export const telemetryExport: readonly Route[] = [
     problems: ['organisation_not_found', 'device_not_found'],
     handle: async ({ deps, caller, params: { device }, query, response }) => {
       const ref = await deviceOf(deps, caller, device, query.organisation)
-      const { format, keys, order } = query
-      const span = spanOf(query, deps.clock.now())
-      const text = exportText<Place>(format, (limit, after) =>
-        deps.platform.telemetry.history(ref, { ...span, keys, order, limit, after }),
-      )
+      const { format } = query
+      const text =
+        query.step === undefined ? values(deps, ref, query) : await steps(deps, ref, query, query.step)
       // The first part is read before anything is answered: a store that is away is a problem, not a broken download.
       const parts = text[Symbol.asyncIterator]()
       const first = [await parts.next(), await parts.next()]
@@ -53,6 +55,28 @@ export const telemetryExport: readonly Route[] = [
     },
   }),
 ]
+
+type ExportQuery = Parameters<typeof stepsAsked>[2] & {
+  readonly format: ExportFormat
+  readonly order: 'asc' | 'desc'
+}
+
+function values(deps: ApiDeps, device: DeviceRef, query: ExportQuery): AsyncGenerator<string> {
+  gateNoSteps(query)
+  const { format, keys, order } = query
+  const span = spanOf(query, deps.clock.now())
+  return exportText<Place>(format, (limit, after) =>
+    deps.platform.telemetry.history(device, { ...span, keys, order, limit, after }),
+  )
+}
+
+async function steps(deps: ApiDeps, device: DeviceRef, query: ExportQuery, step: string) {
+  const asked = await stepsAsked(deps, device, query, step)
+  const { format, order } = query
+  return exportSteps(format, asked.wanted, (limit, after) =>
+    deps.platform.telemetry.aggregates(device, { ...asked, order, limit, after }),
+  )
+}
 
 async function* resumed(
   first: readonly IteratorResult<string>[],

@@ -1,17 +1,15 @@
 import { z } from 'zod'
 import type { DeviceRef } from '#platform/auth/principal.ts'
-import { type AggregateName, aggregateNames } from '#platform/telemetry/aggregates.ts'
-import { parseSteps, StepError, type Steps } from '#platform/telemetry/steps.ts'
 import type { ApiDeps } from '../deps.ts'
 import { decodeCursor, encodeCursor, pageOf } from '../paging.ts'
 import { route, type Route } from '../route.ts'
 import { deviceOf, deviceParams, organisationQuery } from '../scope.ts'
-import { cursorKey, keyList, spanOf, time, wrongQuery } from './telemetry-query.ts'
+import { cursorKey, keyList, spanOf, time } from './telemetry-query.ts'
+import { gateNoSteps, stepQuery, stepsAsked } from './telemetry-steps.ts'
 
 const maxItems = 10_000
 const defaultPoints = 100
 const defaultSteps = 1_000
-const dayMs = 86_400_000
 
 const number = z.number().nullable().optional()
 const anything = z.unknown().optional()
@@ -35,12 +33,6 @@ const item = z
     description: 'A value; or with step the aggregates of one, without values count 0 and null',
   })
 
-const aggregateList = z
-  .string()
-  .transform((text) => text.split(','))
-  .pipe(z.array(z.enum(aggregateNames)).min(1).max(aggregateNames.length))
-  .optional()
-
 const pointPlace = z.tuple([z.int(), cursorKey, z.int().min(0).max(2_147_483_647)])
 const stepPlace = z.tuple([z.int(), cursorKey])
 
@@ -49,21 +41,7 @@ const historyQuery = z.strictObject({
   from: time.describe('inclusive; milliseconds since 1970 or RFC 3339; default: the beginning'),
   to: time.describe('exclusive; default: no end, of steps: now'),
   keys: keyList.describe('only these, separated by commas; default: all'),
-  step: z
-    .string()
-    .max(32)
-    .optional()
-    .describe(
-      'aggregates of steps instead of values: 30s, 1m, 15m, 1h, 1d, 1w, 1mo, 1y, PT15M, P1D, day, week, month, year. Steps are whole: the first is the one that from is in',
-    ),
-  time_zone: z
-    .string()
-    .max(64)
-    .optional()
-    .describe('IANA name; days, weeks, months and years begin at its midnight; default: UTC'),
-  aggregates: aggregateList.describe(
-    `which, separated by commas, of ${aggregateNames.join(', ')}; default: min,max,avg,count`,
-  ),
+  ...stepQuery,
   limit: z.coerce
     .number('must be a whole number')
     .int()
@@ -105,8 +83,7 @@ export const telemetry: readonly Route[] = [
 type HistoryQuery = z.output<typeof historyQuery>
 
 async function values(deps: ApiDeps, device: DeviceRef, query: HistoryQuery) {
-  if (query.time_zone !== undefined) throw wrongQuery('time_zone', 'is for steps; give step as well')
-  if (query.aggregates !== undefined) throw wrongQuery('aggregates', 'are of steps; give step as well')
+  gateNoSteps(query)
   const { keys, order, cursor, limit = defaultPoints } = query
   const span = spanOf(query, deps.clock.now())
   const place = cursor === undefined ? undefined : decodeCursor(cursor, pointPlace)
@@ -116,30 +93,12 @@ async function values(deps: ApiDeps, device: DeviceRef, query: HistoryQuery) {
   return { items: page.points, next: next && encodeCursor([next.ts, next.key, next.n]) }
 }
 
-const defaultAggregates: readonly AggregateName[] = ['min', 'max', 'avg', 'count']
-
 async function steps(deps: ApiDeps, device: DeviceRef, query: HistoryQuery, step: string) {
-  const { telemetry: service } = deps.platform
-  const cut = stepsOf(step, query.time_zone)
-  const now = deps.clock.now()
-  spanOf(query, now)
-  const { order, cursor, limit = defaultSteps, aggregates: wanted = defaultAggregates } = query
+  const { order, cursor, limit = defaultSteps } = query
   const place = cursor === undefined ? undefined : decodeCursor(cursor, stepPlace)
   const after = place && { ts: place[0], key: place[1] }
-  const keys = [...new Set(query.keys ?? (await service.keys(device)))].toSorted()
-  const first = query.from ?? ((await service.firstDay(device)) ?? Number.POSITIVE_INFINITY) * dayMs
-  const span = { from: first, to: query.to ?? now + 1 }
-  const page = await service.aggregates(device, { ...span, keys, steps: cut, wanted, order, limit, after })
+  const asked = await stepsAsked(deps, device, query, step)
+  const page = await deps.platform.telemetry.aggregates(device, { ...asked, order, limit, after })
   const { next } = page
   return { items: page.items, next: next && encodeCursor([next.ts, next.key]) }
-}
-
-/** Problem `invalid_request` that names the parameter. */
-function stepsOf(step: string, timeZone: string | undefined): Steps {
-  try {
-    return parseSteps(step, timeZone)
-  } catch (error) {
-    if (error instanceof StepError) throw wrongQuery(error.field, error.message)
-    throw error
-  }
 }

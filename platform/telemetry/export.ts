@@ -1,3 +1,4 @@
+import type { AggregateName, AggregatePage, AggregatePlace } from './aggregates.ts'
 import type { Point, TelemetryValue } from './point.ts'
 
 export const exportFormats = ['csv', 'ndjson'] as const
@@ -34,12 +35,52 @@ export async function* exportText<P>(
   }
 }
 
+/**
+ * The same of aggregates: columns time, key and the wanted ones, a row a step; what a step does not have is empty in CSV and
+ * null in NDJSON.
+ */
+export async function* exportSteps(
+  format: ExportFormat,
+  wanted: readonly AggregateName[],
+  page: (limit: number, after: AggregatePlace | undefined) => Promise<AggregatePage>,
+): AsyncGenerator<string> {
+  if (format === 'csv') yield `time,key,${wanted.join(',')}\r\n`
+  let after: AggregatePlace | undefined
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- part after part
+    const { items, next } = await page(pointsAtATime, after)
+    let text = ''
+    for (const item of items) {
+      if (format === 'ndjson') text += `${JSON.stringify(item)}\n`
+      else
+        text += `${csvTime(item.ts)},${csvKey(item.key)},${wanted.map((name) => csvCell(item[name])).join(',')}\r\n`
+    }
+    if (text !== '') yield text
+    if (next === null) return
+    after = next
+  }
+}
+
+function csvCell(value: TelemetryValue | null | undefined): string {
+  if (value === null || value === undefined) return ''
+  if (typeof value === 'object') return quoted(JSON.stringify(value))
+  return typeof value === 'string' ? quoted(value) : String(value)
+}
+
 function jsonLine({ ts, key, value }: Point): string {
   return `{"ts":${ts},"key":${JSON.stringify(key)},"value":${JSON.stringify(value)}}\n`
 }
 
 function csvLine({ ts, key, value }: Point): string {
-  return `${new Date(ts).toISOString()},${plain.test(key) ? key : quoted(key)},${csvValue(value)}\r\n`
+  return `${csvTime(ts)},${csvKey(key)},${csvValue(value)}\r\n`
+}
+
+function csvTime(ts: number): string {
+  return new Date(ts).toISOString()
+}
+
+function csvKey(key: string): string {
+  return plain.test(key) ? key : quoted(key)
 }
 
 /** What needs no quotes. */

@@ -81,6 +81,31 @@ describe('REST: values out to files and in from files', () => {
     expect(some.text.trimEnd().split('\n')).to.have.length(2)
   })
 
+  it('gives steps as a table, gaps as empty cells', async () => {
+    const body = [0, 1, 3].map((at) => ({ ts: noon - at * 60_000, values: { n: at, mode: `say "${at}"` } }))
+    await api.ask('POST', '/v1/ingest', { body, authorization })
+    const query = `step=1m&aggregates=avg,last&from=${noon - 180_000}&to=${noon + 1}`
+    const { text } = await exported(`${query}&keys=n`)
+    expect(text.trimEnd().split('\r\n')).to.deep.equal([
+      'time,key,avg,last',
+      '2026-11-21T11:57:00.000Z,n,3,3',
+      '2026-11-21T11:58:00.000Z,n,,',
+      '2026-11-21T11:59:00.000Z,n,1,1',
+      '2026-11-21T12:00:00.000Z,n,0,0',
+    ])
+    const modes = await exported(`${query}&keys=mode&order=desc`)
+    expect(modes.text.split('\r\n')[1]).to.equal('2026-11-21T12:00:00.000Z,mode,,"say ""0"""')
+    const lines = (await exported(`${query}&keys=n&format=ndjson`)).text.trimEnd().split('\n')
+    expect(JSON.parse(lines[1])).to.deep.equal({ key: 'n', ts: noon - 120_000, avg: null, last: null })
+    const long = await exported(`step=1s&aggregates=count&keys=n&from=${noon - 20_000_000}&to=${noon}`)
+    expect(long.text.split('\r\n')).to.have.length(20_002)
+    expectProblem(
+      await api.ask('GET', `/v1/devices/${name}/telemetry/export?step=0m`),
+      400,
+      'invalid_request',
+    )
+  })
+
   it('what was exported can be imported elsewhere and is the same, twice as well', async () => {
     const other = `${name}-copy`
     await api.device(other)
