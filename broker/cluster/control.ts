@@ -12,6 +12,7 @@ import { Entry, sendJson } from './entries.ts'
 import { Inspection } from './inspection.ts'
 import type { Member } from './member.ts'
 import { Recheck } from './recheck.ts'
+import { topicTaps } from '../topic-tap.ts'
 
 /** Processes in contact have this long to answer a question. */
 const ANSWER_MS = 2000
@@ -77,6 +78,7 @@ export class Control implements CellPart {
     this.#cell = broker.cell
     this.#platform = platform
     this.#inspection = new Inspection(broker)
+    platform.topics.open(topicTaps(broker))
     this.#unknown = broker.metrics.counter(
       'cinque_cell_dropped_total',
       'Entries from other processes that were not taken',

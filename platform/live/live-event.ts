@@ -6,7 +6,8 @@ export type LiveType = (typeof liveTypes)[number]
 
 /** Something that happened in an organisation, told after it is durable. Never a promise: streams may miss some, and hear so. */
 export interface LiveEvent {
-  readonly type: LiveType
+  /** `message`: an MQTT message, in streams of topics only. */
+  readonly type: LiveType | 'message'
   readonly org: string
   /** Whom it is about; null: no device. */
   readonly device: DeviceRef | null

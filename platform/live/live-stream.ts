@@ -88,7 +88,7 @@ export class LiveStream {
 
   wants({ type, device }: LiveEvent): boolean {
     const { types, device: one, devices } = this.filter
-    if (types !== undefined && !types.has(type)) return false
+    if (types !== undefined && (type === 'message' || !types.has(type))) return false
     if (one !== undefined && device?.id !== one) return false
     return devices === undefined || (device !== null && devices.has(device.id))
   }
@@ -98,6 +98,12 @@ export class LiveStream {
     if (this.#pending++ > 0) return
     this.#position = number
     if (this.#replayed.length === 0) this.#readable?.()
+  }
+
+  /** It has missed as many for another reason. */
+  miss(events: number): void {
+    this.#missed += events
+    this.#readable?.()
   }
 
   lose(): void {

@@ -160,20 +160,26 @@ describe('REST: live stream', () => {
     const { key } = await api.device('live-6')
     const stream = await listen('', { authorization: `Device ${key}` })
     await api.ask('POST', '/v1/devices/live-6/key', { body: {} })
-    expect(await stream.next()).to.equal(undefined)
+    let last = await stream.next()
+    while (last?.event === 'registry') last = await stream.next()
+    expect(last).to.equal(undefined)
   })
+
+  /** An event of 200 KB. */
+  function publishLarge({ platform }: TestApi, id: string, n: number): void {
+    const device = { org: 'default', id, name: id }
+    const points = [{ key: `k${n}`, ts: 1, value: 'x'.repeat(200_000) }]
+    platform.live.publish({ type: 'telemetry', org: 'default', device, at: n, data: { points } }, 200_000)
+  }
 
   it('tells a reader that does not read how many events it has missed, keeps nothing for it, and goes on', async () => {
     // With signs of life as seldom as in use: who leaves five of them unread is taken for gone.
     const own = await startTestApi()
-    const { key } = await own.device('live-7')
-    const stream = await listen('?device=live-7', {}, own)
+    const { id } = await own.device('live-7')
+    const stream = await listen('?device=live-7&types=telemetry', {}, own)
     stream.response.pause()
-    const text = 'x'.repeat(15_000)
-    const body = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`k${i}`, text]))
     const sent = 160
-    for (let i = 0; i < sent; i += 20)
-      await Promise.all(Array.from({ length: 20 }, () => ingest(key, body, own)))
+    for (let n = 0; n < sent; n++) publishLarge(own, id, n)
     stream.response.resume()
     let told = 0
     let seen = await stream.next()
@@ -187,23 +193,27 @@ describe('REST: live stream', () => {
     }
     expect(told + missed).to.equal(sent)
     expect(own.platform.metrics.total('cinque_live_dropped_total')).to.equal(missed)
-    await ingest(key, { last: true }, own)
-    expect((await stream.next())?.data.points[0].key).to.equal('last')
+    publishLarge(own, id, sent)
+    expect((await stream.next())?.data.points[0].key).to.equal(`k${sent}`)
     await own.close()
   })
 
   it('ends for a reader that leaves five signs of life unread', async () => {
-    const { key } = await api.device('live-10')
-    const stream = await listen('?device=live-10')
+    const { id } = await api.device('live-10')
+    const stream = await listen('?device=live-10&types=telemetry')
+    const before = streams()
     stream.response.pause()
-    const body = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`k${i}`, 'x'.repeat(15_000)]))
-    for (let i = 0; i < 60; i++) await ingest(key, body)
-    const deadline = Date.now() + 5000
-    while (!api.platform.metrics.render().includes('cinque_live_streams 0')) {
+    for (let n = 0; n < 60; n++) publishLarge(api, id, n)
+    const deadline = Date.now() + 10_000
+    while (streams() >= before) {
       expect(Date.now()).to.be.below(deadline)
       await api.ask('GET', '/livez')
     }
   })
+
+  function streams(): number {
+    return Number(/^cinque_live_streams (\d+)$/m.exec(api.platform.metrics.render())?.[1])
+  }
 
   it('shows some kinds of events only if asked for them, and says which there are if there is no such kind', async () => {
     const { key, id } = await api.device('live-8')
@@ -217,26 +227,39 @@ describe('REST: live stream', () => {
     expect(wrong.body.detail).to.include('"nonsense" is none of telemetry, presence')
   })
 
-  it('asks the store nothing for an event, and once for all streams with one key whether that is still good', async () => {
-    const { key } = await api.device('live-9')
-    const streams = await Promise.all(Array.from({ length: 20 }, () => listen('?device=live-9')))
+  it('asks once for all streams with one key whether that is still good, and the store nothing for an event', async () => {
+    const own = await startTestApi({ heartbeat: 200 })
+    const { key, id } = await own.device('live-9')
+    const { registry, live, metrics } = own.platform
+    const many = await Promise.all(
+      Array.from({ length: 20 }, () => listen('?types=telemetry', { authorization: `Device ${key}` }, own)),
+    )
     let reads = 0
-    const { registry } = api.platform
     const findKey = registry.findKey.bind(registry)
     registry.findKey = (asked) => {
-      if (asked === key) reads++
+      reads++
       return findKey(asked)
     }
-    const own = await Promise.all(
-      Array.from({ length: 20 }, () => listen('', { authorization: `Device ${key}` })),
-    )
-    const opened = reads
-    await Promise.all(own.map((stream) => stream.untilComment()))
-    registry.findKey = findKey
-    expect(opened).to.equal(20)
-    expect(reads - opened).to.be.below(10)
-    await ingest(key, { x: 1 })
-    for (const stream of [...streams, ...own]) expect((await stream.next())?.event).to.equal('telemetry')
+    await Promise.all(many.map((stream) => stream.untilComment()))
+    await many[0].untilComment()
+    // Each of them has asked; alone they would have read as often.
+    expect(reads).to.be.within(1, 10)
+    const device = { org: 'default', id, name: 'live-9' }
+    const { store } = own.platform
+    let storeReads = 0
+    for (const verb of ['get', 'range'] as const) {
+      const read = store[verb].bind(store) as (...all: unknown[]) => unknown
+      Object.assign(store, {
+        [verb]: (...all: unknown[]) => {
+          storeReads++
+          return read(...all)
+        },
+      })
+    }
+    live.publish({ type: 'telemetry', org: 'default', device, at: 1, data: { points: [] } }, 10)
+    expect([storeReads, metrics.total('cinque_live_events_total')]).to.deep.equal([0, 20])
+    for (const stream of many) expect((await stream.next())?.event).to.equal('telemetry')
+    await own.close()
   })
 
   it('shows a group what its devices and those of the groups inside it do, as they come and go', async () => {
@@ -282,6 +305,33 @@ describe('REST: live stream', () => {
     expect(await stream.next()).to.equal(undefined)
   })
 
+  it('of MQTT messages is there where a broker is, for who may read all of the organisation, by a valid filter', async () => {
+    const { topics } = api.platform
+    expectProblem(await api.ask('GET', '/v1/live/messages?topic=t/%23'), 404, 'not_found')
+    const taken: ((message: { topic: string; payload: Buffer; qos: number; retain: boolean }) => void)[] = []
+    topics.open((org, filter, take) => {
+      expect([org, filter]).to.deep.equal(['default', 't/#'])
+      taken.push(take)
+      return () => void taken.pop()
+    })
+    const stream = await listen('/messages?topic=t/%23')
+    taken[0]({ topic: 't/1', payload: Buffer.from('hello'), qos: 1, retain: false })
+    const told = await stream.next()
+    expect(told?.event).to.equal('message')
+    expect(told?.data).to.include({ topic: 't/1', payload: 'hello', qos: 1 })
+    stream.response.destroy()
+    const deadline = Date.now() + 5000
+    while (taken.length > 0) {
+      expect(Date.now()).to.be.below(deadline)
+      await api.ask('GET', '/livez')
+    }
+    for (const topic of ['', 'a/%23/b', 'a%2B', '%23a', '$share/g/t', 'a%00', 'x'.repeat(1025)])
+      expectProblem(await api.ask('GET', `/v1/live/messages?topic=${topic}`), 400, 'invalid_request')
+    const { key } = await api.device('live-11')
+    const device = await api.ask('GET', '/v1/live/messages?topic=t', { authorization: `Device ${key}` })
+    expectProblem(device, 403, 'forbidden')
+  })
+
   it('refuses one stream too many, and lets it in when one has gone', async () => {
     await api.ask('POST', '/v1/organisations', { body: { id: 'crowd' } })
     const { live } = api.platform
@@ -295,7 +345,7 @@ describe('REST: live stream', () => {
   it('ends when the server stops', async () => {
     const own = await startTestApi()
     const headers = { authorization: `Bearer ${adminToken}` }
-    const response = await fetch(`${own.url}/v1/live`, { headers })
+    const response = await fetch(`${own.url}/v1/live?types=telemetry`, { headers })
     await own.device('busy')
     const device = await own.platform.registry.devices.get('default', 'busy')
     const closed = own.close()
