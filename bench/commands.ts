@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { z } from 'zod'
-import { RestClient } from '#scripts/client/rest.ts'
+import { type AnswerOf, type CinqueClient, createClient } from '#client/index.ts'
 import { describeMachine } from './machine.ts'
 import { announcement } from './peers/cinque-platform.ts'
 import { freePort, startServer, unpinned } from './process.ts'
@@ -23,13 +22,6 @@ embedded store; the devices are in this one. Target: 10,000 in 10 s.
   --help            prints this
 `
 
-const batchView = z.object({
-  id: z.string(),
-  made: z.number(),
-  ended: z.boolean(),
-  counts: z.record(z.string(), z.number()),
-})
-const task = z.object({ id: z.string(), state: z.string(), succeeded: z.number() })
 /** Devices that connect at a time. */
 const atOnce = 50
 
@@ -108,19 +100,17 @@ async function inLots<T>(n: number, make: (i: number) => Promise<T>): Promise<T[
 
 /** Makes the devices; each brings its key along. */
 async function importAll(
-  rest: RestClient,
+  client: CinqueClient,
   n: number,
 ): Promise<{ name: string; key: string; failing: boolean }[]> {
   const made = Array.from({ length: n }, (_, i) => {
     return { name: `bench-${i}`, key: `bench${String(i).padStart(20, '0')}`, failing: i % 10 === 0 }
   })
   const body = made.map(({ name, key }) => `${JSON.stringify({ name, key })}\n`).join('')
-  const headers = { 'content-type': 'application/x-ndjson' }
-  const answer = await rest.open('/v1/imports', { method: 'POST', headers, body })
-  const { id } = task.parse(await answer.json())
+  const { id } = await client.upload('/v1/imports', { body, type: 'application/x-ndjson' })
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop -- until it has ended
-    const now = await rest.request(task, 'GET', `/v1/tasks/${id}`)
+    const now = await client.get('/v1/tasks/{task}', { params: { path: { task: id } } })
     if (now.succeeded === n) return made
     if (now.state !== 'queued' && now.state !== 'running') throw new Error(JSON.stringify(now))
     // oxlint-disable-next-line no-await-in-loop
@@ -134,13 +124,16 @@ interface Round {
   readonly right: boolean
 }
 
-async function round(rest: RestClient, devices: number): Promise<Round> {
+async function round(client: CinqueClient, devices: number): Promise<Round> {
   const from = performance.now()
   const asked = { name: 'blink', params: { n: 3 }, filter: {}, timeout: 60 }
-  let view: z.output<typeof batchView> = await rest.request(batchView, 'POST', '/v1/commands', asked)
+  let view: AnswerOf<'/v1/command-batches/{batch}', 'get'> = await client.post('/v1/commands', {
+    body: asked,
+  })
+  const params = { path: { batch: view.id }, query: { wait: '30s' } }
   while (!view.ended) {
     // oxlint-disable-next-line no-await-in-loop -- long polls, one after the other
-    view = await rest.request(batchView, 'GET', `/v1/command-batches/${view.id}?wait=30s`)
+    view = await client.get('/v1/command-batches/{batch}', { params })
     if (performance.now() - from > 120_000) break
   }
   const { counts } = view
@@ -176,19 +169,20 @@ async function main(): Promise<void> {
   ]
   const server = await startServer(process.execPath, [entry, ...args], { port, pin: unpinned })
   try {
-    const rest = new RestClient(await announcement(server))
-    const made = await importAll(rest, n)
+    const { url, token } = await announcement(server)
+    const client = createClient({ url, token, timeout: 60_000 })
+    const made = await importAll(client, n)
     const devices = await inLots(n, async (i) => {
       const device = new Device(port, made[i].name, made[i].key, made[i].failing)
       await device.ready()
       return device
     })
     // The device that `cinque dev` makes is one that never answers.
-    await rest.request(z.unknown(), 'DELETE', '/v1/devices/thermo-1')
+    await client.delete('/v1/devices/{device}', { params: { path: { device: 'thermo-1' } } })
     const rounds: Round[] = []
     for (let i = 0; i < Number(values.rounds); i++) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other
-      rounds.push(await round(rest, n))
+      rounds.push(await round(client, n))
     }
     for (const { socket } of devices) socket.destroy()
     report(n, rounds, values.json)

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { failureOf } from './client/failure.ts'
 import { reportFailure } from './output.ts'
 import { createProgram } from './program.ts'
 
@@ -7,7 +8,8 @@ export async function main(args: readonly string[]): Promise<never> {
   try {
     await createProgram().parseAsync(args, { from: 'user' })
   } catch (error) {
-    if (!(error instanceof CommanderError)) process.exit(reportFailure(error, args.includes('--json')))
+    if (!(error instanceof CommanderError))
+      process.exit(reportFailure(failureOf(error), args.includes('--json')))
     process.exit(error.exitCode === 0 ? 0 : 2)
   }
   process.exit()

@@ -3,21 +3,32 @@ export class CliError extends Error {
   /** 1: it failed; 2: it was asked for wrongly (unknown key, bad value). */
   readonly exitCode: 1 | 2
   readonly remedy: string | undefined
+  /** More of it, for programs. */
+  readonly details: Readonly<Record<string, unknown>>
 
-  constructor(message: string, options: { exitCode?: 1 | 2; remedy?: string; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: {
+      exitCode?: 1 | 2
+      remedy?: string
+      details?: Readonly<Record<string, unknown>>
+      cause?: unknown
+    } = {},
+  ) {
     super(message, { cause: options.cause })
     this.name = 'CliError'
     this.exitCode = options.exitCode ?? 1
     this.remedy = options.remedy
+    this.details = options.details ?? {}
   }
 }
 
 /** Prints what went wrong on stderr, as one JSON document if asked, and answers the exit code. */
 export function reportFailure(error: unknown, json: boolean): number {
   const message = error instanceof Error ? error.message : String(error)
-  const remedy = error instanceof CliError ? error.remedy : undefined
+  const { remedy, details } = error instanceof CliError ? error : { remedy: undefined, details: {} }
   if (json) {
-    process.stderr.write(`${JSON.stringify({ error: { message, remedy } })}\n`)
+    process.stderr.write(`${JSON.stringify({ error: { message, remedy, ...details } })}\n`)
   } else {
     for (const line of message.split('\n')) process.stderr.write(`cinque: ${line}\n`)
     if (remedy !== undefined) process.stderr.write(`  ${remedy}\n`)
@@ -34,9 +45,15 @@ export function printLine(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** Rows under their headings, columns aligned by spaces. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)))
+/** Rows under their headings, columns aligned by spaces; `least`: widths of rows that were printed before. */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  least: readonly number[] = [],
+): string[] {
+  const widths = head.map((title, i) =>
+    Math.max(title.length, least[i] ?? 0, ...rows.map((row) => row[i].length)),
+  )
   return [head, ...rows].map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i]))

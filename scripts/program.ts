@@ -3,12 +3,63 @@ import { addApi } from './commands/api.ts'
 import { addBroker } from './commands/broker.ts'
 import { addDc } from './commands/dc.ts'
 import { addDev } from './commands/dev.ts'
-import { addDevices } from './commands/devices.ts'
+import { devices } from './commands/devices.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
 import { addToken } from './commands/token.ts'
+import { audit } from './commands/audit.ts'
+import { batches } from './commands/batches.ts'
+import { clients } from './commands/clients.ts'
+import { commands } from './commands/commands.ts'
+import { credentials } from './commands/credentials.ts'
+import { groups } from './commands/groups.ts'
+import { imports } from './commands/imports.ts'
+import { keys } from './commands/keys.ts'
+import { live } from './commands/live.ts'
+import { me } from './commands/me.ts'
+import { nodes } from './commands/nodes.ts'
+import { organisations } from './commands/organisations.ts'
+import { presence } from './commands/presence.ts'
+import { provisioning } from './commands/provisioning.ts'
+import { retention } from './commands/retention.ts'
+import { sessions } from './commands/sessions.ts'
+import { tasks } from './commands/tasks.ts'
+import { telemetry } from './commands/telemetry.ts'
+import { twins } from './commands/twins.ts'
+import { usage } from './commands/usage.ts'
+import { users } from './commands/users.ts'
+import { addNoun, type Noun } from './rest/verb.ts'
+import { addContext } from './commands/context.ts'
+import { addCompletion } from './commands/completion.ts'
+import { addLogin } from './commands/login.ts'
 import { version } from './version.ts'
+
+/** What the REST API has, in the order of the help. */
+export const nouns: readonly Noun[] = [
+  devices,
+  groups,
+  credentials,
+  nodes,
+  imports,
+  tasks,
+  provisioning,
+  telemetry,
+  retention,
+  commands,
+  batches,
+  twins,
+  presence,
+  clients,
+  live,
+  organisations,
+  users,
+  me,
+  sessions,
+  keys,
+  usage,
+  audit,
+]
 
 /** The whole command line. Wrong usage throws CommanderError after one line on stderr. */
 export function createProgram(): Command {
@@ -25,7 +76,13 @@ export function createProgram(): Command {
         ),
     })
     .showHelpAfterError('  cinque --help lists commands and options')
-  for (const add of [addDev, addDc, addBroker, addApi, addSim, addTail, addDevices, addToken, addSchema])
-    add(program)
+  program.commandsGroup('Run it:')
+  for (const add of [addDev, addDc, addBroker, addApi, addSchema]) add(program)
+  program.commandsGroup('Try it:')
+  for (const add of [addSim, addTail, addToken]) add(program)
+  program.commandsGroup('Use it:')
+  for (const noun of nouns) addNoun(program, noun)
+  program.commandsGroup('This command line:')
+  for (const add of [addLogin, addContext, addCompletion]) add(program)
   return program
 }

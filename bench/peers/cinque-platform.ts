@@ -2,14 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { DeviceClient } from '#scripts/client/devices.ts'
-import { RestClient } from '#scripts/client/rest.ts'
+import { type CinqueClient, createClient } from '#client/index.ts'
 import type { Figures } from '../generator.ts'
 import { startServer, type Server } from '../process.ts'
 import type { Running, StartOptions } from './peer.ts'
 
 const announced = z.object({ url: z.string(), token: z.string(), mqtt: z.string() })
-const historyPage = z.object({ items: z.array(z.object({ ts: z.number() })), next: z.string().nullable() })
 
 const ANNOUNCE_LIMIT_MS = 10_000
 const PAGE = 10_000
@@ -26,17 +24,11 @@ export async function announcement(server: Server): Promise<z.output<typeof anno
 }
 
 /** Points of the generator's first key that one device has in its history from a time on. */
-async function countHistory(rest: RestClient, device: string, from: number): Promise<number> {
+async function countHistory(client: CinqueClient, device: string, from: number): Promise<number> {
   let count = 0
-  let cursor: string | null = null
-  do {
-    const place = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`
-    const query = `keys=k0&order=asc&limit=${PAGE}&from=${from}${place}`
-    const resource = `/v1/devices/${device}/telemetry?${query}`
-    const page: z.output<typeof historyPage> = await rest.request(historyPage, 'GET', resource)
-    count += page.items.length
-    cursor = page.next
-  } while (cursor !== null)
+  const query = { keys: 'k0', order: 'asc', limit: PAGE, from: String(from) } as const
+  const points = client.items('/v1/devices/{device}/telemetry', { params: { path: { device }, query } })
+  for await (const _ of points) count++
   return count
 }
 
@@ -61,12 +53,12 @@ export async function startPlatform(entry: string, options: StartOptions): Promi
     options,
   )
   try {
-    const rest = new RestClient(await announcement(server))
-    const client = new DeviceClient(rest)
+    const { url, token } = await announcement(server)
+    const client = createClient({ url, token })
     const name = (i: number) => `bench-${i}`
     const lines: string[] = []
     for (let i = 0; i < devices; i++) {
-      const { key } = await client.add(name(i))
+      const { key } = await client.post('/v1/devices', { body: { name: name(i) } })
       lines.push(`${name(i)}\t${name(i)}\t${key}\n`)
     }
     const credentials = path.join(directory, 'credentials.tsv')
@@ -77,7 +69,7 @@ export async function startPlatform(entry: string, options: StartOptions): Promi
       credentials,
       async verify(figures: Figures) {
         const sent = figures['firstDeviceSent'] ?? NaN
-        const found = await countHistory(rest, name(0), figures['firstTs'] ?? 0)
+        const found = await countHistory(client, name(0), figures['firstTs'] ?? 0)
         return found === sent ? null : `the first device sent ${sent}, its history holds ${found}`
       },
       stop: () => server.stop(),

@@ -7,8 +7,7 @@ import { delayBetween } from '#platform/inventory/wan.ts'
 import { createLogger, type Logger } from '#platform/log.ts'
 import { ensureNatsServer } from '#platform/nats/server/engine.ts'
 import { makeCertificates } from '#platform/pki/certificates.ts'
-import { DeviceClient, type DeviceWithKey } from '#scripts/client/devices.ts'
-import { RestClient } from '#scripts/client/rest.ts'
+import { type AnswerOf, createClient } from '#client/index.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import { claim, netOf } from './claim.ts'
 import { appHosts, CellDc, type DcStatus } from './dc.ts'
@@ -164,8 +163,8 @@ export class Cell {
   }
 
   /** Makes a device through one DC's API, the first one's unless told. */
-  createDevice(name: string, dc: CellDc = this.dcs[0]): Promise<DeviceWithKey> {
-    return new DeviceClient(new RestClient({ url: dc.http, mqtt: dc.mqtt, token: this.token })).add(name)
+  createDevice(name: string, dc: CellDc = this.dcs[0]): Promise<AnswerOf<'/v1/devices', 'post'>> {
+    return createClient({ url: dc.http, token: this.token }).post('/v1/devices', { body: { name } })
   }
 
   /** Ends all processes in good order, and takes the packet filter rules away. Data stay. */

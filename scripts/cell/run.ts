@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
-import { RestClient } from '#scripts/client/rest.ts'
-import { DeviceClient } from '#scripts/client/devices.ts'
+import { createClient } from '#client/index.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { printJson, printLine } from '#scripts/output.ts'
 import { DevFiles, type Secrets } from '#scripts/run/dev-files.ts'
@@ -61,10 +60,10 @@ export async function runDevCell({ json, ...options }: CellOptions & { json: boo
 async function deviceOf(cell: Cell, files: DevFiles): Promise<Secrets> {
   const kept = files.readSecrets()
   if (kept !== undefined) return kept
-  const rest = new RestClient({ url: cell.dcs[0].http, mqtt: cell.dcs[0].mqtt, token: cell.token })
-  const existing = await Array.fromAsync(new DeviceClient(rest).list())
+  const client = createClient({ url: cell.dcs[0].http, token: cell.token })
+  const existing = await client.get('/v1/devices', { params: { query: { limit: 1 } } })
   // The file with the key was lost: a key can't be shown again.
-  if (existing.length > 0) return { token: cell.token, device: null }
+  if (existing.items.length > 0) return { token: cell.token, device: null }
   const { id, name, key } = await cell.createDevice(firstDevice)
   const secrets = { token: cell.token, device: { id, name, key } }
   files.writeSecrets(secrets)

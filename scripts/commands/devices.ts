@@ -1,52 +1,52 @@
-import type { Command } from 'commander'
-import { DeviceClient, type DeviceWithKey } from '#scripts/client/devices.ts'
-import { RestClient } from '#scripts/client/rest.ts'
-import { findTarget, type TargetOptions, withTarget } from '#scripts/client/target.ts'
-import { printJson, printLine, table } from '#scripts/output.ts'
+import type { AnswerOf } from '#client/index.ts'
+import { printLine } from '#scripts/output.ts'
+import type { Noun } from '#scripts/rest/verb.ts'
 
-interface Options extends TargetOptions {
-  json?: true
+export const devices: Noun = {
+  name: 'devices',
+  text: 'add, list, change and remove devices',
+  verbs: [
+    {
+      name: 'add',
+      operation: 'createDevice',
+      text: 'add a device and print its key, this once',
+      example: 'pump-1 --labels site=berlin',
+      args: ['name'],
+      print: printKey,
+    },
+    {
+      name: 'list',
+      operation: 'listDevices',
+      text: 'list or search devices by name; everything that is given must hold',
+      example: '--label site=berlin --columns name,online,firmware',
+      columns: ['name', 'id', 'created_at'],
+      empty: 'no devices yet; add one: cinque devices add NAME',
+    },
+    { name: 'show', operation: 'getDevice', example: 'pump-1' },
+    { name: 'update', operation: 'updateDevice', example: 'pump-1 --labels site=paris' },
+    {
+      name: 'rm',
+      operation: 'deleteDevice',
+      text: 'delete a device with its key; its connection is closed',
+      example: 'pump-1',
+      done: 'removed',
+    },
+    {
+      name: 'rotate',
+      operation: 'createDeviceKey',
+      text: 'give a device a new key and print it, this once',
+      example: 'pump-1',
+      print: printKey,
+    },
+    {
+      name: 'update-many',
+      operation: 'updateDevices',
+      example: '--label site=berlin --set-labels site=paris',
+    },
+    { name: 'rm-many', operation: 'deleteDevices', example: '--label site=berlin --dry-run true' },
+  ],
 }
 
-export function addDevices(program: Command): void {
-  const devices = program.command('devices').description('add, list and remove devices')
-  withTarget(
-    devices.command('add').argument('<name>').description('add a device and print its key, this once'),
-  ).action(async (name: string, options: Options) => printKey(await client(options).add(name), options))
-  withTarget(devices.command('list').description('list devices by name')).action(list)
-  withTarget(
-    devices
-      .command('rm')
-      .argument('<name>')
-      .description('delete a device with its key; its connection is closed'),
-  ).action(async (name: string, options: Options) => {
-    await client(options).remove(name)
-    if (options.json === true) printJson({ removed: name })
-    else printLine(`removed ${name}`)
-  })
-  withTarget(
-    devices
-      .command('rotate')
-      .argument('<name>')
-      .description('give a device a new key and print it, this once'),
-  ).action(async (name: string, options: Options) => printKey(await client(options).rotate(name), options))
-}
-
-function client(options: Options): DeviceClient {
-  return new DeviceClient(new RestClient(findTarget(options)))
-}
-
-async function list(options: Options): Promise<void> {
-  const all = await Array.fromAsync(client(options).list())
-  if (options.json === true) return printJson({ devices: all })
-  if (all.length === 0) return printLine('no devices yet; add one: cinque devices add NAME')
-  const rows = all.map((device) => [device.name, device.id, device.created_at])
-  for (const line of table(['NAME', 'ID', 'CREATED'], rows)) printLine(line)
-}
-
-function printKey(device: DeviceWithKey, options: Options): void {
-  if (options.json === true) return printJson(device)
-  printLine(
-    `${device.name}  key ${device.key}  (shown this once; lost: cinque devices rotate ${device.name})`,
-  )
+function printKey({ name, key }: AnswerOf<'/v1/devices', 'post'>): void {
+  printLine(`${name}  key ${key}  (shown this once; lost: cinque devices rotate ${name})`)
 }

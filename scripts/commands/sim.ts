@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander'
-import { DeviceClient } from '#scripts/client/devices.ts'
-import { RestClient, RestError } from '#scripts/client/rest.ts'
+import { ApiError, type CinqueClient } from '#client/index.ts'
+import { clientOf } from '#scripts/client/connect.ts'
 import { findTarget, type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { wholeNumber } from '#scripts/options.ts'
 import { printJson, printLine } from '#scripts/output.ts'
@@ -45,7 +45,7 @@ function rate(text: string): number {
 
 async function sim(options: SimOptions): Promise<void> {
   const target = findTarget(options)
-  const devices = await makeDevices(new DeviceClient(new RestClient(target)), options.devices)
+  const devices = await makeDevices(clientOf(target), options.devices)
   const [{ AckMeter }, { Fleet }] = await Promise.all([
     import('#scripts/sim/ack-meter.ts'),
     import('#scripts/sim/fleet.ts'),
@@ -81,7 +81,7 @@ async function run(fleet: Fleet, meter: AckMeter, broker: string, options: SimOp
   clearInterval(progress)
 }
 
-async function makeDevices(client: DeviceClient, count: number): Promise<SimulatedDevice[]> {
+async function makeDevices(client: CinqueClient, count: number): Promise<SimulatedDevice[]> {
   const devices: SimulatedDevice[] = []
   for (let at = 0; at < count; at += maxMaking) {
     const names = Array.from({ length: Math.min(maxMaking, count - at) }, (_, i) => `sim-${at + i + 1}`)
@@ -90,12 +90,12 @@ async function makeDevices(client: DeviceClient, count: number): Promise<Simulat
   return devices
 }
 
-async function addOrRotate(client: DeviceClient, name: string): Promise<SimulatedDevice> {
+async function addOrRotate(client: CinqueClient, name: string): Promise<SimulatedDevice> {
   try {
-    return await client.add(name)
+    return await client.post('/v1/devices', { body: { name } })
   } catch (error) {
-    if (error instanceof RestError && error.code === 'name_taken') return client.rotate(name)
-    throw error
+    if (!(error instanceof ApiError) || error.code !== 'name_taken') throw error
+    return client.post('/v1/devices/{device}/key', { params: { path: { device: name } } })
   }
 }
 

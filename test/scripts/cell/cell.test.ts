@@ -7,8 +7,7 @@ import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'mocha'
 import { type CellStatus, type DcStatus } from '#scripts/cell/cell.ts'
 import { askLauncher } from '#scripts/cell/control.ts'
-import { RestClient } from '#scripts/client/rest.ts'
-import { DeviceClient } from '#scripts/client/devices.ts'
+import { createClient } from '#client/index.ts'
 import { cleanEnv, entry, temporaryFolder } from '../child.ts'
 
 /** The first time fetches and builds the engines. */
@@ -62,8 +61,8 @@ describe('cinque dev --dcs', function () {
     return status.parts.map(({ kind, state }) => `${kind} ${state}`)
   }
   async function names(of: DcStatus): Promise<string[]> {
-    const rest = new RestClient({ url: of.http, mqtt: of.mqtt, token: ready.token })
-    return (await Array.fromAsync(new DeviceClient(rest).list())).map(({ name }) => name)
+    const client = createClient({ url: of.http, token: ready.token })
+    return (await Array.fromAsync(client.items('/v1/devices'))).map(({ name }) => name)
   }
   async function latest(of: DcStatus): Promise<unknown> {
     const response = await fetch(`${of.http}/v1/devices/${ready.device.name}/latest`, {

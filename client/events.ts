@@ -3,6 +3,8 @@ export interface ServerSentEvent {
   readonly id: string | undefined
   readonly event: string
   readonly data: string
+  /** Milliseconds before the stream should be opened again, if it has said so. */
+  readonly retry: number | undefined
 }
 
 /** Longest line or event accepted, in characters. */
@@ -13,6 +15,7 @@ export async function* serverSentEvents(body: AsyncIterable<Uint8Array>): AsyncG
   const decoder = new TextDecoder()
   let rest = ''
   let id: string | undefined
+  let retry: number | undefined
   let event = 'message'
   let data: string[] = []
   for await (const chunk of body) {
@@ -21,7 +24,7 @@ export async function* serverSentEvents(body: AsyncIterable<Uint8Array>): AsyncG
     if (rest.length > maxEvent || data.length > maxEvent) throw new Error('an event is too long')
     for (const line of lines) {
       if (line === '') {
-        if (data.length > 0) yield { id, event, data: data.join('\n') }
+        if (data.length > 0) yield { id, event, data: data.join('\n'), retry }
         event = 'message'
         data = []
         continue
@@ -32,6 +35,7 @@ export async function* serverSentEvents(body: AsyncIterable<Uint8Array>): AsyncG
       if (field === 'data') data.push(value)
       else if (field === 'event') event = value
       else if (field === 'id') id = value
+      else if (field === 'retry' && /^\d{1,6}$/.test(value)) retry = Number(value)
     }
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import * as fc from 'fast-check'
-import { serverSentEvents } from '#scripts/client/events.ts'
+import { serverSentEvents } from '#client/events.ts'
 
 async function parse(...chunks: (string | Uint8Array)[]): Promise<unknown[]> {
   const body = chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk))
@@ -16,14 +16,14 @@ describe('server-sent events', () => {
     expect(
       await parse(': hello\n\nid: 7\nevent: value\ndata: {"a":1}\n\ndata: x\ndata: y\n\n'),
     ).to.deep.equal([
-      { id: '7', event: 'value', data: '{"a":1}' },
-      { id: '7', event: 'message', data: 'x\ny' },
+      { id: '7', event: 'value', data: '{"a":1}', retry: undefined },
+      { id: '7', event: 'message', data: 'x\ny', retry: undefined },
     ])
   })
 
   it('drops an event that was cut off, since it comes again after reconnecting', async () => {
     expect(await parse('data: whole\n\ndata: ha')).to.deep.equal([
-      { id: undefined, event: 'message', data: 'whole' },
+      { id: undefined, event: 'message', data: 'whole', retry: undefined },
     ])
   })
 

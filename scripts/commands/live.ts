@@ -1,0 +1,13 @@
+import type { Noun } from '#scripts/rest/verb.ts'
+
+export const live: Noun = {
+  name: 'live',
+  text: 'what happens, as it happens',
+  verbs: [
+    {
+      name: 'tail',
+      operation: 'getLive',
+      example: '--types presence,command',
+    },
+  ],
+}
