@@ -91,13 +91,16 @@ async function main(): Promise<void> {
         `${imported.cpu.toFixed(1)} s of CPU), ` +
         `into memory for the first list in ${load.toFixed(0)} ms\n\n`,
     )
-    const shown = rows.map(({ name, p50, p99, bytes }) => [
+    const shown = rows.map(({ name, p50, p99, cpu, bytes }) => [
       name,
       ms(p50),
       ms(p99),
+      ms(cpu),
       `${Math.round(bytes / 1024)} KB`,
     ])
-    process.stdout.write(`${formatTable([['request', 'p50 ms', 'p99 ms', 'answer'], ...shown], 1)}\n`)
+    process.stdout.write(
+      `${formatTable([['request', 'p50 ms', 'p99 ms', 'CPU ms', 'answer'], ...shown], 1)}\n`,
+    )
   } finally {
     await api.close(0)
     await platform.close()
@@ -140,21 +143,23 @@ async function measure(
   requests: number,
   query: (n: number, devices: number) => string,
   devices: number,
-): Promise<{ p50: number; p99: number; bytes: number }> {
+): Promise<{ p50: number; p99: number; cpu: number; bytes: number }> {
   const times: number[] = []
   let bytes = 0
+  const used = process.cpuUsage()
   for (let n = 0; n < requests; n++) {
     const began = performance.now()
     // oxlint-disable-next-line no-await-in-loop -- one after the other
     bytes = (await (await ask('GET', `/v1/devices?${query(n, devices)}`)).arrayBuffer()).byteLength
     times.push(performance.now() - began)
   }
-  return { ...quantiles(times), bytes }
+  return { ...quantiles(times), cpu: perRequest(used, times.length), bytes }
 }
 
-async function pageThrough(ask: Ask): Promise<{ p50: number; p99: number; bytes: number }> {
+async function pageThrough(ask: Ask): Promise<{ p50: number; p99: number; cpu: number; bytes: number }> {
   const times: number[] = []
   let bytes = 0
+  const used = process.cpuUsage()
   let cursor: string | null = ''
   while (cursor !== null) {
     const began = performance.now()
@@ -165,13 +170,19 @@ async function pageThrough(ask: Ask): Promise<{ p50: number; p99: number; bytes:
     bytes = text.length
     cursor = (JSON.parse(text) as { next: string | null }).next
   }
-  return { ...quantiles(times), bytes }
+  return { ...quantiles(times), cpu: perRequest(used, times.length), bytes }
 }
 
 function quantiles(times: number[]): { p50: number; p99: number } {
   const sorted = times.toSorted((a, b) => a - b)
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
   return { p50: at(0.5), p99: at(0.99) }
+}
+
+/** Milliseconds of CPU of a request, the client's part included. */
+function perRequest(since: NodeJS.CpuUsage, requests: number): number {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1000 / requests
 }
 
 function ms(value: number): string {
