@@ -12,7 +12,8 @@ const pageRows = 5000
 
 /**
  * Calls `visit` with every stored value of a key from `from` until before `to` (milliseconds since 1970, within one
- * day), in order within each of the classes. A bounded number of them is in memory.
+ * day), in order within each of the classes. A bounded number of them is in memory; where there are several classes, the
+ * times as well: what was sent again after the rules had changed is in two, and counts once.
  */
 export async function eachValue(
   store: Store,
@@ -22,7 +23,15 @@ export async function eachValue(
   visit: (row: RawRow) => void,
 ): Promise<void> {
   const day = Math.floor(from / dayMs)
-  for (const { values } of classes.filter(({ bit }) => (bits & bit) !== 0)) {
+  const having = classes.filter(({ bit }) => (bits & bit) !== 0)
+  const seen = having.length > 1 ? new Set<number>() : null
+  const visitOnce = (row: RawRow): void => {
+    // Only values with times of their own can come again.
+    if (seen === null || row.n !== 0) return visit(row)
+    if (!seen.has(row.ts)) visit(row)
+    seen.add(row.ts)
+  }
+  for (const { values } of having) {
     let start: Range<typeof telemetry> = { from: { key, ts: from }, limit: pageRows }
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop -- page after page
@@ -31,7 +40,7 @@ export async function eachValue(
         { org, device, day },
         { ...start, before: { key, ts: to } },
       )
-      for (const row of rows) visit(row)
+      for (const row of rows) visitOnce(row)
       if (rows.length < pageRows) break
       const { ts, n } = rows[rows.length - 1]
       start = { after: { key, ts, n }, limit: pageRows }

@@ -135,6 +135,22 @@ describe('REST: how long values are kept, and their end', () => {
     }
   })
 
+  it('a value that comes again after the rules have changed counts once', async () => {
+    await ingest({ ts: noon - 2000, values: { a: 1 } })
+    await put([{ values: '5y' }])
+    await ingest({ ts: noon - 2000, values: { a: 1 } })
+    const count = async (): Promise<unknown> => {
+      const query = `step=1h&from=${noon - hour}&to=${noon}&aggregates=count,sum`
+      const { body } = await api.ask('GET', `/v1/devices/cam/telemetry?${query}`)
+      return [body.items[0].count, body.items[0].sum]
+    }
+    expect(await values()).to.deep.equal(['a'])
+    expect(await count()).to.deep.equal([1, 1])
+    api.platform.clock.time += 2 * hour
+    await api.platform.telemetry.rollups.run()
+    expect(await count()).to.deep.equal([1, 1])
+  })
+
   it('two who change the rules at a time: one of them is told', async () => {
     const { headers } = await api.ask('GET', '/v1/retention')
     const tag = headers.get('etag') ?? ''
