@@ -1,8 +1,10 @@
 import { z } from 'zod'
-import { classNames } from '#platform/telemetry/classes.ts'
+import { classNames, classOf } from '#platform/telemetry/classes.ts'
 import { telemetryLimits } from '#platform/telemetry/payload.ts'
 import { maxRules, type RetentionDocument, type RetentionRule } from '#platform/telemetry/retention.ts'
 import { minuteDays, quarterDays } from '#platform/telemetry/tables.ts'
+import type { ApiDeps } from '../deps.ts'
+import { Problem } from '../problems.ts'
 import { route, type Route } from '../route.ts'
 import { deviceOf, deviceParams, organisationOf, organisationQuery } from '../scope.ts'
 import { actorOf, fill } from './imports.ts'
@@ -88,11 +90,12 @@ export const retentionRoutes: readonly Route[] = [
     status: 200,
     versioned: 'optional',
     answer: rules,
-    problems: ['organisation_not_found', 'invalid_field', 'conflict', 'outcome_unknown'],
+    problems: ['organisation_not_found', 'invalid_field', 'limit_reached', 'conflict', 'outcome_unknown'],
     handle: async ({ deps, caller, query: { organisation }, body, precondition, version, audit }) => {
       const { id } = await organisationOf(deps, caller, organisation)
       const before = await deps.platform.retentions.read(id)
       precondition.check(before.version)
+      await gateStorageDays(deps, id, body.rules)
       const after = await deps.platform.retentions.replace(id, body.rules, before.version)
       audit({ before: shown(before), after: shown(after) })
       version(after.version)
@@ -159,6 +162,16 @@ export const retentionRoutes: readonly Route[] = [
     },
   }),
 ]
+
+/** Rules ask for no longer than the organisation's quota. Problem `limit_reached`. */
+async function gateStorageDays(deps: ApiDeps, org: string, wanted: readonly RetentionRule[]): Promise<void> {
+  const { storage_days: most } = await deps.platform.usage.quotas.limits(org)
+  const place = wanted.findIndex(({ values }) => most > 0 && classOf(values).days > most)
+  if (place === -1) return
+  const field = `body.rules[${place}].values`
+  const message = `must be at most ${most} days, which is the organisation's quota`
+  throw new Problem('limit_reached', `${field}: ${message}`, { errors: [{ field, message }] })
+}
 
 function shown(document: RetentionDocument): z.input<typeof rules> {
   return { rules: document.rules.map((each) => ({ ...each })) }

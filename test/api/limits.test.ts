@@ -122,6 +122,19 @@ describe('REST: limits', () => {
       expectProblem(await send({ a: 1 }), 429, 'quota_exceeded')
     })
 
+    it('of storage: no rule keeps values for longer', async () => {
+      await api.ask('PUT', path, { body: { storage_days: 100 } })
+      const put = (values: string) =>
+        api.ask('PUT', '/v1/retention', {
+          authorization,
+          body: { rules: [{ profile: null, keys: null, values, aggregates: true }] },
+        })
+      const refused = await put('400d')
+      expectProblem(refused, 409, 'limit_reached')
+      expect(refused.body.errors[0].field).to.equal('body.rules[0].values')
+      expect((await put('90d')).status).to.equal(200)
+    })
+
     it('and use are shown to those who may look, of their own organisation', async () => {
       await api.ask('PUT', path, { body: { messages: 10, storage_days: 30 } })
       api.platform.usage.of('o').add('messages', 4)
