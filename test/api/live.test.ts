@@ -201,17 +201,17 @@ describe('REST: live stream', () => {
   it('ends for a reader that leaves five signs of life unread', async () => {
     const { id } = await api.device('live-10')
     const stream = await listen('?device=live-10&types=telemetry')
-    const before = streams()
+    const before = openStreams()
     stream.response.pause()
     for (let n = 0; n < 60; n++) publishLarge(api, id, n)
     const deadline = Date.now() + 10_000
-    while (streams() >= before) {
+    while (openStreams() >= before) {
       expect(Date.now()).to.be.below(deadline)
       await api.ask('GET', '/livez')
     }
   })
 
-  function streams(): number {
+  function openStreams(): number {
     return Number(/^cinque_live_streams (\d+)$/m.exec(api.platform.metrics.render())?.[1])
   }
 
