@@ -15,6 +15,7 @@ import {
   requestId,
   securityHeaders,
 } from './middleware.ts'
+import { administrators } from './resources/administrators.ts'
 import { apiKeys } from './resources/api-keys.ts'
 import { auditRoutes } from './resources/audit.ts'
 import { clients } from './resources/clients.ts'
@@ -66,6 +67,7 @@ const allResources: readonly Route[] = [
   ...passwordResets,
   ...meRoutes,
   ...setup,
+  ...administrators,
   ...auditRoutes,
   ...devices,
   ...authorities,

@@ -11,11 +11,19 @@ export const userAccount = table({
   columns: {
     email: 'text',
     name: 'text',
-    /** Also an administrator of the platform. */
-    platform: 'boolean',
     created_at: 'long',
     stamp: 'long',
   },
+  stamp: 'stamp',
+  compaction: 'UCS',
+})
+
+/** Who administers the platform. Apart from the account, too: who changes his name must not bring it back. */
+export const administrator = table({
+  name: 'administrator',
+  partition: { scope: 'text' },
+  clustering: { user: 'text' },
+  columns: { gone: 'boolean', stamp: 'long' },
   stamp: 'stamp',
   compaction: 'UCS',
 })

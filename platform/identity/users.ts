@@ -5,7 +5,7 @@ import { insert, putIf, remove } from '../registry/conditional.ts'
 import { Batch, type Store } from '../store/store.ts'
 import type { RowOf } from '../store/table.ts'
 import { checkPassword, type Passwords } from './passwords.ts'
-import { userAccount, userByEmail, userPassword } from './tables.ts'
+import { administrator, userAccount, userByEmail, userPassword } from './tables.ts'
 
 export interface User {
   readonly id: string
@@ -26,6 +26,9 @@ type Verified =
 const claimMs = 60_000
 const maxEmail = 254
 const maxName = 200
+/** Of a platform. */
+const maxAdministrators = 1000
+const scope = 'platform'
 const emailPattern = /^[^\s@<>"(),:;\\[\]]{1,64}@[^\s@<>"(),:;\\[\]]{1,189}$/
 
 /** An address as it is kept and compared. PlatformError `invalid_field`. */
@@ -78,13 +81,17 @@ export class Users {
     // An address whose account is there is taken for good: the password goes first.
     batch.put(userPassword, this.#passwordRow(id, hash))
     await this.#store.write(batch)
+    if (user.platform) await this.setPlatform(user, true)
     await this.#put(user)
     return user
   }
 
   async find(id: string): Promise<User | undefined> {
-    const row = await this.#store.get(userAccount, { id })
-    return row === undefined ? undefined : record(row)
+    const [row, admin] = await Promise.all([
+      this.#store.get(userAccount, { id }),
+      this.#store.get(administrator, { scope, user: id }),
+    ])
+    return row === undefined ? undefined : record(row, admin !== undefined && admin.gone !== true)
   }
 
   /** `email` in any spelling. */
@@ -122,6 +129,22 @@ export class Users {
     return next
   }
 
+  /** Makes a person an administrator of the platform, or one no more. */
+  async setPlatform(user: User, platform: boolean): Promise<User> {
+    const batch = new Batch()
+    batch.put(administrator, { scope, user: user.id, gone: !platform, stamp: this.#stamps.next() })
+    await this.#store.write(batch)
+    return { ...user, platform }
+  }
+
+  /** The administrators of the platform, in no particular order. */
+  async administrators(): Promise<User[]> {
+    const rows = await this.#store.range(administrator, { scope }, { limit: maxAdministrators })
+    const current = rows.filter(({ gone }) => gone !== true)
+    const users = await Promise.all(current.map(({ user }) => this.find(user)))
+    return users.filter((user) => user !== undefined)
+  }
+
   /** Sessions begun with the password before are over. Returns the new epoch. PlatformError `invalid_field`. */
   async setPassword(user: User, password: string): Promise<string> {
     checkPassword(password, user.email)
@@ -137,6 +160,7 @@ export class Users {
     const batch = new Batch()
     batch.delete(userPassword, { user: id })
     batch.delete(userAccount, { id })
+    batch.delete(administrator, { scope, user: id })
     await this.#store.write(batch)
     const claim = new Batch()
     claim.delete(userByEmail, { email })
@@ -149,9 +173,9 @@ export class Users {
     return { user, hash, epoch: newId(), changed_at: this.#clock.now(), stamp: this.#stamps.next() }
   }
 
-  async #put({ id, email, name, platform, createdAt }: User): Promise<void> {
+  async #put({ id, email, name, createdAt }: User): Promise<void> {
     const batch = new Batch()
-    batch.put(userAccount, { id, email, name, platform, created_at: createdAt, stamp: this.#stamps.next() })
+    batch.put(userAccount, { id, email, name, created_at: createdAt, stamp: this.#stamps.next() })
     await this.#store.write(batch)
   }
 
@@ -167,12 +191,12 @@ export class Users {
   }
 }
 
-function record(row: RowOf<typeof userAccount>): User {
+function record(row: RowOf<typeof userAccount>, platform: boolean): User {
   return {
     id: row.id,
     email: row.email ?? '',
     name: row.name ?? row.email ?? '',
-    platform: row.platform ?? false,
+    platform,
     createdAt: row.created_at ?? 0,
   }
 }

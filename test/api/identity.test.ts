@@ -339,6 +339,31 @@ describe('REST: the first administrator', () => {
     expect((await ann.ask('GET', '/v1/users')).status).to.equal(200)
   })
 
+  it('makes others administrators, and ends it at once', async () => {
+    await setUp(await api.platform.identity.setup.issue())
+    const id = await member(api, 'bob@example.com', 'viewer')
+    const bob = await signIn(api, 'bob@example.com')
+    const ann = await signIn(api, 'ann@example.com')
+    expectProblem(await bob.ask('GET', '/v1/administrators'), 403, 'forbidden')
+    expectProblem(await bob.ask('PUT', `/v1/administrators/${id}`), 403, 'forbidden')
+    expectProblem(await ann.ask('PUT', '/v1/administrators/nobody'), 404, 'user_not_found')
+    expect((await ann.ask('PUT', `/v1/administrators/${id}`)).body).to.include({ email: 'bob@example.com' })
+    const { items } = (await bob.ask('GET', '/v1/administrators')).body
+    expect(items.map(({ email }: { email: string }) => email)).to.have.members([
+      'ann@example.com',
+      'bob@example.com',
+    ])
+    expect((await ann.ask('PATCH', '/v1/me', { name: 'Ann' })).body.platform).to.equal(true)
+    expect((await bob.ask('DELETE', `/v1/administrators/${id}`)).status).to.equal(204)
+    expectProblem(await bob.ask('GET', '/v1/administrators'), 403, 'forbidden')
+    expectProblem(await ann.ask('DELETE', `/v1/administrators/${id}`), 404, 'user_not_found')
+    expect((await ann.ask('GET', '/v1/administrators')).body.items).to.have.length(1)
+    const operations = (await ann.ask('GET', '/v1/audit?space=platform')).body.items.map(
+      ({ operation, outcome }: { operation: string; outcome: string }) => `${operation} ${outcome}`,
+    )
+    expect(operations).to.include.members(['putAdministrator done', 'putAdministrator denied'])
+  })
+
   it('has half an hour, and cannot be made without the link', async () => {
     const token = await api.platform.identity.setup.issue()
     expectProblem(await setUp('s_0123456789abcdef0123456789abcdef01234567'), 400, 'token_invalid')

@@ -209,6 +209,15 @@ describe('Identity', () => {
     await person()
   })
 
+  it('makes nobody an administrator again who only changes his name where that was not heard', async () => {
+    const { users } = platform.identity
+    const made = await users.create({ email: 'ann@example.com', password, platform: true })
+    await users.setPlatform(made, false)
+    await users.rename(made, 'Ann')
+    expect(await users.find(made.id)).to.include({ name: 'Ann', platform: false })
+    expect(await users.administrators()).to.deep.equal([])
+  })
+
   it('does not take an older role for a newer one, whichever comes last', async () => {
     const { id } = await person()
     const { memberships } = platform.identity
