@@ -73,7 +73,7 @@ export class Certificates {
     const key = { org, bucket: bucketOf(fingerprint), fingerprint }
     const [known, serial] = await Promise.all([
       this.#store.get(deviceCertificate, key),
-      this.#store.get(revokedSerial, { org, authority: shown.authority, serial: shown.serial }),
+      this.#store.get(revokedSerial, { org, authority: shown.authority, serial: plain(shown.serial) }),
     ])
     if (
       known?.revoked_at !== undefined ||
@@ -168,8 +168,9 @@ export class Certificates {
   }
 
   /** The same by the serial number of an authority's certificate, hex. PlatformError `authority_not_found`. */
-  async revokeSerial(org: string, authority: string, serial: string): Promise<void> {
+  async revokeSerial(org: string, authority: string, number: string): Promise<void> {
     await this.#authorities.get(org, authority)
+    const serial = plain(number)
     const batch = new Batch()
     batch.put(revokedSerial, { org, authority, serial, revoked_at: this.#clock.now() })
     await this.#store.write(batch)
@@ -178,7 +179,8 @@ export class Certificates {
       // oxlint-disable-next-line no-await-in-loop -- page after page
       const page = await this.list(org, { authority }, { limit: 1000, after })
       // oxlint-disable-next-line no-await-in-loop -- mostly one
-      for (const one of page.certificates) if (one.serial === serial) await this.revoke(org, one.fingerprint)
+      for (const one of page.certificates)
+        if (plain(one.serial) === serial) await this.revoke(org, one.fingerprint)
       after = page.next ?? undefined
     } while (after !== undefined)
   }
@@ -280,6 +282,11 @@ const dayMs = 86_400_000
 
 function bucketOf(fingerprint: string): number {
   return Number.parseInt(fingerprint.slice(0, 2), 16)
+}
+
+/** Tools write leading zeros or not. */
+function plain(serial: string): string {
+  return serial.toUpperCase().replace(/^0+(?=.)/, '')
 }
 
 function hashOf(fingerprint: string): Uint8Array {

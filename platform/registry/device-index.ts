@@ -100,7 +100,12 @@ export class DeviceIndex {
     if (kept === null) return this.#walk(org, filter.prefix, page, matches)
     // Names with a prefix are neighbours: the rest is not looked at.
     const after = filter.prefix !== undefined && (page.after ?? '') < filter.prefix ? undefined : page.after
-    const { devices, more } = kept.devices.page(after ?? startOf(filter.prefix), page.limit, matches)
+    const { devices, more } = kept.devices.page(
+      after ?? startOf(filter.prefix),
+      page.limit,
+      matches,
+      filter.text?.toLowerCase(),
+    )
     return { devices, next: more ? devices[devices.length - 1].name : null }
   }
 

@@ -3,6 +3,9 @@ import { labelsOf, membershipsOf } from './device-record.ts'
 import { type ListedDevice, textOf } from './device-query.ts'
 import type { deviceEntry, deviceSighting } from './tables.ts'
 
+/** Neighbours whose texts are looked through together. */
+const together = 256
+
 /** The parts of a device that are known so far; it is listed when it has an entry. */
 interface Known {
   listed: ListedDevice | null
@@ -19,6 +22,8 @@ export class OrgDevices {
   /** In order unless `#unsorted`; what was replaced or removed since is left out by then. */
   #sorted: ListedDevice[] = []
   #unsorted = false
+  /** Texts of so many neighbours in one, to find out fast that none of them has what is looked for; made when needed. */
+  #texts: (string | undefined)[] = []
 
   get size(): number {
     return this.#known.size
@@ -80,16 +85,21 @@ export class OrgDevices {
     return this.#known.keys()
   }
 
-  /** At most `limit` devices after this name that match; `more`: there is another one. */
+  /** At most `limit` devices after this name that match; `more`: there is another one. `text`: they have it for sure. */
   page(
     after: string | undefined,
     limit: number,
     matches: (device: ListedDevice) => boolean,
+    text?: string,
   ): { devices: ListedDevice[]; more: boolean } {
     this.#sort()
     const sorted = this.#sorted
     const devices: ListedDevice[] = []
     for (let i = after === undefined ? 0 : firstAfter(sorted, after); i < sorted.length; i++) {
+      if (text !== undefined && i % together === 0 && !this.#textAt(i).includes(text)) {
+        i += together - 1
+        continue
+      }
       if (!matches(sorted[i])) continue
       if (devices.length === limit) return { devices, more: true }
       devices.push(sorted[i])
@@ -97,10 +107,12 @@ export class OrgDevices {
     return { devices, more: false }
   }
 
-  count(matches: (device: ListedDevice) => boolean): number {
-    let count = 0
-    for (const { listed } of this.#known.values()) if (listed !== null && matches(listed)) count++
-    return count
+  #textAt(at: number): string {
+    const lot = at / together
+    return (this.#texts[lot] ??= this.#sorted
+      .slice(at, at + together)
+      .map(({ text }) => text)
+      .join('\n'))
   }
 
   #of(id: string): Known {
@@ -119,6 +131,7 @@ export class OrgDevices {
       const at = firstAfter(this.#sorted, device.name) - 1
       if (this.#sorted[at] === before) {
         this.#sorted[at] = device
+        this.#texts[Math.floor(at / together)] = undefined
         return
       }
     }
@@ -141,6 +154,7 @@ export class OrgDevices {
     fresh.sort(byName)
     this.#sorted = merged(all, fresh)
     this.#unsorted = false
+    this.#texts = []
   }
 }
 

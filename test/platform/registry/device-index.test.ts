@@ -92,6 +92,18 @@ describe('devices are listed and searched', () => {
     })
   }
 
+  it('by text among many, also after changes of single ones', async () => {
+    const inputs = Array.from({ length: 600 }, (_, i) => ({ name: `n${1000 + i}`, id: `id${i}`, key: null }))
+    await registry.devices.createMany('acme', inputs)
+    expect(await names({ text: 'N1300' })).to.deep.equal(['n1300'])
+    expect(await names({ text: 'needle' })).to.deep.equal([])
+    for (const name of ['n1000', 'n1255', 'n1256', 'n1599'])
+      await registry.devices.update('acme', name, { description: 'a Needle' })
+    expect(await names({ text: 'needle' }, index, 1)).to.deep.equal(['n1000', 'n1255', 'n1256', 'n1599'])
+    await registry.devices.update('acme', 'n1256', { description: '' })
+    expect(await names({ text: 'needle' })).to.deep.equal(['n1000', 'n1255', 'n1599'])
+  })
+
   it('with all groups inside a group', async () => {
     await some()
     const groups = await registry.groups.withDescendants('acme', 'berlin')
