@@ -5,7 +5,7 @@ import { PlatformError } from '../errors.ts'
 import { fitsDepth } from '../json.ts'
 import type { LiveBus } from '../live/live-bus.ts'
 import type { Logger } from '../log.ts'
-import type { Follower, Outlet } from '../messages.ts'
+import type { Outlet } from '../messages.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Lanes } from '../store/lanes.ts'
 import { Batch, type Store } from '../store/store.ts'
@@ -73,7 +73,7 @@ export interface CommandView {
 /** Commands to devices. */
 export class Commands {
   readonly sinks: CommandSinks
-  readonly follower: Follower
+  readonly follower: CommandFollower
   readonly listing: Listing
   readonly tracker: Tracker
   readonly sweeper: Sweeper
@@ -256,6 +256,7 @@ export class Commands {
 
   close(): void {
     this.batches.close()
+    this.follower.close()
     this.tracker.close()
     this.sweeper.close()
   }

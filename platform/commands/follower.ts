@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Follower } from '../messages.ts'
 import type { Store } from '../store/store.ts'
-import type { Timers } from '../timers.ts'
+import type { Timer, Timers } from '../timers.ts'
 import { type Command, commandLimits } from './command.ts'
 import { evaluate, join } from './facts.ts'
 import { attemptOf } from './request-message.ts'
@@ -23,6 +23,18 @@ export interface FollowerOptions {
   readonly send: (request: Command, attempt: number) => void
 }
 
+/** Devices looked at a second time; a herd of more is looked at once. */
+const maxAgain = 100_000
+
+interface Subscribed {
+  readonly org: string
+  readonly device: string
+  /** Of the tracker's `sends`. */
+  readonly since: number
+  /** Milliseconds of the monotonic clock. */
+  readonly at: number
+}
+
 interface Question {
   readonly correlation: string
   readonly answer: (send: boolean) => void
@@ -39,6 +51,10 @@ export class CommandFollower implements Follower {
   readonly #options: FollowerOptions
   /** Questions about a device that came while those before them were answered. */
   readonly #asked = new Map<string, Question[]>()
+
+  /** Devices that have subscribed a moment ago, in order of time. */
+  #again: Subscribed[] = []
+  #timer: Timer | null = null
 
   constructor(options: FollowerOptions) {
     this.#options = options
@@ -78,18 +94,39 @@ export class CommandFollower implements Follower {
     else tracker.delivered(entry, of.attempt)
   }
 
-  subscribed(org: string, device: string, filter: string, fresh: boolean): void {
-    if (!fresh) return
+  subscribed(org: string, device: string, filter: string, isFresh: boolean): void {
+    if (!isFresh) return
     if (!covers(filter.split('/'), ['v1', 'devices', device, 'rpc', 'request', 'id'])) return
-    const { tracker, log, timers } = this.#options
-    const since = tracker.sends
-    const look = (): void => {
-      this.#sendOpen(org, device, since).catch((error: unknown) => {
-        log.warn({ event: 'command.unsent', device, err: error }, 'cannot read what waits for a device')
-      })
-    }
-    look()
-    timers.after(lookAgainMs, look)
+    const { tracker, timers } = this.#options
+    const one = { org, device, since: tracker.sends, at: timers.monotonic() + lookAgainMs }
+    this.#look(one)
+    if (this.#again.length === maxAgain) return
+    this.#again.push(one)
+    this.#timer ??= timers.after(lookAgainMs, () => this.#lookAgain())
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+    this.#again = []
+  }
+
+  #look({ org, device, since }: Subscribed): void {
+    this.#sendOpen(org, device, since).catch((error: unknown) => {
+      this.#options.log.warn(
+        { event: 'command.unsent', device, err: error },
+        'cannot read what waits for a device',
+      )
+    })
+  }
+
+  #lookAgain(): void {
+    const { timers } = this.#options
+    const now = timers.monotonic()
+    const due = this.#again.findIndex(({ at }) => at > now)
+    for (const one of this.#again.splice(0, due < 0 ? this.#again.length : due)) this.#look(one)
+    const [next] = this.#again
+    this.#timer =
+      this.#again.length === 0 ? null : timers.after(Math.max(next.at - now, 1), () => this.#lookAgain())
   }
 
   async #answer(org: string, device: string, key: string): Promise<void> {
