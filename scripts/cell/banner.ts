@@ -30,6 +30,7 @@ export function cellBanner(cell: Cell, version: string, { device, token }: Secre
     device === null
       ? `  Device    add one: ${cinque} devices add NAME --dc ${first.name}${data}`
       : `  Device    ${name} (made for you), key ${key}`,
+    `  Admin     a link for the first one: curl -X POST -H 'authorization: Bearer ${token}' ${first.http}/v1/setup/links`,
     '',
     `Send a value in ${first.name}, and read it in ${far.name}:`,
     `  mosquitto_pub -h ${hostname} -p ${port} -u ${name} -P ${key} -q 1 -t v1/devices/me/telemetry -m '{"temp":21.5}'`,
