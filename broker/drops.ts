@@ -1,14 +1,7 @@
 import type { Session } from './session.ts'
 
 /** Why messages to a client were not delivered. */
-export const dropReasons = [
-  'slow_receiver',
-  'queue_full',
-  'expired',
-  'larger_than_receiver_allows',
-  'qos0_offline',
-] as const
-export type DropReason = (typeof dropReasons)[number]
+type DropReason = 'slow_receiver' | 'queue_full' | 'expired' | 'larger_than_receiver_allows' | 'qos0_offline'
 
 /** How many, since the session has been here. */
 export type Drops = { -readonly [R in DropReason]?: number }

@@ -6,7 +6,7 @@ import { type ClientView, viewClient } from './client-view.ts'
 const SLICE = 2000
 
 /** Which clients of an organisation are wanted; what is absent does not matter. */
-export const clientFilter = z.object({
+const clientFilter = z.object({
   connected: z.boolean().optional(),
   /** Id of the device. */
   device: z.string().optional(),
@@ -20,7 +20,7 @@ export const clientFilter = z.object({
   /** So many messages were dropped at least. */
   minDropped: z.number().optional(),
 })
-export type ClientFilter = z.output<typeof clientFilter>
+type ClientFilter = z.output<typeof clientFilter>
 
 export const clientListQuery = z.object({
   org: z.string(),
@@ -89,7 +89,7 @@ function wanted(broker: Broker, org: string, id: string, filter: ClientFilter): 
   return minDropped === undefined || droppedOf(view) >= minDropped
 }
 
-export function droppedOf({ drops }: ClientView): number {
+function droppedOf({ drops }: ClientView): number {
   return Object.values(drops ?? {}).reduce((sum, n) => sum + n, 0)
 }
 

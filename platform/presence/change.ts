@@ -79,7 +79,7 @@ export function bucketOf(device: string): number {
   return hash128(device)[0] % presenceBuckets
 }
 
-export const monthMs = 30 * 86_400_000
+const monthMs = 30 * 86_400_000
 
 export function monthOf(at: number): number {
   return Math.floor(at / monthMs)

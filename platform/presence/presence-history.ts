@@ -15,7 +15,7 @@ export interface HistoryQuery {
   readonly after?: HistoryPlace | undefined
 }
 
-export interface HistoryPlace {
+interface HistoryPlace {
   readonly at: number
   /** Hash of the client id, in hex. */
   readonly slot: string
