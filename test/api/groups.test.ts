@@ -153,6 +153,81 @@ describe('REST: groups, labels and what is said of a device', () => {
       expect((await api.ask('GET', `/v1/devices?${query}`)).status).to.equal(400)
     })
 
+  describe('who was granted a group only', () => {
+    let granted: string
+
+    beforeEach(async () => {
+      const made = await api.ask('POST', '/v1/api-keys', {
+        body: { name: 'roofer', role: 'developer', groups: ['berlin'] },
+      })
+      expect(made.status, made.text).to.equal(201)
+      granted = `Bearer ${made.body.secret}`
+      await api.device('mine')
+      await api.ask('PUT', '/v1/groups/roof/members/mine')
+    })
+
+    it('lists, searches, reads and changes what is in it or inside it, and nothing else', async () => {
+      for (const path of ['/v1/devices', '/v1/devices?q=i', '/v1/groups/berlin/devices']) {
+        const { body, text } = await api.ask('GET', path, { authorization: granted })
+        expect(
+          body.items?.map(({ name }: { name: string }) => name),
+          text,
+        ).to.deep.equal(['mine'])
+      }
+      const body = { description: 'changed' }
+      expect((await api.ask('PATCH', '/v1/devices/mine', { authorization: granted, body })).status).to.equal(
+        200,
+      )
+      expectProblem(
+        await api.ask('PATCH', '/v1/devices/d', { authorization: granted, body }),
+        404,
+        'device_not_found',
+      )
+    })
+
+    it('cannot give its devices to another group, nor take them out of all of its own', async () => {
+      await api.ask('POST', '/v1/groups', { body: { id: 'secret' } })
+      for (const groups of [['secret'], ['roof', 'secret'], []])
+        expectProblem(
+          await api.ask('PATCH', '/v1/devices/mine', { authorization: granted, body: { groups } }),
+          403,
+          'forbidden',
+        )
+      for (const [method, group] of [
+        ['PUT', 'secret'],
+        ['DELETE', 'roof'],
+      ])
+        expectProblem(
+          await api.ask(method, `/v1/groups/${group}/members/mine`, { authorization: granted }),
+          403,
+          'forbidden',
+        )
+      expect((await api.ask('GET', '/v1/devices/mine')).body.groups).to.deep.equal(['roof'])
+    })
+
+    it('sees only its groups, and has no verbs for the whole organisation', async () => {
+      await api.ask('POST', '/v1/groups', { body: { id: 'secret' } })
+      const { body } = await api.ask('GET', '/v1/groups', { authorization: granted })
+      expect(body.items.map(({ id }: { id: string }) => id)).to.deep.equal(['berlin', 'roof'])
+      expectProblem(
+        await api.ask('GET', '/v1/groups/secret', { authorization: granted }),
+        404,
+        'group_not_found',
+      )
+      for (const [method, path] of [
+        ['DELETE', '/v1/devices?all=true'],
+        ['PATCH', '/v1/devices?all=true'],
+        ['POST', '/v1/imports'],
+        ['GET', '/v1/tasks'],
+        ['GET', '/v1/provisioning-keys'],
+        ['GET', '/v1/authorities'],
+        ['GET', '/v1/certificates'],
+        ['POST', '/v1/claim-codes'],
+      ])
+        expectProblem(await api.ask(method, path, { authorization: granted }), 403, 'forbidden')
+    })
+  })
+
   it('live streams are told', async () => {
     const told: unknown[] = []
     api.platform.live.onTaken(({ type, data }) => type === 'registry' && told.push(data))
