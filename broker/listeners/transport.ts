@@ -19,7 +19,7 @@ export interface ConnectionInfo {
 }
 
 /** The authority of an organisation that a certificate is of, and what else is to be known of the certificate then. */
-export interface OrganisationAuthority {
+interface OrganisationAuthority {
   readonly org: string
   readonly authority: string
   /** Hex, capital letters. */

@@ -10,7 +10,7 @@ import type { Groups } from './groups.ts'
 import { authority, authorityByKey, authorityByName } from './tables.ts'
 
 /** How devices with certificates of an authority become known. */
-export const authorityOptions = z.object({
+const authorityOptions = z.object({
   /** A certificate of a device that is not known makes it. */
   register: z.boolean().default(true),
   /** Which name of the certificate is the device's name or id: the subject's CN, or a DNS or URI SAN. */

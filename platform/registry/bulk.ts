@@ -12,7 +12,7 @@ const atOnce = 32
 const maxTries = 5
 
 /** How an import treats its rows. */
-export const importSpec = z.object({
+const importSpec = z.object({
   /** `create`: a device that is there is an error; `upsert`: it is changed. */
   mode: z.enum(['create', 'upsert']),
   /** `none`: devices without a key of their own get none, for those that have certificates. */
@@ -49,7 +49,7 @@ export const bulkChange = z.strictObject({
   add_groups: z.array(z.string()).max(16).optional(),
   remove_groups: z.array(z.string()).max(16).optional(),
 })
-export type BulkChange = z.output<typeof bulkChange>
+type BulkChange = z.output<typeof bulkChange>
 
 const bulkSpec = z.object({ dryRun: z.boolean(), change: bulkChange.optional() })
 const bulkItem = z.object({ id: z.string(), name: z.string() })
