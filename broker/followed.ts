@@ -4,7 +4,8 @@ import { Message, type Outgoing } from './message.ts'
 import type { Properties } from './packets/properties.ts'
 import type { Session } from './session.ts'
 
-const OWN = 'v1/devices/me/'
+const COMMANDS = 'v1/devices/me/rpc/request/'
+const TWINS = 'v1/devices/me/twin/'
 
 /**
  * By what the platform knows a message that it follows, on its way to the device that it is for; null: it is not one. What
@@ -13,7 +14,8 @@ const OWN = 'v1/devices/me/'
 export function followedBy(session: Session, out: Outgoing): string | null {
   const { responseTopic, correlationData } = out.message.properties
   if (responseTopic === undefined || correlationData === undefined || session.deviceId === null) return null
-  return (out.topic ?? out.message.topic).startsWith(OWN) ? correlationData.toString('latin1') : null
+  const topic = out.topic ?? out.message.topic
+  return topic.startsWith(COMMANDS) || topic.startsWith(TWINS) ? correlationData.toString('latin1') : null
 }
 
 /** It was written to the device's connection. */

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { commandLimits, commandName } from '#platform/commands/command.ts'
 import type { CommandView, NewCommand } from '#platform/commands/commands.ts'
 import { commandStates } from '#platform/commands/facts.ts'
+import { callerId } from '../caller-id.ts'
 import type { Caller } from '../callers.ts'
 import type { ApiDeps } from '../deps.ts'
 
@@ -91,15 +92,9 @@ export function inputOf(body: Asked, caller: Caller | null): NewCommand {
   }
 }
 
+/** Who asked, as commands and twins keep it. */
 export function nameOf(caller: Caller | null): string | undefined {
-  switch (caller?.kind) {
-    case 'user':
-      return `user:${caller.user.id}`
-    case 'key':
-      return `key:${caller.key.id}`
-    default:
-      return caller?.kind
-  }
+  return caller === null ? undefined : callerId(caller).id
 }
 
 export function shown({ command: one, facts, outcome }: CommandView): z.input<typeof command> {

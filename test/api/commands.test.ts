@@ -375,6 +375,47 @@ describe('REST: commands', () => {
     )
   })
 
+  it('of devices in other groups than were granted do not exist, alone or in a batch; a viewer sends none', async () => {
+    await api.ask('POST', '/v1/groups', { body: { id: 'mine' } })
+    const inside = await api.ask('POST', '/v1/devices', { body: { name: 'inside', groups: ['mine'] } })
+    const outside = await api.device('outside')
+    const hidden = (await send('outside')).body.id
+    const everywhere = (await api.ask('POST', '/v1/commands', { body: { name: 'x', filter: {} } })).body.id
+    const keyOf = async (role: string, groups: string[] | null): Promise<string> => {
+      const body = { name: role, role, groups, scopes: ['commands:write', 'commands:read'] }
+      return `Bearer ${(await api.ask('POST', '/v1/api-keys', { body })).body.secret}`
+    }
+    const authorization = await keyOf('operator', ['mine'])
+    const ask = (method: string, path: string, body?: object): Promise<Answer> =>
+      api.ask(method, path, { authorization, ...(body === undefined ? {} : { body }) })
+    expectProblem(await ask('POST', '/v1/devices/outside/commands', { name: 'x' }), 404, 'device_not_found')
+    expectProblem(await ask('GET', `/v1/devices/outside/commands/${hidden}`), 404, 'device_not_found')
+    expectProblem(
+      await ask('POST', '/v1/commands', { name: 'x', devices: [outside.id] }),
+      404,
+      'device_not_found',
+    )
+    expectProblem(await ask('GET', `/v1/command-batches/${everywhere}`), 404, 'batch_not_found')
+    expectProblem(await ask('POST', `/v1/command-batches/${everywhere}/cancel`), 404, 'batch_not_found')
+    const own = await ask('POST', '/v1/commands', { name: 'mine', filter: {} })
+    expect(own.status, own.text).to.equal(201)
+    while ((await ask('GET', `/v1/command-batches/${own.body.id}`)).body.state !== 'made');
+    expect((await ask('GET', `/v1/command-batches/${own.body.id}`)).body.made).to.equal(1)
+    while ((await api.ask('GET', `/v1/command-batches/${everywhere}`)).body.state !== 'made');
+    const listed = (await ask('GET', '/v1/commands')).body.items
+    expect(new Set(listed.map(({ device }: { device: string }) => device))).to.deep.equal(
+      new Set([inside.body.id]),
+    )
+    expect(listed).to.have.length(2)
+    expectProblem(await ask('GET', '/v1/devices/inside/twins'), 403, 'forbidden')
+    const viewer = await keyOf('viewer', null)
+    expectProblem(
+      await api.ask('POST', '/v1/devices/inside/commands', { authorization: viewer, body: { name: 'x' } }),
+      403,
+      'forbidden',
+    )
+  })
+
   it('go with their device', async () => {
     const device = await api.device(fresh())
     const { id } = (await send(device.id)).body
