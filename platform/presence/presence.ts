@@ -267,7 +267,20 @@ export class Presence {
 
   #changed({ device, clientId }: DeviceClient, connected: boolean, at: number): void {
     if (slotOf(clientId)[0] % pruneOf === 0) this.#prune(device)
-    if (connected || !this.#connections.has(keyOf(device))) this.#onSeen?.(device, connected, at)
+    if (!connected && this.#connections.has(keyOf(device))) return
+    this.#onSeen?.(device, connected, at)
+    if (!connected) this.#lookElsewhere(device, at)
+  }
+
+  /** A device that has gone from here may have another client at another process. */
+  #lookElsewhere(device: DeviceRef, at: number): void {
+    this.of(device.org, [device.id]).then(
+      (found) => {
+        if (found.get(device.id)?.connected === true) this.#onSeen?.(device, true, at + 1)
+      },
+      (error: unknown) =>
+        this.#log.warn({ event: 'presence.unread', device: device.id, err: error }, 'presence not read'),
+    )
   }
 
   #second(): void {

@@ -168,6 +168,27 @@ describe('presence', () => {
     expect(one.seen.at(-1)).to.equal('thermo false 3')
   })
 
+  it('with connections at two processes lasts, for lists too, until both have ended', async () => {
+    const other = new Process(store, time, { alone: false, name: 'q' })
+    other.others.set(one.id.toString('hex'), 'alive')
+    const here = one.client(thermo, 'a')
+    const there = other.client(thermo, 'b')
+    one.presence.connected(here)
+    other.presence.connected(there)
+    await one.pass(second)
+    await other.pass(0)
+    other.presence.disconnected(there, 'connection_lost')
+    await other.pass(second)
+    await new Promise((done) => setImmediate(done))
+    expect((await other.of()).connected).to.equal(true)
+    expect(other.seen.at(-1)).to.match(/^thermo true/)
+    one.presence.disconnected(here, 'connection_lost')
+    await one.pass(second)
+    await new Promise((done) => setImmediate(done))
+    expect((await one.of()).connected).to.equal(false)
+    expect(one.seen.at(-1)).to.match(/^thermo false/)
+  })
+
   it('is not undone by the late end of an earlier connection: a takeover at another process is one on, not an off', async () => {
     const other = new Process(store, time, { alone: false, name: 'q' })
     other.others.set(one.id.toString('hex'), 'alive')
