@@ -37,7 +37,7 @@ export interface ClientDetails {
 }
 
 /** Which clients are wanted; what is absent does not matter. */
-export interface ClientFilter {
+interface ClientFilter {
   readonly connected?: boolean | undefined
   readonly device?: string | undefined
   readonly username?: string | undefined
