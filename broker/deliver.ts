@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts'
+import { tellSentUnacknowledged } from './followed.ts'
 import type { Message, Outgoing } from './message.ts'
 import { peersOf, sharedPeer } from './cluster/peer-receiver.ts'
 import { countDrop } from './drops.ts'
@@ -92,6 +93,7 @@ function send(target: Target, out: Outgoing, from: Connection | null): void {
     countDrop(connection.session, 'slow_receiver')
     return
   }
-  connection.sendPublish(out, 0, false)
+  if (connection.sendPublish(out, 0, false) && out.message.properties.responseTopic !== undefined)
+    tellSentUnacknowledged(session, out)
   if (from !== null) connection.holdFor(from)
 }

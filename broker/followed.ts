@@ -2,7 +2,9 @@ import type { DeviceMessage, Publish } from '#platform/messages.ts'
 import type { Broker } from './broker.ts'
 import { Message, type Outgoing } from './message.ts'
 import type { Properties } from './packets/properties.ts'
-import type { Session } from './session.ts'
+import type { Receiver } from './receiver.ts'
+
+type Holder = Pick<Receiver, 'space' | 'deviceId'>
 
 const COMMANDS = 'v1/devices/me/rpc/request/'
 const TWINS = 'v1/devices/me/twin/'
@@ -11,7 +13,7 @@ const TWINS = 'v1/devices/me/twin/'
  * By what the platform knows a message that it follows, on its way to the device that it is for; null: it is not one. What
  * has no response topic, and so nearly every message, is known at once.
  */
-export function followedBy(session: Session, out: Outgoing): string | null {
+export function followedBy(session: Holder, out: Outgoing): string | null {
   const { responseTopic, correlationData } = out.message.properties
   if (responseTopic === undefined || correlationData === undefined || session.deviceId === null) return null
   const topic = out.topic ?? out.message.topic
@@ -19,12 +21,18 @@ export function followedBy(session: Session, out: Outgoing): string | null {
 }
 
 /** It was written to the device's connection. */
-export function tellSent({ space, deviceId }: Session, followed: string): void {
+export function tellSent({ space, deviceId }: Holder, followed: string): void {
   space.broker.follower?.sent(space.org, deviceId ?? '', followed)
 }
 
+/** The same at QoS 0: it will not be acknowledged. */
+export function tellSentUnacknowledged(session: Holder, out: Outgoing): void {
+  const followed = followedBy(session, out)
+  if (followed !== null) tellSent(session, followed)
+}
+
 /** The device has answered it with PUBACK. */
-export function tellAcknowledged({ space, deviceId }: Session, followed: string, refused: boolean): void {
+export function tellAcknowledged({ space, deviceId }: Holder, followed: string, refused: boolean): void {
   space.broker.follower?.acknowledged(space.org, deviceId ?? '', followed, refused)
 }
 

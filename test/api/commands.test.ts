@@ -95,6 +95,16 @@ describe('REST: commands', () => {
   const persistent = { clean: false } as const
   const later = (ms: number): void => void (api.platform.clock.time += ms)
 
+  it('a device that subscribed at QoS 0 is never said to have it, until it answers', async () => {
+    const device = await api.connected(fresh())
+    await device.client.subscribeAsync(requests, { qos: 0 })
+    const { id } = (await send(device.id)).body
+    await device.next()
+    expect(await until(device.id, id, 'sent', 'delivered')).to.equal('sent')
+    await device.publish(`v1/devices/me/rpc/response/${id}`, 'done')
+    expect((await read(device.id, id)).body).to.deep.include({ state: 'succeeded', delivered_at: null })
+  })
+
   it('a persistent session gets what was sent while it was away, in order, and once (TB#5848)', async () => {
     const device = await api.connected(fresh(), persistent)
     await device.subscribe(requests)
