@@ -116,9 +116,10 @@ export const withOrganisation: ReadonlySet<string> = new Set([
   'GET /v1/retention',
   'PUT /v1/retention',
   'GET /v1/devices/{device}/retention',
+  'GET /v1/usage',
   'GET /v1/devices/{device}/presence',
   'GET /v1/devices/{device}/presence/history',
   'GET /v1/presence',
-  'GET /v1/usage',
   'GET /v1/live',
+  'GET /v1/live/messages',
 ])

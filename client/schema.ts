@@ -274,7 +274,7 @@ export interface paths {
         default: { content: { 'application/problem+json': Problem } }
       }
     }
-    /** Change a member's role or groups; it holds at once in all datacenters in contact, else in 5 s */
+    /** Change a member's role or groups, or lend a higher role for some hours; it holds at once in all datacenters in contact, else in 5 s */
     patch: {
       parameters: {
         query?: {
@@ -294,6 +294,13 @@ export interface paths {
             role?: 'viewer' | 'operator' | 'developer' | 'admin'
             /** only devices in these groups, by id; null: all devices */
             groups?: string[] | null
+            /** a higher role that ends by itself; null: end it now */
+            elevation?: {
+              /** viewer: reads; operator: also commands and desired twins; developer: also devices, groups, credentials; admin: also users, API keys, the organisation */
+              role: 'viewer' | 'operator' | 'developer' | 'admin'
+              /** from now on */
+              hours: number
+            } | null
           }
         }
       }
@@ -681,6 +688,44 @@ export interface paths {
       }
     }
   }
+  '/v1/me/export': {
+    /** All that is kept of you, beside what the audit of your organisations says */
+    get: {
+      parameters: { query?: never; header?: never; path?: never }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              id: string
+              email: string
+              name: string
+              /** also an administrator of the platform */
+              platform: boolean
+              created_at: string
+              /** id of the session that asks */
+              session: string
+              organisations: {
+                id: string
+                name: string
+                role: 'viewer' | 'operator' | 'developer' | 'admin'
+                /** only devices in these groups; null: all */
+                groups: string[] | null
+              }[]
+              password_changed_at: string | null
+              sessions: {
+                id: string
+                created_at: string
+                used_at: string
+                address: string | null
+                agent: string | null
+              }[]
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
   '/v1/me/erase': {
     /** Delete your account: memberships, sessions, password; the e-mail address is free again */
     post: {
@@ -753,6 +798,56 @@ export interface paths {
             }
           }
         }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/administrators': {
+    /** List the administrators of the platform, all at once */
+    get: {
+      parameters: { query?: never; header?: never; path?: never }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Administrator[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/administrators/{user}': {
+    /** Make a user an administrator of the platform */
+    put: {
+      parameters: {
+        query?: never
+        header?: never
+        path: {
+          /** id of a user */
+          user: string
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Administrator } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Make a user an administrator of the platform no more; the account stays */
+    delete: {
+      parameters: {
+        query?: never
+        header?: never
+        path: {
+          /** id of a user */
+          user: string
+        }
+      }
+      responses: {
+        204: { content?: never }
         default: { content: { 'application/problem+json': Problem } }
       }
     }
@@ -2898,7 +2993,7 @@ export interface paths {
         200: {
           content: {
             'application/json': {
-              items: (Aggregate | HistoryPoint)[]
+              items: HistoryItem[]
               /** cursor of the next page; null: this was the last one */
               next: string | null
             }
@@ -2927,7 +3022,7 @@ export interface paths {
     }
   }
   '/v1/devices/{device}/telemetry/export': {
-    /** All values of a range of time as CSV or NDJSON, however many; cut off in the middle, the connection breaks */
+    /** All values of a range of time, or aggregates of all its steps, as CSV or NDJSON; cut off, the connection breaks */
     get: {
       parameters: {
         query?: {
@@ -2940,6 +3035,12 @@ export interface paths {
           to?: string
           /** only these, separated by commas; default: all */
           keys?: string
+          /** aggregates of steps instead of values: 30s, 1m, 15m, 1h, 1d, 1w, 1mo, 1y, PT15M, P1D, day, week, month, year. Steps are whole: the first is the one that from is in */
+          step?: string
+          /** IANA name; days, weeks, months and years begin at its midnight; default: UTC */
+          time_zone?: string
+          /** which, separated by commas, of min, max, avg, sum, count, first, last, p95; default: min,max,avg,count */
+          aggregates?: string
           /** asc: oldest first */
           order?: 'asc' | 'desc'
         }
@@ -3099,99 +3200,6 @@ export interface paths {
       }
     }
   }
-  '/v1/devices/{device}/presence': {
-    /** Whether a device is connected, since when, from where and how; and whether it is active */
-    get: {
-      parameters: {
-        query?: {
-          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
-          organisation?: string
-          /** seconds after its last data in which a device is active */
-          active_window?: number
-          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
-          fields?: string
-        }
-        header?: never
-        path: {
-          /** id or name; `me` with a device key */
-          device: string
-        }
-      }
-      responses: {
-        200: { content: { 'application/json': Presence } }
-        default: { content: { 'application/problem+json': Problem } }
-      }
-    }
-  }
-  '/v1/devices/{device}/presence/history': {
-    /** When a device came and went, the newest first; kept for 90 days */
-    get: {
-      parameters: {
-        query?: {
-          limit?: number
-          /** `next` of the page before */
-          cursor?: string
-          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
-          organisation?: string
-          /** included */
-          from?: string
-          /** not included */
-          to?: string
-        }
-        header?: never
-        path: {
-          /** id or name; `me` with a device key */
-          device: string
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            'application/json': {
-              items: PresenceEvent[]
-              /** cursor of the next page; null: this was the last one */
-              next: string | null
-            }
-          }
-        }
-        default: { content: { 'application/problem+json': Problem } }
-      }
-    }
-  }
-  '/v1/presence': {
-    /** Presence of some devices, or of all that ever connected or sent data; pages may be short before the last one */
-    get: {
-      parameters: {
-        query?: {
-          limit?: number
-          /** `next` of the page before */
-          cursor?: string
-          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
-          organisation?: string
-          /** seconds after its last data in which a device is active */
-          active_window?: number
-          /** ids or names, with commas between; those that are not there are left out */
-          devices?: string
-          connected?: 'true' | 'false'
-          active?: 'true' | 'false'
-        }
-        header?: never
-        path?: never
-      }
-      responses: {
-        200: {
-          content: {
-            'application/json': {
-              items: Presence[]
-              /** cursor of the next page; null: this was the last one */
-              next: string | null
-            }
-          }
-        }
-        default: { content: { 'application/problem+json': Problem } }
-      }
-    }
-  }
   '/v1/usage': {
     /** What the organisation has used, and what it may use */
     get: {
@@ -3316,6 +3324,99 @@ export interface paths {
       }
     }
   }
+  '/v1/devices/{device}/presence': {
+    /** Whether a device is connected, since when, from where and how; and whether it is active */
+    get: {
+      parameters: {
+        query?: {
+          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
+          organisation?: string
+          /** seconds after its last data in which a device is active */
+          active_window?: number
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path: {
+          /** id or name; `me` with a device key */
+          device: string
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Presence } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/devices/{device}/presence/history': {
+    /** When a device came and went, the newest first; kept for 90 days */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number
+          /** `next` of the page before */
+          cursor?: string
+          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
+          organisation?: string
+          /** included */
+          from?: string
+          /** not included */
+          to?: string
+        }
+        header?: never
+        path: {
+          /** id or name; `me` with a device key */
+          device: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: PresenceEvent[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/presence': {
+    /** Presence of some devices, or of all that ever connected or sent data; pages may be short before the last one */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number
+          /** `next` of the page before */
+          cursor?: string
+          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
+          organisation?: string
+          /** seconds after its last data in which a device is active */
+          active_window?: number
+          /** ids or names, with commas between; those that are not there are left out */
+          devices?: string
+          connected?: 'true' | 'false'
+          active?: 'true' | 'false'
+        }
+        header?: never
+        path?: never
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Presence[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
   '/v1/live': {
     /** Server-sent events of what becomes durable; Last-Event-ID goes on where a stream ended */
     get: {
@@ -3325,10 +3426,31 @@ export interface paths {
           organisation?: string
           /** only of this device, by id or name; `me` with its key */
           device?: string
+          /** only of devices of this group and of the groups inside it, as they are now */
+          group?: string
           /** only these kinds, with commas between: telemetry, presence, command, twin, registry, audit, warning */
           types?: string
           /** like Last-Event-ID, for clients that cannot set headers */
           after?: string
+        }
+        header?: never
+        path?: never
+      }
+      responses: {
+        200: { content: { 'text/event-stream': string } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/live/messages': {
+    /** Server-sent events of MQTT messages by topic filter, as they come, wherever they are taken */
+    get: {
+      parameters: {
+        query: {
+          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
+          organisation?: string
+          /** topic filter; devices are `v1/devices/{id}/...` */
+          topic: string
         }
         header?: never
         path?: never
@@ -3433,6 +3555,7 @@ export interface components {
     SessionTokens: SessionTokens
     Session: Session
     Me: Me
+    Administrator: Administrator
     AuditEntry: AuditEntry
     ListedDevice: ListedDevice
     Task: Task
@@ -3450,14 +3573,13 @@ export interface components {
     Twin: Twin
     Point: Point
     LatestOfDevice: LatestOfDevice
-    Aggregate: Aggregate
-    HistoryPoint: HistoryPoint
+    HistoryItem: HistoryItem
     TelemetryImport: TelemetryImport
     EffectiveRetention: EffectiveRetention
+    Quotas: Quotas
     Presence: Presence
     ClientPresence: ClientPresence
     PresenceEvent: PresenceEvent
-    Quotas: Quotas
     RetentionOutput: RetentionOutput
     RetentionRuleOutput: RetentionRuleOutput
   }
@@ -3520,7 +3642,12 @@ export type User = {
   id: string
   email: string
   name: string
+  /** what counts now */
   role: 'viewer' | 'operator' | 'developer' | 'admin'
+  /** what is left when the elevation ends */
+  standing_role: 'viewer' | 'operator' | 'developer' | 'admin'
+  /** null: not elevated */
+  elevated_until: string | null
   /** only devices in these groups, by id; null: all devices */
   groups: string[] | null
   member_since: string
@@ -3594,6 +3721,9 @@ export type Me = {
     groups: string[] | null
   }[]
 }
+
+/** a person who administers the platform: all organisations */
+export type Administrator = { id: string; email: string; name: string }
 
 export type AuditEntry = {
   id: string
@@ -3889,11 +4019,13 @@ export type LatestOfDevice = {
   }[]
 }
 
-/** Of one step; without values count is 0 and the rest null */
-export type Aggregate = {
+/** A value; or with step the aggregates of one, without values count 0 and null */
+export type HistoryItem = {
   key: string
-  /** beginning of the step, milliseconds since 1970 */
+  /** milliseconds since 1970; of a step: its beginning */
   ts: number
+  /** without step: number, string, boolean, object or array */
+  value?: unknown
   min?: number | null
   max?: number | null
   avg?: number | null
@@ -3904,14 +4036,6 @@ export type Aggregate = {
   last?: unknown
   /** within 1 % of the exact one */
   p95?: number | null
-}
-
-export type HistoryPoint = {
-  key: string
-  /** milliseconds since 1970 */
-  ts: number
-  /** number, string, boolean, object or array */
-  value: unknown
 }
 
 export type TelemetryImport = {
@@ -3937,6 +4061,37 @@ export type EffectiveRetention = {
   quarters_days: number | null
   /** which rule says so */
   reason: string
+}
+
+export type Quotas = {
+  /** null: as configured; 0: no limit */
+  limits: {
+    /** a day */
+    requests: number | null
+    /** a day */
+    messages: number | null
+    /** a day */
+    points: number | null
+    /** at a time */
+    connections: number | null
+    /** for which values are kept at most */
+    storage_days: number | null
+  }
+  /** what holds; null: no limit */
+  effective: {
+    /** a day */
+    requests: number | null
+    /** a day */
+    messages: number | null
+    /** a day */
+    points: number | null
+    /** at a time */
+    connections: number | null
+    /** for which values are kept at most */
+    storage_days: number | null
+  }
+  /** counts changes */
+  version: number
 }
 
 export type Presence = {
@@ -4002,37 +4157,6 @@ export type PresenceEvent = {
   clean_start: boolean | null
   /** seconds that the session outlives the connection */
   session_expiry: number | null
-}
-
-export type Quotas = {
-  /** null: as configured; 0: no limit */
-  limits: {
-    /** a day */
-    requests: number | null
-    /** a day */
-    messages: number | null
-    /** a day */
-    points: number | null
-    /** at a time */
-    connections: number | null
-    /** for which values are kept at most */
-    storage_days: number | null
-  }
-  /** what holds; null: no limit */
-  effective: {
-    /** a day */
-    requests: number | null
-    /** a day */
-    messages: number | null
-    /** a day */
-    points: number | null
-    /** at a time */
-    connections: number | null
-    /** for which values are kept at most */
-    storage_days: number | null
-  }
-  /** counts changes */
-  version: number
 }
 
 export type RetentionOutput = {

@@ -5,12 +5,17 @@ import { createProgram } from './program.ts'
 
 /** Runs the command line and ends the process: 0 done, 1 it failed, 2 it was asked for wrongly. */
 export async function main(args: readonly string[]): Promise<never> {
+  const code = await execute(args)
+  process.exit(code === 0 ? process.exitCode : code)
+}
+
+/** Runs the command line, and gives its exit code. */
+export async function execute(args: readonly string[]): Promise<number> {
   try {
     await createProgram().parseAsync(args, { from: 'user' })
+    return 0
   } catch (error) {
-    if (!(error instanceof CommanderError))
-      process.exit(reportFailure(failureOf(error), args.includes('--json')))
-    process.exit(error.exitCode === 0 ? 0 : 2)
+    if (!(error instanceof CommanderError)) return reportFailure(failureOf(error), args.includes('--json'))
+    return error.exitCode === 0 ? 0 : 2
   }
-  process.exit()
 }

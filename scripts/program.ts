@@ -33,6 +33,9 @@ import { addNoun, type Noun } from './rest/verb.ts'
 import { addContext } from './commands/context.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addLogin } from './commands/login.ts'
+import { certificates } from './commands/certificates.ts'
+import { authorities } from './commands/authorities.ts'
+import { administrators } from './commands/administrators.ts'
 import { version } from './version.ts'
 
 /** What the REST API has, in the order of the help. */
@@ -44,6 +47,8 @@ export const nouns: readonly Noun[] = [
   imports,
   tasks,
   provisioning,
+  authorities,
+  certificates,
   telemetry,
   retention,
   commands,
@@ -57,6 +62,7 @@ export const nouns: readonly Noun[] = [
   me,
   sessions,
   keys,
+  administrators,
   usage,
   audit,
 ]

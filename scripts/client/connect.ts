@@ -1,10 +1,13 @@
 import { ApiError, type CinqueClient, createClient } from '#client/index.ts'
 import { CliError } from '#scripts/output.ts'
 import { type Context, ContextFile } from './contexts.ts'
+import { version } from '#scripts/version.ts'
 import { findTarget, type Target, type TargetOptions } from './target.ts'
 
 /** Milliseconds before its end at which an access token is made new. */
 const earlyMs = 30_000
+/** What a session says of whoever holds it. */
+export const agent = `cinque/${version}`
 /** Longer than the longest wait of the API. */
 const timeout = 90_000
 
@@ -17,6 +20,7 @@ export function clientOf({ urls, token, organisation, context }: Target): Cinque
   return createClient({
     urls,
     timeout,
+    headers: { 'user-agent': agent },
     token: context === undefined ? token : () => freshToken(context, urls),
     ...(organisation === undefined ? {} : { organisation }),
   })

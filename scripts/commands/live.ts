@@ -9,5 +9,11 @@ export const live: Noun = {
       operation: 'getLive',
       example: '--types presence,command',
     },
+    {
+      name: 'messages',
+      operation: 'getLiveMessages',
+      example: "'v1/devices/#'",
+      args: ['topic'],
+    },
   ],
 }

@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { ApiError, createClient } from '#client/index.ts'
-import { clientOf, sessionOf } from '#scripts/client/connect.ts'
+import { agent, clientOf, sessionOf } from '#scripts/client/connect.ts'
 import { ContextFile, devContext } from '#scripts/client/contexts.ts'
 import { findTarget } from '#scripts/client/target.ts'
 import { readHidden } from '#scripts/client/prompt.ts'
@@ -58,7 +58,9 @@ async function login(options: LoginOptions): Promise<void> {
   const email = options.email ?? known?.session?.email
   if (email === undefined) throw new CliError('--email is needed: who are you?', { exitCode: 2 })
   const password = await passwordOf(email, options)
-  const tokens = await createClient({ urls }).post('/v1/sessions', { body: { email, password } })
+  const tokens = await createClient({ urls, headers: { 'user-agent': agent } }).post('/v1/sessions', {
+    body: { email, password },
+  })
   await file.change((contexts) => {
     const organisation = options.organisation ?? known?.organisation
     contexts.contexts[name] = {

@@ -4,6 +4,7 @@ export const me: Noun = {
   name: 'me',
   text: 'your own account',
   verbs: [
+    { name: 'export', operation: 'exportMe', example: '--json' },
     {
       name: 'show',
       operation: 'getMe',

@@ -25,6 +25,7 @@ export function addSim(program: Command): void {
     program
       .command('sim')
       .description('act as devices: connect over MQTT and publish telemetry at QoS 1, until Ctrl-C')
+      .addHelpText('after', '\nExample:\n  cinque sim --devices 10 --rate 100 --seconds 60')
       .option(
         '--devices <n>',
         'how many; sim-1, sim-2, ... are made, or used again with new keys',

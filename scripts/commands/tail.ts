@@ -22,6 +22,7 @@ export function addTail(program: Command): void {
     program
       .command('tail')
       .description('print values live, one line each, until Ctrl-C')
+      .addHelpText('after', '\nExample:\n  cinque tail --device thermo-1')
       .option('--device <name>', 'only of this device'),
   ).action(tail)
 }

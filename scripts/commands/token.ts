@@ -6,6 +6,7 @@ export function addToken(program: Command): void {
   program
     .command('token')
     .description('print the API token of the running `cinque dev`')
+    .addHelpText('after', '\nExample:\n  cinque token')
     .option('--data <dir>', 'its data directory (default: "./cinque-data")')
     .option('--dc <name>', `datacenter of \`cinque dev --dcs\` (its data: "${defaultCellData}")`)
     .option('--json', 'print JSON')

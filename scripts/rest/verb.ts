@@ -140,7 +140,7 @@ async function run(noun: string, verb: Verb, operation: OperationDescription, ca
 
 async function* itemsOf(
   client: CinqueClient,
-  { path, method, answer }: OperationDescription,
+  { path, method, answer, query: asked }: OperationDescription,
   request: AnyRequest,
   limit = Infinity,
 ): AsyncGenerator {
@@ -150,8 +150,9 @@ async function* itemsOf(
     return
   }
   let count = 0
-  const query = limit < 1000 ? { ...request.query, limit } : request.query
-  for await (const item of client.pages(path as PathsOf<'get'>, { ...request, query: query ?? {} })) {
+  const pageSize = limit < 1000 && asked.some(({ name }) => name === 'limit') ? { limit } : {}
+  const query = { ...request.query, ...pageSize }
+  for await (const item of client.pages(path as PathsOf<'get'>, { ...request, query })) {
     yield item
     if (++count >= limit) return
   }

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 export const entry = join(root, 'scripts', 'cinque.js')
 const deadlineMs = 15_000
+/** A folder that is not there: no contexts are known. */
+const noConfiguration = join(tmpdir(), 'cinque-test-no-configuration')
 
 export interface Finished {
   code: number | null
@@ -77,7 +79,7 @@ export class Child {
 /** The environment without configuration of the person who runs the tests. */
 export function cleanEnv(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('CINQUE_'))
-  return { ...Object.fromEntries(kept), ...extra }
+  return { ...Object.fromEntries(kept), XDG_CONFIG_HOME: noConfiguration, ...extra }
 }
 
 /** Starts `cinque` with these arguments. */
