@@ -12,6 +12,9 @@ const HOST_MS = 5000
 const DC_MS = 27_000
 /** Processes that nobody knows: after the start of this one all that live are known. */
 const START_MS = 30_000
+/** A process that said goodbye, and one that was replaced: what it wrote last is everywhere by then. */
+const GOODBYE_MS = 60_000
+const REPLACED_MS = 1000
 /** Between two looks through all connections for those of processes that are gone. */
 const SWEEP_MS = 5000
 /** Processes remembered as gone. */
@@ -31,8 +34,8 @@ export class PresenceDuty implements CellPart, Liveness {
   readonly #silent = new Map<string, { at: number; dc: number; whole: boolean }>()
   /** Those whose connections are over. */
   readonly #gone = new Set<string>()
-  /** Those of them whose connections have not been ended in the store. */
-  readonly #unswept = new Set<string>()
+  /** Those of them whose connections may not have been ended in the store, and when that is to be seen to. */
+  readonly #unswept = new Map<string, number>()
   #sweptAt = 0
   #sweeping = false
   #orphansSwept = false
@@ -72,11 +75,12 @@ export class PresenceDuty implements CellPart, Liveness {
     if (again || silent !== undefined || (late && this.#settled())) this.#doubted = true
   }
 
-  gone(member: Member): void {
+  gone(member: Member, how: 'goodbye' | 'replaced' | 'silent'): void {
     this.#silent.delete(member.id)
     this.#gone.add(member.id)
-    this.#unswept.add(member.id)
-    this.#sweptAt = 0
+    // Who said goodbye has written it down; that may not have come here yet.
+    const wait = how === 'goodbye' ? GOODBYE_MS : REPLACED_MS
+    this.#unswept.set(member.id, this.#cell.timers.monotonic() + wait)
     if (this.#gone.size > MOST) for (const oldest of this.#gone) return void this.#gone.delete(oldest)
   }
 
@@ -112,7 +116,7 @@ export class PresenceDuty implements CellPart, Liveness {
         this.#silent.delete(id)
       } else if (silent === undefined) {
         this.#silent.set(id, { at: now, dc: peer.dcNumber, whole: !this.#cell.reachable(peer.dcNumber) })
-      } else if (this.#isOver(silent)) this.#unswept.add(id)
+      } else if (this.#isOver(silent)) this.#unswept.set(id, this.#unswept.get(id) ?? now)
     }
   }
 
@@ -125,7 +129,9 @@ export class PresenceDuty implements CellPart, Liveness {
   /** Processes that are gone and whose connections this one has to end. */
   #mine(): Set<string> {
     const mine = new Set<string>()
-    for (const id of this.#unswept) {
+    const now = this.#cell.timers.monotonic()
+    for (const [id, due] of this.#unswept) {
+      if (due > now) continue
       const dc = dcOf(incarnationBytes(id))
       if (this.stateOf(id) === 'gone' && hasDuty(this.#cell, { dc, whole: true })) mine.add(id)
     }
