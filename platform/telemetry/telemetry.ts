@@ -262,9 +262,10 @@ export class Telemetry implements Conventions {
 
   #tell(waiting: Waiting[], through: number): void {
     let told = 0
+    const now = this.#options.clock.now()
     while (told < waiting.length && waiting[told].ticket <= through) {
       const { event, bytes, device, at, points } = waiting[told++]
-      this.rollups.landed(device, at, points)
+      this.rollups.landed(device, at, points, now)
       if (event !== null) this.#live.publish(event, bytes)
     }
     waiting.splice(0, told)

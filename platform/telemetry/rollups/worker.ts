@@ -103,9 +103,8 @@ export class Rollups {
     this.#jobs.stage(this.#options.lanes.of(device.org).stage(), device, day, (day + 1 + sealDays) * dayMs)
   }
 
-  /** Values that were received at `receivedAt` became durable just now: their hours' marks may have ended before. */
-  landed(device: Owner, receivedAt: number, values: readonly { readonly ts: number }[]): void {
-    const now = this.#options.clock.now()
+  /** Values that were received at `receivedAt` became durable at `now`: their hours' marks may have ended before. */
+  landed(device: Owner, receivedAt: number, values: readonly { readonly ts: number }[], now: number): void {
     if (now - receivedAt < slowMs) return
     for (const hour of new Set(values.map(({ ts }) => Math.floor(ts / hourMs)))) this.mark(device, hour, now)
   }
