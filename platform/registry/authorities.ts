@@ -5,7 +5,7 @@ import { PlatformError } from '../errors.ts'
 import { distrust, parseChain, unfitAuthority } from '../pki/chain.ts'
 import { Batch, type Store } from '../store/store.ts'
 import type { RowOf } from '../store/table.ts'
-import { insert, putIf } from './conditional.ts'
+import { insert, putIf, remove } from './conditional.ts'
 import type { Groups } from './groups.ts'
 import { authority, authorityByKey, authorityByName } from './tables.ts'
 
@@ -178,7 +178,13 @@ export class Authorities {
     const key = keyOf(one.certificate)
     const held = await this.#store.get(authorityByKey, { key })
     if (held?.org === org && held.authority === id) batch.delete(authorityByKey, { key })
-    await this.#store.write(batch)
+    await remove(this.#store, authority, batch, async () => {
+      const [row, owner] = await Promise.all([
+        this.#store.get(authority, { org, id }),
+        this.#store.get(authorityByKey, { key }),
+      ])
+      return row?.created_at === one.createdAt || (owner?.org === org && owner.authority === id)
+    })
     this.#known.clear()
   }
 

@@ -8,7 +8,7 @@ import { PlatformError } from '../errors.ts'
 import { Batch, type Store } from '../store/store.ts'
 import type { RowOf } from '../store/table.ts'
 import type { Claims } from './claims.ts'
-import { insert, putIf } from './conditional.ts'
+import { insert, putIf, remove } from './conditional.ts'
 import type { DeviceProperties } from './device-record.ts'
 import type { Registry } from './registry.ts'
 import { credential, provisioned, provisioningKey } from './tables.ts'
@@ -131,7 +131,9 @@ export class Provisioning {
     const batch = new Batch()
     batch.delete(provisioningKey, { org, id })
     if (row.hash !== undefined) batch.delete(credential, { hash: row.hash })
-    await this.#store.write(batch)
+    await remove(this.#store, provisioningKey, batch, async () => {
+      return (await this.#store.get(provisioningKey, { org, id })) !== undefined
+    })
   }
 
   /** Whose key this is, or undefined. */

@@ -177,10 +177,17 @@ export class Tasks {
     const now = this.#clock.now()
     const open = await this.#store.range(openTask, { part: 0 }, { limit })
     const rows = await Promise.all(open.map(({ org = '', id }) => this.#store.get(task, { org, id })))
-    return rows
-      .filter((row) => row !== undefined)
-      .filter((row) => !isOver(record(row)) && (row.leased_until ?? 0) < now)
-      .map(record)
+    const tasks = rows.map((row) => (row === undefined ? undefined : record(row)))
+    // Those that are over may have been left here by a clock that was ahead.
+    const over = open.filter((_, i) => tasks[i] !== undefined && isOver(tasks[i]))
+    if (over.length > 0) {
+      const batch = new Batch()
+      for (const { id } of over) batch.delete(openTask, { part: 0, id })
+      await this.#store.write(batch)
+    }
+    return tasks.filter(
+      (one, i) => one !== undefined && !isOver(one) && (rows[i]?.leased_until ?? 0) < now,
+    ) as Task[]
   }
 
   #stamped(row: RowOf<typeof task>, mine: boolean): RowOf<typeof task> {
