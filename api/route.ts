@@ -12,6 +12,7 @@ import { gateInput } from './input.ts'
 import { describe } from './operation.ts'
 import { Problem } from './problems.ts'
 import type { Method, RouteSpec } from './route-spec.ts'
+import { sendJson } from './send.ts'
 import { pruner } from './shown.ts'
 import { sparse } from './sparse.ts'
 
@@ -30,6 +31,8 @@ const callers = new WeakMap<Request, Caller | null>()
 
 const nothing = z.strictObject({})
 
+const ignored = (): void => undefined
+
 /** Declares a route: its gates in order (can be stored, who asks, params, query, body), its handler, and its part of the OpenAPI document. */
 export function route<
   P extends z.ZodType<unknown, Record<string, unknown>> = typeof nothing,
@@ -46,9 +49,14 @@ export function route<
     const { access, method } = spec
     return { ...from, access, method, operation: operation.operationId ?? spec.path }
   }
-  /** Nothing is changed without an entry in the audit. */
-  const handle = (call: Omit<Parameters<typeof spec.handle>[0], 'audit'>) =>
-    audited(asked(call), async (audit) => spec.handle({ ...call, audit }))
+  /** Nothing is changed without an entry in the audit; a read changes nothing. */
+  const handle =
+    spec.method === 'get'
+      ? async (call: Parameters<typeof spec.handle>[0]) => spec.handle(call)
+      : (call: Parameters<typeof spec.handle>[0]) =>
+          audited(asked(call), async (audit) => spec.handle({ ...call, audit }))
+  const readBody = (body: unknown): unknown =>
+    spec.body === undefined ? body : gateInput(spec.body, body, 'body')
   return {
     method: spec.method,
     path: spec.path,
@@ -71,16 +79,19 @@ export function route<
         caller,
         params: gateInput(params, request.params, 'path') as z.output<P>,
         query: gateInput(query, fields === null ? given : withoutFields(given), 'query') as z.output<Q>,
-        body: gateInput(spec.body ?? z.unknown(), request.body, 'body') as z.output<B>,
+        body: readBody(request.body) as z.output<B>,
         request,
         response,
         precondition,
         version: (version: Version) => setVersion(response, version),
+        audit: ignored,
         repeatableId: key === null || caller === null ? null : repeatableId(caller, key),
       }
       /** Does it; the body of the answer, null: none. */
       const perform = async (): Promise<string | null> => {
-        const answer = await unlessMoved(precondition, async () => handle(call))
+        const answer = await (precondition.given
+          ? unlessMoved(precondition, () => handle(call))
+          : handle(call))
         if (spec.versioned !== undefined) gateVersioned(spec, precondition, response)
         if (spec.answer === undefined) return null
         const shown: unknown = deps.checkAnswers === true ? spec.answer.parse(answer) : shownOf(answer)
@@ -96,7 +107,7 @@ export function route<
           : await once(deps, { caller, key, request, response }, perform)
       response.status(spec.status)
       if (body === null) response.end()
-      else response.type('application/json').send(body)
+      else sendJson(request, response, body)
     },
   }
 }

@@ -37,7 +37,15 @@ const platform = await openPlatform({ store, log, metrics, clock })
 platform.telemetry.start(systemTimers)
 platform.usage.start(systemTimers)
 const { registry, telemetry } = platform
-const { token } = await registry.organisations.create({ id: 'bench' })
+await registry.organisations.create({ id: 'bench' })
+const { secret: token } = await platform.identity.apiKeys.create('bench', {
+  name: 'bench',
+  role: 'viewer',
+  scopes: ['telemetry:read', 'devices:read'],
+  groups: null,
+  createdBy: 'bench',
+  expiresAt: null,
+})
 const today = Math.floor(Date.now() / dayMs) * dayMs - dayMs
 
 /** A device that has stored eight values each `every` minutes of yesterday. */
