@@ -26,6 +26,11 @@ export function gateLoad(deps: ApiDeps, org: string): void {
 
 /** Resolves when what was staged for the organisation is durable; only then may a request be answered. */
 export async function durable(deps: ApiDeps, org: string): Promise<void> {
+  await inTime(deps, deps.platform.lanes.of(org).durable())
+}
+
+/** What a service that writes comes to; Problem `outcome_unknown` if the store does not confirm in time. */
+export async function inTime<T>(deps: ApiDeps, work: Promise<T>): Promise<T> {
   const milliseconds = deps.durableTimeout ?? 10_000
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
@@ -40,7 +45,7 @@ export async function durable(deps: ApiDeps, org: string): Promise<void> {
     )
   }, milliseconds)
   try {
-    await Promise.race([deps.platform.lanes.of(org).durable(), late.promise])
+    return await Promise.race([work, late.promise])
   } finally {
     clearTimeout(timer)
   }

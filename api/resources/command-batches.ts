@@ -5,7 +5,7 @@ import { commandId } from '#platform/commands/command.ts'
 import { commandStates } from '#platform/commands/facts.ts'
 import { groupsOf } from '../access.ts'
 import type { Caller } from '../callers.ts'
-import { gateLoad } from '../durable.ts'
+import { gateLoad, inTime } from '../durable.ts'
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../paging.ts'
 import { Problem } from '../problems.ts'
 import { route, type Route } from '../route.ts'
@@ -121,7 +121,7 @@ export const commandBatches: readonly Route[] = [
           : lots(await Promise.all(devices.map((one) => deviceOf(deps, caller, one, organisation))))
       const asked = { ...inputOf(body, caller), id: body.id ?? repeatableId ?? undefined }
       const target = JSON.stringify({ devices, group, filter: some })
-      const made = await deps.platform.commands.batches.create(owner.id, asked, target, targets)
+      const made = await inTime(deps, deps.platform.commands.batches.create(owner.id, asked, target, targets))
       response.location(`/v1/command-batches/${made.batch.id}`)
       return shownView(made)
     },

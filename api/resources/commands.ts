@@ -4,7 +4,7 @@ import { jsonOf, textOf } from '#platform/json.ts'
 import { groupsOf, mayTouchDevice } from '../access.ts'
 import type { Caller } from '../callers.ts'
 import type { ApiDeps } from '../deps.ts'
-import { gateLoad } from '../durable.ts'
+import { gateLoad, inTime } from '../durable.ts'
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../paging.ts'
 import { route, type Route } from '../route.ts'
 import { deviceOf, deviceParams, organisationOf, organisationQuery } from '../scope.ts'
@@ -53,7 +53,7 @@ export const commands: readonly Route[] = [
       const ref = await deviceOf(deps, caller, device, organisation)
       gateLoad(deps, ref.org)
       const asked = { ...inputOf(body, caller), id: body.id ?? repeatableId ?? undefined }
-      const made = await deps.platform.commands.create(ref, asked)
+      const made = await inTime(deps, deps.platform.commands.create(ref, asked))
       response.location(`/v1/devices/${ref.id}/commands/${made.command.id}`)
       return shown(made)
     },
@@ -151,7 +151,7 @@ export const commands: readonly Route[] = [
     handle: async ({ deps, caller, params: { device, command: one }, query: { organisation } }) => {
       const ref = await deviceOf(deps, caller, device, organisation)
       gateLoad(deps, ref.org)
-      return shown(await deps.platform.commands.cancel(ref, one))
+      return shown(await inTime(deps, deps.platform.commands.cancel(ref, one)))
     },
   }),
 ]

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { twinLimits, twinName } from '#platform/twins/document.ts'
 import type { Twin } from '#platform/twins/twins.ts'
 import { unlessMoved } from '../conditional.ts'
-import { durable, gateLoad } from '../durable.ts'
+import { durable, gateLoad, inTime } from '../durable.ts'
 import { route, type Route } from '../route.ts'
 import type { Call } from '../route-spec.ts'
 import { deviceOf, deviceParams, organisationQuery } from '../scope.ts'
@@ -127,7 +127,10 @@ export const twins: readonly Route[] = [
     }) => {
       const ref = await deviceOf(deps, caller, device, organisation)
       gateLoad(deps, ref.org)
-      await deps.platform.twins.delete(ref, name, (stored) => precondition.check(stored))
+      await inTime(
+        deps,
+        deps.platform.twins.delete(ref, name, (stored) => precondition.check(stored)),
+      )
       return undefined
     },
   }),

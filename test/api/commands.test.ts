@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { startDeviceApi, type DeviceApi } from './device-fixture.ts'
-import { type Answer, expectProblem } from './fixture.ts'
+import { type Answer, expectProblem, startTestApi } from './fixture.ts'
 
 const requests = 'v1/devices/me/rpc/request/+'
 
@@ -493,5 +493,31 @@ describe('REST: commands', () => {
       expectProblem(await batch({ group: 'none' }), 404, 'group_not_found')
       expectProblem(await batch({ devices: ['none'] }), 404, 'device_not_found')
     })
+  })
+})
+
+describe('REST: commands while the store does not confirm', () => {
+  it('are not known to be made; the same id then makes no second one', async () => {
+    const api = await startTestApi({ durableTimeout: 500 })
+    const { id: device } = await api.device('dev')
+    const { store } = api.platform
+    const { write } = store
+    const held: (() => void)[] = []
+    let hold = true
+    store.write = async (batch) => {
+      if (hold) await new Promise<void>((go) => held.push(go))
+      return write.call(store, batch)
+    }
+    const path = `/v1/devices/${device}/commands`
+    const asked = { body: { name: 'blink', id: 'slow-1' } }
+    const unknown = await api.ask('POST', path, asked)
+    expect(unknown.status, unknown.text).to.equal(503)
+    expect(unknown.headers.get('retry-after')).to.match(/^\d+$/)
+    hold = false
+    for (const go of held) go()
+    const again = await api.ask('POST', path, asked)
+    expect([again.status, again.body.id], again.text).to.deep.equal([201, 'slow-1'])
+    expect((await api.ask('GET', path)).body.items).to.have.length(1)
+    await api.close()
   })
 })
