@@ -36,6 +36,12 @@ const YOUNG_MS = 5000
 /** Stamps of the hybrid clock in a millisecond. */
 const STAMPS_PER_MS = 1024
 
+/** The DC and the epoch of a session's last holder. */
+export interface LastHolder {
+  readonly dc: number
+  readonly epoch: number
+}
+
 interface Flight {
   readonly entry: Entry
   state: number
@@ -75,6 +81,8 @@ export class DurableOutbox implements Outbox, Sources {
   /** The newest number of this session's own stream (as a publisher of QoS 2). */
   streamSeq = 0
   session!: Session
+  /** Who has held it before, while its state is not loaded; null: nobody elsewhere. */
+  lastHolder: LastHolder | null = null
   /** Of all that was written before this stamp, what could be had is here. */
   gathered = 0
   /** What is known of rows that other processes write; null: there are none. */
@@ -722,7 +730,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   /**
    * Begins where earlier holders have stopped. `certain`: no state of the last one can be missing; if one may be, a message in
-   * flight comes twice rather than never: packet identifiers received are forgotten, and those given out are released anew.
+   * flight comes twice rather than never: packet identifiers are forgotten.
    */
   async adopt(states: readonly StoredState[], certain: boolean): Promise<void> {
     const merged = mergeStates(sortStates(states).map(({ body }) => decodeState(body)))
@@ -734,7 +742,7 @@ export class DurableOutbox implements Outbox, Sources {
       for (const flight of merged.out) await this.#restore(flight, missing)
       for (const { id, seq, epoch, checksum } of merged.in)
         this.inbound.set(id, { seq, epoch, checksum, done: false, routing: null })
-    } else this.#ids.doubt()
+    }
     this.streamSeq = Math.max(this.streamSeq, merged.streamSeq)
     const { day, writer } = this.#broker
     const { rows, newest } = await this.#reader.count(day, writer)
@@ -742,6 +750,12 @@ export class DurableOutbox implements Outbox, Sources {
     this.#waiting += rows + this.#flights.size - this.#released
     this.#loaded = true
     if (this.knowledge !== null) this.requestSave()
+  }
+
+  /** Another holder may have given out packet identifiers of which nothing can be known here. */
+  doubt(): void {
+    this.#ids.doubt()
+    this.#markDirty()
   }
 
   /** What an earlier holder has settled, learned when this one had begun without it. */

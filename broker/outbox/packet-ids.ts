@@ -18,9 +18,8 @@ export class PacketIds {
     return this.last
   }
 
-  /** Which ones were given out before is not known. */
+  /** Which ones another holder has given out is not known. */
   doubt(): void {
-    this.last = 1 + Math.floor(Math.random() * 60_000)
     this.doubtful = MOST
   }
 }
