@@ -45,11 +45,12 @@ export interface LastHolder {
 interface Flight {
   readonly entry: Entry
   state: number
-  /** The client may hold the identifier for an older message: it is told to release it first, and has not yet. */
-  doubtful: boolean
 }
 
 const NOTHING = new Uint8Array(0)
+
+/** PUBCOMP for a packet identifier that has to be released comes within this, or never. */
+const RELEASE_MS = 10_000
 
 /** A row of a stream this old is in every store that can be reached, or will never come. */
 const STREAM_AGE_MS = 10_000
@@ -137,7 +138,11 @@ export class DurableOutbox implements Outbox, Sources {
   }
 
   get full(): boolean {
-    return this.#flights.size >= this.window || this.#flightBytes >= FLIGHT_BYTES
+    return (
+      this.#flights.size >= this.window ||
+      this.#flightBytes >= FLIGHT_BYTES ||
+      !this.#ids.ready(this.#flights)
+    )
   }
 
   get inflight(): number {
@@ -377,6 +382,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   detach(): void {
     this.#connection = null
+    this.#ids.forget()
     this.#resend = []
     this.#queue = []
     this.#queueBytes = 0
@@ -415,10 +421,8 @@ export class DurableOutbox implements Outbox, Sources {
 
   completed(packetId: number): void {
     const flight = this.#flights.get(packetId)
-    if (flight === undefined) return
-    if (flight.doubtful && flight.state !== AWAIT_PUBCOMP) {
-      flight.doubtful = false
-      this.#markDirty()
+    if (flight === undefined) {
+      if (this.#ids.released(packetId)) this.#pump()
       return
     }
     if (flight.state === AWAIT_PUBACK) return
@@ -466,13 +470,12 @@ export class DurableOutbox implements Outbox, Sources {
   #encode(): Buffer {
     return encodeState({
       writers: this.#reader.writers(),
-      out: Array.from(this.#flights, ([id, { entry, state: s, doubtful }]) => ({
+      out: Array.from(this.#flights, ([id, { entry, state: s }]) => ({
         id,
         writer: entry.writer.writer,
         seq: entry.seq,
         day: entry.day,
         state: s,
-        doubtful,
       })),
       ids: this.#ids,
       in: Array.from(this.inbound, ([id, flight]) => ({
@@ -527,8 +530,22 @@ export class DurableOutbox implements Outbox, Sources {
       this.#queueBytes -= entry.stored.length
       this.#send(connection, entry)
     }
+    if (this.#queue.length > 0) this.#release(connection)
     if (this.#behind && this.#queue.length < MEMORY_ROWS / 4 && this.#queueBytes < MEMORY_BYTES / 4)
       this.#readMore()
+  }
+
+  /** Has the client release the next packet identifiers, if it may hold some of them. */
+  #release(connection: Connection): void {
+    const ids = this.#ids.toRelease(this.#flights)
+    if (ids.length === 0) return
+    for (const id of ids) connection.sendPubrel(id, true)
+    // A client that does not answer to what it does not know must not wait for ever.
+    this.#broker.wheel.after(RELEASE_MS, {
+      due: () => {
+        if (connection === this.#connection && this.#ids.released(ids[ids.length - 1])) this.#pump()
+      },
+    })
   }
 
   #inflightSent(): number {
@@ -542,14 +559,12 @@ export class DurableOutbox implements Outbox, Sources {
       this.#settle(entry)
       return
     }
-    const doubtful = this.#ids.doubtful > 0
     const id = this.#ids.next(this.#flights)
-    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK, doubtful }
+    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK }
     this.#flights.set(id, flight)
     this.#flightBytes += entry.stored.length
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
-      if (doubtful) connection.sendPubrel(id, true)
       if (connection.sendPublish(out, id, false)) return
       this.#land(id, flight)
       this.#settle(entry)
@@ -562,10 +577,9 @@ export class DurableOutbox implements Outbox, Sources {
     if (flight === undefined) return
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
-      if (flight.state === AWAIT_PUBCOMP || flight.doubtful) connection.sendPubrel(id, true)
-      if (flight.state === AWAIT_PUBCOMP) return
+      if (flight.state === AWAIT_PUBCOMP) connection.sendPubrel(id, true)
       // [MQTT-3.3.1-1] DUP
-      if (!connection.sendPublish(decodeStored(flight.entry.stored), id, true)) {
+      else if (!connection.sendPublish(decodeStored(flight.entry.stored), id, true)) {
         this.#land(id, flight)
         this.#settle(flight.entry)
       }
@@ -790,7 +804,7 @@ export class DurableOutbox implements Outbox, Sources {
    * what came behind it with QoS 1 is sent anew, too, in its place.
    */
   async #restore(
-    { id, writer, seq, day, state: s, doubtful }: SavedState['out'][number],
+    { id, writer, seq, day, state: s }: SavedState['out'][number],
     missing: Set<WriterProgress>,
   ): Promise<void> {
     const progress = this.#reader.progressOf(writer)
@@ -823,7 +837,6 @@ export class DurableOutbox implements Outbox, Sources {
               settledBefore: false,
             },
             state: AWAIT_PUBCOMP,
-            doubtful: false,
           }
         : {
             entry:
@@ -831,7 +844,6 @@ export class DurableOutbox implements Outbox, Sources {
                 ? progress.take(seq, day, stored)
                 : progress.takeLoose(seq, day, stored),
             state: s,
-            doubtful,
           }
     if (stored === undefined) this.#released++
     this.#flights.set(id, flight)
