@@ -77,16 +77,16 @@ export class Gathering {
    * A session has got a connection here: what all DCs in contact have of it is in the own store, and its state is loaded,
    * when this resolves. Rejects with StoreError when the own store cannot be read.
    */
-  attach(session: Session, outbox: DurableOutbox, lastDc: number): Promise<void> {
+  attach(session: Session, outbox: DurableOutbox): Promise<void> {
     const { epoch } = session
     const attached = outbox.attaching.then(() =>
-      session.epoch === epoch && !session.ended ? this.#attach(session, outbox, lastDc) : undefined,
+      session.epoch === epoch && !session.ended ? this.#attach(session, outbox) : undefined,
     )
     outbox.attaching = attached.catch(() => undefined)
     return attached
   }
 
-  async #attach(session: Session, outbox: DurableOutbox, lastDc: number): Promise<void> {
+  async #attach(session: Session, outbox: DurableOutbox): Promise<void> {
     const { knowledge } = outbox
     if (knowledge === null) return
     knowledge.forget()
@@ -95,10 +95,11 @@ export class Gathering {
     const stamp = this.#cell.broker.hlc.next()
     const answers = await this.#gather(session, outbox, this.#cell.dcs)
     if (session.epoch !== epoch || session.ended) return
-    if (!outbox.loaded) {
-      const certain = lastDc === 0 || lastDc === this.#cell.dc || answers.readDcs.has(lastDc) || answers.live
-      await outbox.adopt([...states, ...answers.states], certain)
-    } else outbox.learn(answers.states)
+    const all = this.#cell.dcs.every((dc) => answers.readDcs.has(dc))
+    if (!outbox.loaded) await outbox.adopt([...states, ...answers.states], all || isCertain(outbox, answers))
+    else outbox.learn(answers.states)
+    // The client may have been where nobody can be asked.
+    if (!all) outbox.doubt()
     outbox.gathered = stamp
     this.#conclude(outbox, answers)
   }
@@ -268,13 +269,13 @@ export class Gathering {
     const answered = new Set<Member>()
     const readDcs = new Set<number>([this.#cell.dc])
     const states: StoredState[] = [...own.states]
-    let live = false
+    let live = 0
     for (const { member, opens, read, end } of question.asked.values()) {
       if (end === null) continue
       states.push(...end.states.map(storedState))
       if (end.live !== undefined) {
         states.push(storedState(end.live))
-        live = true
+        live = Math.max(live, end.live.epoch)
       }
       if (member.opens !== opens || question.failed.has(member) || question.fetching?.has(member) === true)
         continue
@@ -320,8 +321,17 @@ interface Gathered {
   /** Newest row of each writer that is in the own store now. */
   readonly newest: ReadonlyMap<string, number>
   readonly states: readonly StoredState[]
-  /** The old holder itself has told its state. */
-  readonly live: boolean
+  /** The newest epoch whose holder itself has told its state; 0: none. */
+  readonly live: number
+}
+
+/**
+ * Whether the state of the last holder is among what was found: itself, because one that never loaded the session has left no
+ * trace, and those before it may have been anywhere.
+ */
+function isCertain({ lastHolder }: DurableOutbox, { readDcs, states, live }: Gathered): boolean {
+  if (lastHolder === null || live === lastHolder.epoch) return true
+  return readDcs.has(lastHolder.dc) && states.some(({ epoch }) => epoch === lastHolder.epoch)
 }
 
 function floorsOf(outbox: DurableOutbox): [string, number][] {

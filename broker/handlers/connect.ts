@@ -307,7 +307,6 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
       : old !== undefined && !old.ended
         ? old
         : newSession(connection, space, attempt, { epoch, expiry }, principal)
-  const lastDc = moved?.lastDc ?? 0
   const previousEpoch = resumed ? session.epoch : 0
   broker.lifecycle.cancelTimers(session)
   // A full store gets room when sessions read what waits for them; what CONNACK promises of such a one is there already.
@@ -343,11 +342,13 @@ function openSession(connection: Connection, attempt: Attempt, space: Space, pri
   broker.sessionStore.save(session, 'connected', previousEpoch)
   const ticket = nothingNew && commit.failing ? 0 : commit.ticket
   const { outbox } = session
+  if (moved !== undefined && outbox instanceof DurableOutbox && moved.lastDc !== 0)
+    outbox.lastHolder = { dc: moved.lastDc, epoch: previousEpoch }
   const loaded = !(outbox instanceof DurableOutbox)
     ? Promise.resolve()
     : cell === null
       ? outbox.load()
-      : cell.gathering.attach(session, outbox, lastDc)
+      : cell.gathering.attach(session, outbox)
   loaded.then(
     () => disk.whenDurable(ticket, () => established(connection, attempt, session, resumed, wanted)),
     (error: unknown) => unavailable(connection, error),

@@ -38,16 +38,23 @@ const YOUNG_MS = 5000
 /** Stamps of the hybrid clock in a millisecond. */
 const STAMPS_PER_MS = 1024
 
+/** The DC and the epoch of a session's last holder. */
+export interface LastHolder {
+  readonly dc: number
+  readonly epoch: number
+}
+
 interface Flight {
   readonly entry: Entry
   state: number
-  /** The client may hold the identifier for an older message: it is told to release it first, and has not yet. */
-  doubtful: boolean
   /** By what the platform knows it; null: it does not follow it. */
   followed: string | null
 }
 
 const NOTHING = new Uint8Array(0)
+
+/** PUBCOMP for a packet identifier that has to be released comes within this, or never. */
+const RELEASE_MS = 10_000
 
 /** A row of a stream this old is in every store that can be reached, or will never come. */
 const STREAM_AGE_MS = 10_000
@@ -79,6 +86,8 @@ export class DurableOutbox implements Outbox, Sources {
   /** The newest number of this session's own stream (as a publisher of QoS 2). */
   streamSeq = 0
   session!: Session
+  /** Who has held it before, while its state is not loaded; null: nobody elsewhere. */
+  lastHolder: LastHolder | null = null
   /** Of all that was written before this stamp, what could be had is here. */
   gathered = 0
   /** What is known of rows that other processes write; null: there are none. */
@@ -133,7 +142,11 @@ export class DurableOutbox implements Outbox, Sources {
   }
 
   get full(): boolean {
-    return this.#flights.size >= this.window || this.#flightBytes >= FLIGHT_BYTES
+    return (
+      this.#flights.size >= this.window ||
+      this.#flightBytes >= FLIGHT_BYTES ||
+      !this.#ids.ready(this.#flights)
+    )
   }
 
   get inflight(): number {
@@ -374,6 +387,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   detach(): void {
     this.#connection = null
+    this.#ids.forget()
     this.#resend = []
     this.#queue = []
     this.#queueBytes = 0
@@ -413,10 +427,8 @@ export class DurableOutbox implements Outbox, Sources {
 
   completed(packetId: number): void {
     const flight = this.#flights.get(packetId)
-    if (flight === undefined) return
-    if (flight.doubtful && flight.state !== AWAIT_PUBCOMP) {
-      flight.doubtful = false
-      this.#markDirty()
+    if (flight === undefined) {
+      if (this.#ids.released(packetId)) this.#pump()
       return
     }
     if (flight.state === AWAIT_PUBACK) return
@@ -464,13 +476,12 @@ export class DurableOutbox implements Outbox, Sources {
   #encode(): Buffer {
     return encodeState({
       writers: this.#reader.writers(),
-      out: Array.from(this.#flights, ([id, { entry, state: s, doubtful }]) => ({
+      out: Array.from(this.#flights, ([id, { entry, state: s }]) => ({
         id,
         writer: entry.writer.writer,
         seq: entry.seq,
         day: entry.day,
         state: s,
-        doubtful,
       })),
       ids: this.#ids,
       in: Array.from(this.inbound, ([id, flight]) => ({
@@ -525,8 +536,22 @@ export class DurableOutbox implements Outbox, Sources {
       this.#queueBytes -= entry.stored.length
       this.#send(connection, entry)
     }
+    if (this.#queue.length > 0) this.#release(connection)
     if (this.#behind && this.#queue.length < MEMORY_ROWS / 4 && this.#queueBytes < MEMORY_BYTES / 4)
       this.#readMore()
+  }
+
+  /** Has the client release the next packet identifiers, if it may hold some of them. */
+  #release(connection: Connection): void {
+    const ids = this.#ids.toRelease(this.#flights)
+    if (ids.length === 0) return
+    for (const id of ids) connection.sendPubrel(id, true)
+    // A client that does not answer to what it does not know must not wait for ever.
+    this.#broker.wheel.after(RELEASE_MS, {
+      due: () => {
+        if (connection === this.#connection && this.#ids.released(ids[ids.length - 1])) this.#pump()
+      },
+    })
   }
 
   #inflightSent(): number {
@@ -541,15 +566,13 @@ export class DurableOutbox implements Outbox, Sources {
       this.#settle(entry)
       return
     }
-    const doubtful = this.#ids.doubtful > 0
     const id = this.#ids.next(this.#flights)
     const followed = followedBy(this.session, out)
-    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK, doubtful, followed }
+    const flight: Flight = { entry, state: out.qos === 2 ? AWAIT_PUBREC : AWAIT_PUBACK, followed }
     this.#flights.set(id, flight)
     this.#flightBytes += entry.stored.length
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
-      if (doubtful) connection.sendPubrel(id, true)
       if (!connection.sendPublish(out, id, false)) {
         this.#land(id, flight)
         this.#settle(entry)
@@ -584,8 +607,10 @@ export class DurableOutbox implements Outbox, Sources {
     if (flight === undefined) return
     const send = (): void => {
       if (connection !== this.#connection || this.#flights.get(id) !== flight) return
-      if (flight.state === AWAIT_PUBCOMP || flight.doubtful) connection.sendPubrel(id, true)
-      if (flight.state === AWAIT_PUBCOMP) return
+      if (flight.state === AWAIT_PUBCOMP) {
+        connection.sendPubrel(id, true)
+        return
+      }
       const out = decodeStored(flight.entry.stored)
       flight.followed = followedBy(this.session, out)
       // [MQTT-3.3.1-1] DUP
@@ -755,7 +780,7 @@ export class DurableOutbox implements Outbox, Sources {
 
   /**
    * Begins where earlier holders have stopped. `certain`: no state of the last one can be missing; if one may be, a message in
-   * flight comes twice rather than never: packet identifiers received are forgotten, and those given out are released anew.
+   * flight comes twice rather than never: packet identifiers are forgotten.
    */
   async adopt(states: readonly StoredState[], certain: boolean): Promise<void> {
     const merged = mergeStates(sortStates(states).map(({ body }) => decodeState(body)))
@@ -767,7 +792,7 @@ export class DurableOutbox implements Outbox, Sources {
       for (const flight of merged.out) await this.#restore(flight, missing)
       for (const { id, seq, epoch, checksum } of merged.in)
         this.inbound.set(id, { seq, epoch, checksum, done: false, routing: null })
-    } else this.#ids.doubt()
+    }
     this.streamSeq = Math.max(this.streamSeq, merged.streamSeq)
     const { day, writer } = this.#broker
     const { rows, newest } = await this.#reader.count(day, writer)
@@ -775,6 +800,12 @@ export class DurableOutbox implements Outbox, Sources {
     this.#waiting += rows + this.#flights.size - this.#released
     this.#loaded = true
     if (this.knowledge !== null) this.requestSave()
+  }
+
+  /** Another holder may have given out packet identifiers of which nothing can be known here. */
+  doubt(): void {
+    this.#ids.doubt()
+    this.#markDirty()
   }
 
   /** What an earlier holder has settled, learned when this one had begun without it. */
@@ -809,7 +840,7 @@ export class DurableOutbox implements Outbox, Sources {
    * what came behind it with QoS 1 is sent anew, too, in its place.
    */
   async #restore(
-    { id, writer, seq, day, state: s, doubtful }: SavedState['out'][number],
+    { id, writer, seq, day, state: s }: SavedState['out'][number],
     missing: Set<WriterProgress>,
   ): Promise<void> {
     const progress = this.#reader.progressOf(writer)
@@ -842,7 +873,6 @@ export class DurableOutbox implements Outbox, Sources {
               settledBefore: false,
             },
             state: AWAIT_PUBCOMP,
-            doubtful: false,
             followed: null,
           }
         : {
@@ -851,7 +881,6 @@ export class DurableOutbox implements Outbox, Sources {
                 ? progress.take(seq, day, stored)
                 : progress.takeLoose(seq, day, stored),
             state: s,
-            doubtful,
             followed: null,
           }
     if (stored === undefined) this.#released++

@@ -38,8 +38,8 @@ interface SavedWriter {
 
 export interface SavedState {
   writers: SavedWriter[]
-  /** Given out: packet identifier, row, and what is awaited; `doubtful`: the client has to release the identifier first. */
-  out: { id: number; writer: Uint8Array; seq: number; day: number; state: number; doubtful: boolean }[]
+  /** Given out: packet identifier, row, and what is awaited. */
+  out: { id: number; writer: Uint8Array; seq: number; day: number; state: number }[]
   /** The newest packet identifier given out, and how many of the next ones are doubtful. */
   ids: { readonly last: number; readonly doubtful: number }
   /** Received with QoS 2 and not released: packet identifier and place in the stream. */
@@ -67,7 +67,7 @@ export function encodeState(state: {
     JSON.stringify({
       v: FORMAT,
       w: Array.from(state.writers, (w) => [hex(w.writer), w.floor, w.day, w.settledAbove()]),
-      o: state.out.map((f) => [f.id, hex(f.writer), f.seq, f.day, f.state, ...(f.doubtful ? [1] : [])]),
+      o: state.out.map((f) => [f.id, hex(f.writer), f.seq, f.day, f.state]),
       l: [state.ids.last, state.ids.doubtful],
       i: state.in.map((f) => [f.id, f.seq, f.epoch, f.checksum]),
       k: state.streamSeq,
@@ -79,7 +79,7 @@ export function decodeState(body: Uint8Array): SavedState {
   const saved = JSON.parse(Buffer.from(body).toString()) as {
     v: number
     w: [string, number, number, Span[]][]
-    o: [number, string, number, number, number, 1?][]
+    o: [number, string, number, number, number][]
     l?: [number, number]
     i: [number, number, number, number][]
     k: number
@@ -89,14 +89,7 @@ export function decodeState(body: Uint8Array): SavedState {
   const ids = saved.l ?? [Math.max(0, ...saved.o.map(([id]) => id)), 0]
   return {
     writers: saved.w.map(([writer, floor, day, above]) => ({ writer: bytes(writer), floor, day, above })),
-    out: saved.o.map(([id, writer, seq, day, state, doubtful]) => ({
-      id,
-      writer: bytes(writer),
-      seq,
-      day,
-      state,
-      doubtful: doubtful === 1,
-    })),
+    out: saved.o.map(([id, writer, seq, day, state]) => ({ id, writer: bytes(writer), seq, day, state })),
     ids: { last: ids[0], doubtful: ids[1] },
     in: saved.i.map(([id, seq, epoch, checksum]) => ({ id, seq, epoch, checksum })),
     streamSeq: saved.k,

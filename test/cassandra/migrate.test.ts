@@ -29,9 +29,10 @@ describe('Cassandra migrations', () => {
     file('001-one.cql', first)
   })
 
-  afterEach(async () => {
+  afterEach(async function () {
+    this.timeout(startTimeoutMs)
     rmSync(directory, { recursive: true, force: true })
-    await admin.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`, [], { prepare: false })
+    await admin.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`, [], { prepare: false, readTimeout: 60_000 })
   })
 
   function file(name: string, ...statements: string[]): void {

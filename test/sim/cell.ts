@@ -22,6 +22,10 @@ const SETTLE_MS = 22_000
 export interface Plan {
   readonly faults?: FaultMix
   readonly clients?: readonly string[]
+  /** Writes reach other DCs late or never. */
+  readonly harsh?: true
+  /** How long most faults last, in milliseconds. */
+  readonly lasts?: readonly [number, number]
 }
 
 export interface CellOptions {
@@ -85,19 +89,19 @@ export class Cell {
     )
     this.network = new SimNetwork(world, this.net)
     this.database = new SimDatabase(world, this.net)
-    const harsh = this.#random.below(3)
+    const harshness = this.#random.below(3)
     this.database.faults = [
       { late: 0, never: 0, failure: 0 },
       { late: 0.05, never: 0.02, failure: 0.003 },
       { late: 0.3, never: 0.2, failure: 0.02 },
-    ][harsh]
+    ][options.plan?.harsh === true ? 2 : harshness]
     this.checks = new Checks(this)
     this.database.landed = (dc, change) => this.checks.landed(dc, change)
     for (const n of numbers)
       for (let i = 1; i <= options.processes; i++)
         this.processes.push(new SimProcess(this, `dc0${n}-n1-broker${i}`, n, this.#random.between(-200, 200)))
     const mix = options.plan?.faults ?? usualFaults[options.mode]
-    this.faults = options.faults ?? plannedFaults(planning, mix, TROUBLE_MS - 3000)
+    this.faults = options.faults ?? plannedFaults(planning, mix, TROUBLE_MS - 3000, options.plan?.lasts)
     for (const process of this.processes) world.after(this.#random.between(0, 200), () => process.start())
     const clients = options.clients ?? options.plan?.clients
     for (const plan of plannedClients(casting)) {

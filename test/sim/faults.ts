@@ -8,7 +8,18 @@ export type Mode = 'crash' | 'cut' | 'both'
 /** Something bad that will happen. A list of these, the seed and the mode are a run. */
 export interface Fault {
   readonly at: number
-  readonly kind: 'crash' | 'freeze' | 'move' | 'cut' | 'isolate' | 'slow' | 'failing' | 'rain' | 'clock'
+  readonly kind:
+    | 'crash'
+    | 'freeze'
+    | 'move'
+    | 'away'
+    | 'hop'
+    | 'cut'
+    | 'isolate'
+    | 'slow'
+    | 'failing'
+    | 'rain'
+    | 'clock'
   /** Which process, client, DC. */
   readonly a: number
   readonly b: number
@@ -54,7 +65,12 @@ export const usualFaults: Record<Mode, FaultMix> = {
 }
 
 /** What happens until `until`, about one thing a second. */
-export function plannedFaults(random: Random, mix: FaultMix, until: number): Fault[] {
+export function plannedFaults(
+  random: Random,
+  mix: FaultMix,
+  until: number,
+  lasts: readonly [number, number] = [300, 5000],
+): Fault[] {
   const kinds = mix.flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind))
   const faults: Fault[] = []
   for (let at = random.between(1500, 3000); at < until; at += random.between(200, 2400)) {
@@ -63,7 +79,7 @@ export function plannedFaults(random: Random, mix: FaultMix, until: number): Fau
       kind: random.pick(kinds),
       a: random.below(1 << 16),
       b: random.below(1 << 16),
-      ms: random.chance(0.15) ? random.between(5000, 12_000) : random.between(300, 5000),
+      ms: random.chance(0.15) ? random.between(5000, 12_000) : random.between(...lasts),
       badness: random.fraction(),
     })
   }
@@ -99,6 +115,16 @@ export function strike(cell: Cell, fault: Fault): void {
     case 'move': {
       const ways: readonly Leaving[] = ['graceful', 'reset', 'vanish']
       clients[fault.a % clients.length].leave(ways[fault.b % 3], fault.ms < 1500 ? 5 : fault.ms / 4)
+      break
+    }
+    case 'away':
+      clients[fault.a % clients.length].leave('reset', 3000 + fault.ms)
+      break
+    case 'hop': {
+      // It is back at once, and leaves again before it is answered.
+      const client = clients[fault.a % clients.length]
+      client.leave('reset', 5)
+      world.after(10 + (fault.b % 64), () => client.leave('reset', 5))
       break
     }
     case 'cut': {

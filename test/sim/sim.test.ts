@@ -1,5 +1,11 @@
 import { expect } from 'chai'
 import { Cell, type CellOptions } from './cell.ts'
+import { variants } from './variants.ts'
+
+/** Seeds in which a mistake must have shown. */
+const MOST_SEEDS = 300
+/** Generous: there may be other work on the machine. */
+const LONG_MS = 600_000
 
 const options: CellOptions = {
   seed: 1,
@@ -35,4 +41,31 @@ describe('simulation', () => {
   it('one broker that dies, freezes, and whose store fails loses and doubles nothing: 40 seeds', async () => {
     for (let seed = 1; seed <= 40; seed++) await keeps({ seed })
   })
+
+  for (const [mode, seeds] of [
+    ['crash', 80],
+    ['cut', 40],
+    ['both', 80],
+  ] as const) {
+    it(`three DCs of two brokers keep what they promise (${mode}): ${seeds} seeds`, async function () {
+      this.timeout(LONG_MS)
+      for (let seed = 1; seed <= seeds; seed++) await keeps({ seed, mode, dcs: 3, processes: 2 })
+    })
+  }
+})
+
+describe('the simulation of a broker with one mistake', () => {
+  for (const [name, variant] of Object.entries(variants)) {
+    it(`finds ${name}`, async function () {
+      this.timeout(LONG_MS)
+      const { mode, plan } = variant
+      for (let { seed } = variant; seed < variant.seed + MOST_SEEDS; seed++) {
+        const cell = { ...options, seed, mode, plan, dcs: 3, processes: 2 }
+        const wrong = await new Cell({ ...cell, variant }).run()
+        // What the broker without it does not keep either proves nothing.
+        if (wrong.failures.length > 0 && (await new Cell(cell).run()).failures.length === 0) return
+      }
+      expect.fail(`not found in ${MOST_SEEDS} seeds`)
+    })
+  }
 })

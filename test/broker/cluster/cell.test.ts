@@ -72,17 +72,16 @@ describe('a cell of brokers whose stores do not replicate', () => {
     const publisher = await connectTo(b, 'p')
     publisher.publish('t', 'one', { qos: 2 })
     await publisher.expect(5)
-    const { packetId } = (await client.expect(6)).value
-    const { value } = await client.expect(3)
-    expect([value.packetId, value.dup, value.payload.toString()]).to.deep.equal([packetId, false, 'one'])
+    const releases = await client.drain()
+    expect(releases.every(({ type }) => type === 6)).to.equal(true)
+    for (const release of releases) client.answer(release)
+    const { packetId, dup } = (await client.expect(3)).value
+    expect(dup).to.equal(false)
+    expect(releases.some((release) => release.type === 6 && release.value.packetId === packetId)).to.equal(
+      true,
+    )
     await lose(client)
-    client = await again()
-    expect((await client.expect(6)).value.packetId).to.equal(packetId)
-    expect((await client.expect(3)).value.packetId).to.equal(packetId)
-    client.ack(7, packetId)
-    await client.drain()
-    await lose(client)
-    // It has been released: from here on it is this message's, which must come once.
+    // From here on it is this message's, which must come once.
     client = await again()
     expect((await client.expect(3)).value).to.include({ packetId, dup: true })
     client.ack(5, packetId)

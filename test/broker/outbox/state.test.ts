@@ -27,7 +27,6 @@ const state: fc.Arbitrary<SavedState> = fc.record({
       seq,
       day: fc.nat(30),
       state: fc.constantFrom(1, 2, 3),
-      doubtful: fc.boolean(),
     }),
     { maxLength: 5 },
   ),
