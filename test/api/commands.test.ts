@@ -501,12 +501,12 @@ describe('REST: commands while the store does not confirm', () => {
     const api = await startTestApi({ durableTimeout: 500 })
     const { id: device } = await api.device('dev')
     const { store } = api.platform
-    const { write } = store
+    const write = store.write.bind(store)
     const held: (() => void)[] = []
     let hold = true
     store.write = async (batch) => {
       if (hold) await new Promise<void>((go) => held.push(go))
-      return write.call(store, batch)
+      return write(batch)
     }
     const path = `/v1/devices/${device}/commands`
     const asked = { body: { name: 'blink', id: 'slow-1' } }

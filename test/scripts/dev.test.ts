@@ -190,7 +190,7 @@ describe('cinque dev', () => {
     const deadline = Date.now() + 10_000
     for (;;) {
       const metrics = await (await fetch(`${at.url}/metrics`)).text()
-      if (/^cinque_live_subscribers 1$/m.test(metrics)) return
+      if (/^cinque_live_streams 1$/m.test(metrics)) return
       if (Date.now() > deadline) throw new Error('cinque tail did not connect')
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
