@@ -11,6 +11,7 @@ import { deviceBuckets, deviceChange, deviceEntry, deviceSighting } from './tabl
 
 /** Devices of all organisations in memory, some 700 bytes each; more are searched in the store. */
 const maxDevices = 500_000
+const maxOrganisations = 1000
 /** Rows of a bucket; an organisation with more of them than fit is not kept. */
 const maxBucketRows = 100_000
 /** Clocks of processes may be apart by this much; their changes are looked for that far back, ms. */
@@ -302,7 +303,7 @@ export class DeviceIndex {
   #makeRoom(org: string): void {
     let total = Array.from(this.#sizes.values()).reduce((sum, size) => sum + size, 0)
     for (const other of this.#kept.keys()) {
-      if (total <= this.#maxDevices) return
+      if (total <= this.#maxDevices && this.#kept.size <= maxOrganisations) return
       if (other === org) continue
       total -= this.#sizes.get(other) ?? 0
       this.#kept.delete(other)

@@ -49,6 +49,29 @@ describe('what the registry and operators say to all processes', () => {
     expect(await c.platform.registry.findKey(key)).to.equal(undefined)
   })
 
+  it('a device that is disabled at one is disconnected at the other, and refused where the store has not heard of it', async () => {
+    const { device, key } = await create('d')
+    const late = new MemoryStore({})
+    for (const table of [credential, deviceTable, organisation]) await copy(table, shared, late)
+    const c = await cell.start(2, late)
+    const client = await connectDevice(c, 'c', key)
+    await a.platform.registry.devices.update('default', device.id, { enabled: false })
+    await client.closed()
+    expect((await dial(c, 'c', key).expect(2)).value.reason).to.equal(0x86)
+  })
+
+  it('one of several keys is revoked at one: at the other only connections made with that one are closed', async () => {
+    const { device, key } = await create('d')
+    const { keys, devices } = a.platform.registry
+    const { added, key: second } = await keys.add(device, { label: '', expiresAt: null })
+    const stays = await connectDevice(b, 'stays', key)
+    const goes = await connectDevice(b, 'goes', second)
+    await devices.revokeKey('default', device.id, added.id)
+    await goes.closed()
+    expect((await dial(b, 'goes', second).expect(2)).value.reason).to.equal(0x86)
+    await stays.subscribe('t', { qos: 1 })
+  })
+
   it('a device that is deleted at one loses its connection and its sessions everywhere, held or not', async () => {
     const { device, key } = await create('d')
     const held = await connectDevice(b, 'held', key, PERSISTENT)
