@@ -16,7 +16,10 @@ import { commandBatchFact, commandDue, commandFact, commandOpen, commandResult }
 
 /** Commands remembered; the state of those that give way is what is stored, and the sweeper looks after them. */
 const maxTracked = 200_000
-/** Answers of a device to commands that nobody knows, between which and its next minute it is refused more. */
+/**
+ * Answers of a device in a minute to commands that nobody knows, and their KB: what is more is refused. They are kept, because the
+ * command may be on its way from another datacenter.
+ */
 const maxUnknown = 256
 const unknownMs = 60_000
 /**
@@ -48,6 +51,8 @@ export interface Tracked {
   second: number
   /** The device has not acknowledged it, as far as is known here. */
   open: boolean
+  /** Of the answer that was stored here. */
+  bytes: number
   /** What was last told of it. */
   told: string
   /** Of `sends`, when it was last written to a connection here. */
@@ -194,6 +199,7 @@ export class Tracker {
     if (!this.#takes(entry)) return entry.request !== null
     const { org, id, n } = entry
     const record = recordName(this.#writer, n)
+    entry.bytes = body?.length ?? 0
     if (body !== undefined && body.length > 0)
       this.#lanes
         .of(org)
@@ -235,6 +241,7 @@ export class Tracker {
       patience: makerSlackMs,
       second: 0,
       open: true,
+      bytes: 0,
       told: '',
       lastSent: 0,
       reading: false,
@@ -255,10 +262,10 @@ export class Tracker {
     return false
   }
 
-  #countUnknown({ org, device }: Tracked): void {
+  #countUnknown({ org, device, bytes }: Tracked): void {
     this.#dropped.unknown.value++
     const key = `${org}/${device}`
-    this.#unknown.set(key, (this.#unknown.get(key) ?? 0) + 1)
+    this.#unknown.set(key, (this.#unknown.get(key) ?? 0) + 1 + bytes / 1024)
   }
 
   #note(entry: Tracked, facts: Facts): void {

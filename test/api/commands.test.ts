@@ -301,6 +301,13 @@ describe('REST: commands', () => {
         .publish(`v1/devices/me/rpc/response/none-${i}`, 'x')
         .catch((error: Error) => (refused = error.message))
     expect(refused, 'it is never refused').to.match(/Quota exceeded/i)
+    const large = await api.connected(fresh(), { protocolVersion: 5 })
+    let sent = 0
+    for (refused = ''; sent < 40 && refused === ''; sent++)
+      await large
+        .publish(`v1/devices/me/rpc/response/large-${sent}`, 'x'.repeat(60_000))
+        .catch((error: Error) => (refused = error.message))
+    expect(refused, 'large ones are never refused').to.match(/Quota exceeded/i)
     await mine.subscribe(requests)
     await mine.next()
     await mine.publish(`v1/devices/me/rpc/response/${id}`, 'mine')
