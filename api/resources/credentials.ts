@@ -65,6 +65,32 @@ export const credentials: readonly Route[] = [
     },
   }),
   route({
+    method: 'post',
+    path: '/v1/key',
+    access: 'device-only',
+    operationId: 'rotateOwnKey',
+    summary: 'A device replaces its own key; the old one is good for a while, should the answer be lost',
+    tag,
+    query: z.strictObject({
+      overlap: z.coerce
+        .number('must be a whole number')
+        .int()
+        .min(60)
+        .max(2_592_000)
+        .default(3600)
+        .describe('seconds for which the old key is good as well'),
+    }),
+    status: 201,
+    answer: z.object({ id: z.string(), key: z.string().describe('shown this once') }),
+    problems: ['limit_reached', 'conflict', 'outcome_unknown'],
+    handle: async ({ deps, caller, query: { overlap } }) => {
+      if (caller?.kind !== 'device') throw new Problem('forbidden', 'the key of a device is needed')
+      const { org, id } = caller.device
+      const { key } = await deps.platform.registry.devices.rotateKey(org, id, overlap * 1000)
+      return { id, key }
+    },
+  }),
+  route({
     method: 'delete',
     path: '/v1/devices/{device}/credentials/{credential}',
     access: 'developer',

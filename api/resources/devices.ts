@@ -170,7 +170,7 @@ export const devices: readonly Route[] = [
     }),
     status: 201,
     answer: withKey,
-    problems: ['organisation_not_found', 'device_not_found', 'conflict', 'outcome_unknown'],
+    problems: ['organisation_not_found', 'device_not_found', 'limit_reached', 'conflict', 'outcome_unknown'],
     handle: async ({ deps, caller, params, query: { organisation, overlap } }) => {
       const { org, id } = await deviceOf(deps, caller, params.device, organisation)
       const rotated = await deps.platform.registry.devices.rotateKey(org, id, overlap * 1000)

@@ -44,23 +44,34 @@ export class DeviceKeys {
     device: DeviceRef,
     { label, expiresAt }: { label: string; expiresAt: number | null },
   ): Promise<{ added: DeviceKey; key: string }> {
-    const rows = await this.#rows(device)
-    if (rows.length >= maxKeys)
-      throw new PlatformError('limit_reached', `a device may have ${maxKeys} keys more; revoke one first`)
     const key = newKey('device')
     const row = await this.keep(device, { hash: keyHash(key), label, expiresAt })
     return { added: record(row, null), key }
   }
 
-  /** Makes the key with this hash good beside others, until then. Durable when it resolves. */
+  /**
+   * Makes the key with this hash good beside others, until then; those that have ended go. Durable when it resolves.
+   * PlatformError `limit_reached`.
+   */
   async keep(
-    { org, id }: DeviceRef,
+    device: DeviceRef,
     { hash, label, expiresAt }: { hash: Uint8Array; label: string; expiresAt: number | null },
   ): Promise<RowOf<typeof deviceKey>> {
+    const { org, id } = device
     const created_at = this.#clock.now()
     const expires_at = expiresAt ?? undefined
     const row = { org, device: id, id: keyId(hash), hash, label, created_at, expires_at }
     const batch = new Batch()
+    let good = 0
+    for (const old of await this.#rows(device)) {
+      if ((old.expires_at ?? Number.POSITIVE_INFINITY) > created_at) good++
+      else {
+        batch.delete(deviceKey, old)
+        if (old.hash !== undefined) batch.delete(credential, { hash: old.hash })
+      }
+    }
+    if (good >= maxKeys)
+      throw new PlatformError('limit_reached', `a device may have ${maxKeys} keys more; revoke one first`)
     batch.put(deviceKey, row)
     batch.put(credential, { hash, kind: 'device', org, device: id, created_at })
     await this.#store.write(batch)

@@ -98,6 +98,15 @@ describe('REST: keys of a device', () => {
     expect((await api.ask('GET', '/v1/devices/d/credentials')).body.items).to.deep.equal([])
   })
 
+  it('MainfluxLabs#1140: are rotated by the device itself, which keeps its old one until it has used the new one', async () => {
+    const authorization = `Device ${key}`
+    const { body } = await api.ask('POST', '/v1/key', { authorization })
+    expect([await works(key), await works(body.key)]).to.deep.equal([true, true])
+    api.platform.clock.time += hour
+    expect([await works(key), await works(body.key)]).to.deep.equal([false, true])
+    expectProblem(await api.ask('POST', '/v1/key'), 403, 'forbidden')
+  })
+
   it('go with the device', async () => {
     const { body: second } = await api.ask('POST', '/v1/devices/d/credentials', { body: {} })
     expect(await works(second.key)).to.equal(true)
@@ -124,6 +133,20 @@ describe('REST: keys of a device', () => {
     for (let i = 0; i < 16; i++) await api.ask('POST', '/v1/devices/d/credentials', { body: {} })
     expectProblem(await api.ask('POST', '/v1/devices/d/credentials', { body: {} }), 409, 'limit_reached')
     expectProblem(await api.ask('POST', '/v1/devices/d/key?overlap=9999999'), 400, 'invalid_request')
+  })
+
+  it('that have ended make room for others', async () => {
+    const { clock } = api.platform
+    let last = key
+    for (let i = 0; i < 40; i++) {
+      const { body } = await api.ask('POST', '/v1/key?overlap=60', { authorization: `Device ${last}` })
+      last = body.key
+      clock.time += 60_000
+    }
+    expect(await works(last)).to.equal(true)
+    for (let i = 0; i < 16; i++) await api.ask('POST', '/v1/devices/d/key?overlap=3600')
+    expectProblem(await api.ask('POST', '/v1/devices/d/key?overlap=3600'), 409, 'limit_reached')
+    expect((await api.ask('POST', '/v1/devices/d/key')).status, 'at once it is always possible').to.equal(201)
   })
 
   it("of another organisation's device are as if they were not", async () => {
