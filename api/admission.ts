@@ -63,16 +63,17 @@ export class Admission {
   }
 
   /** The gate before anybody is looked up. Problem `rate_limited`. */
-  address({ ip = '' }: Request, response: Response): void {
+  address(request: Request, response: Response): void {
     const now = this.#clock.now()
-    this.#show(response, [['address', this.#buckets.address.take(ip, now)]])
-    const failures = this.#buckets.failures.peek(ip, now)
+    const from = networkOf(request.ip)
+    this.#show(response, [['address', this.#buckets.address.take(from, now)]])
+    const failures = this.#buckets.failures.peek(from, now)
     if (!failures.allowed) this.#show(response, [['failures', failures]])
   }
 
   /** The address has shown a key that is none. */
-  failed({ ip = '' }: Request): void {
-    this.#buckets.failures.take(ip, this.#clock.now())
+  failed(request: Request): void {
+    this.#buckets.failures.take(networkOf(request.ip), this.#clock.now())
   }
 
   /** The gate behind it. `counted`: it counts as a request of its organisation. Problems `rate_limited`, `quota_exceeded`. */
@@ -108,6 +109,14 @@ export class Admission {
       retryAfter: Math.max(1, level.seconds),
     })
   }
+}
+
+/** An IPv4 address; of an IPv6 address the network (/64), because its user has all addresses in it. */
+export function networkOf(ip = ''): string {
+  if (!ip.includes(':') || ip.startsWith('::ffff:')) return ip
+  const [head, tail] = ip.split('::').map((part) => (part === '' ? [] : part.split(':')))
+  const zeros = tail === undefined ? [] : Array.from({ length: 8 - head.length - tail.length }, () => '0')
+  return [...head, ...zeros, ...(tail ?? [])].slice(0, 4).join(':')
 }
 
 function left({ allowed, remaining }: Level): number {

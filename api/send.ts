@@ -24,5 +24,6 @@ export function sendJson(request: Request, response: Response, body: string): vo
   response.setHeader('content-type', 'application/json; charset=utf-8')
   response.setHeader('content-length', bytes)
   if (request.method === 'HEAD') response.end()
-  else response.end(body)
+  // ASCII, as nearly every answer, need not be encoded once more.
+  else response.end(body, bytes === body.length ? 'latin1' : 'utf8')
 }

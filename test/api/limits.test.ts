@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { networkOf } from '#api/admission.ts'
 import { expectProblem, startTestApi, type TestApi } from './fixture.ts'
 
 const none = { organisation_rate: 0, caller_rate: 0, device_rate: 0, address_rate: 0, failure_rate: 0 }
@@ -60,6 +61,15 @@ describe('REST: limits', () => {
         200,
       )
       await api.close()
+    })
+
+    it('are of a network where an address costs nothing (IPv6)', () => {
+      expect(networkOf('2001:db8:1:2:3:4:5:6')).to.equal('2001:db8:1:2')
+      expect(networkOf('2001:db8::6')).to.equal('2001:db8:0:0')
+      expect(networkOf('2001:db8:1:2::')).to.equal('2001:db8:1:2')
+      expect(networkOf('::1')).to.equal('0:0:0:0')
+      expect(networkOf('::ffff:198.51.100.7')).to.equal('::ffff:198.51.100.7')
+      expect(networkOf('198.51.100.7')).to.equal('198.51.100.7')
     })
 
     it('believe no proxy that is not named', async () => {
