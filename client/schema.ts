@@ -1575,6 +1575,34 @@ export interface paths {
       }
     }
   }
+  '/v1/key': {
+    /** A device replaces its own key; the old one is good for a while, should the answer be lost */
+    post: {
+      parameters: {
+        query?: {
+          /** seconds for which the old key is good as well */
+          overlap?: number
+        }
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path?: never
+      }
+      responses: {
+        201: {
+          content: {
+            'application/json': {
+              id: string
+              /** shown this once */
+              key: string
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
   '/v1/devices/{device}/credentials/{credential}': {
     /** Revoke a key; connections made with it are closed in all datacenters */
     delete: {
@@ -3200,6 +3228,99 @@ export interface paths {
       }
     }
   }
+  '/v1/devices/{device}/presence': {
+    /** Whether a device is connected, since when, from where and how; and whether it is active */
+    get: {
+      parameters: {
+        query?: {
+          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
+          organisation?: string
+          /** seconds after its last data in which a device is active */
+          active_window?: number
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path: {
+          /** id or name; `me` with a device key */
+          device: string
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Presence } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/devices/{device}/presence/history': {
+    /** When a device came and went, the newest first; kept for 90 days */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number
+          /** `next` of the page before */
+          cursor?: string
+          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
+          organisation?: string
+          /** included */
+          from?: string
+          /** not included */
+          to?: string
+        }
+        header?: never
+        path: {
+          /** id or name; `me` with a device key */
+          device: string
+        }
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: PresenceEvent[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/presence': {
+    /** Presence of some devices, or of all that ever connected or sent data; pages may be short before the last one */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number
+          /** `next` of the page before */
+          cursor?: string
+          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
+          organisation?: string
+          /** seconds after its last data in which a device is active */
+          active_window?: number
+          /** ids or names, with commas between; those that are not there are left out */
+          devices?: string
+          connected?: 'true' | 'false'
+          active?: 'true' | 'false'
+        }
+        header?: never
+        path?: never
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Presence[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
   '/v1/usage': {
     /** What the organisation has used, and what it may use */
     get: {
@@ -3320,99 +3441,6 @@ export interface paths {
       }
       responses: {
         200: { content: { 'application/json': Quotas } }
-        default: { content: { 'application/problem+json': Problem } }
-      }
-    }
-  }
-  '/v1/devices/{device}/presence': {
-    /** Whether a device is connected, since when, from where and how; and whether it is active */
-    get: {
-      parameters: {
-        query?: {
-          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
-          organisation?: string
-          /** seconds after its last data in which a device is active */
-          active_window?: number
-          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
-          fields?: string
-        }
-        header?: never
-        path: {
-          /** id or name; `me` with a device key */
-          device: string
-        }
-      }
-      responses: {
-        200: { content: { 'application/json': Presence } }
-        default: { content: { 'application/problem+json': Problem } }
-      }
-    }
-  }
-  '/v1/devices/{device}/presence/history': {
-    /** When a device came and went, the newest first; kept for 90 days */
-    get: {
-      parameters: {
-        query?: {
-          limit?: number
-          /** `next` of the page before */
-          cursor?: string
-          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
-          organisation?: string
-          /** included */
-          from?: string
-          /** not included */
-          to?: string
-        }
-        header?: never
-        path: {
-          /** id or name; `me` with a device key */
-          device: string
-        }
-      }
-      responses: {
-        200: {
-          content: {
-            'application/json': {
-              items: PresenceEvent[]
-              /** cursor of the next page; null: this was the last one */
-              next: string | null
-            }
-          }
-        }
-        default: { content: { 'application/problem+json': Problem } }
-      }
-    }
-  }
-  '/v1/presence': {
-    /** Presence of some devices, or of all that ever connected or sent data; pages may be short before the last one */
-    get: {
-      parameters: {
-        query?: {
-          limit?: number
-          /** `next` of the page before */
-          cursor?: string
-          /** the admin's choice of organisation; without it the platform's own. Tokens and keys have theirs */
-          organisation?: string
-          /** seconds after its last data in which a device is active */
-          active_window?: number
-          /** ids or names, with commas between; those that are not there are left out */
-          devices?: string
-          connected?: 'true' | 'false'
-          active?: 'true' | 'false'
-        }
-        header?: never
-        path?: never
-      }
-      responses: {
-        200: {
-          content: {
-            'application/json': {
-              items: Presence[]
-              /** cursor of the next page; null: this was the last one */
-              next: string | null
-            }
-          }
-        }
         default: { content: { 'application/problem+json': Problem } }
       }
     }
@@ -3576,10 +3604,10 @@ export interface components {
     HistoryItem: HistoryItem
     TelemetryImport: TelemetryImport
     EffectiveRetention: EffectiveRetention
-    Quotas: Quotas
     Presence: Presence
     ClientPresence: ClientPresence
     PresenceEvent: PresenceEvent
+    Quotas: Quotas
     RetentionOutput: RetentionOutput
     RetentionRuleOutput: RetentionRuleOutput
   }
@@ -4063,37 +4091,6 @@ export type EffectiveRetention = {
   reason: string
 }
 
-export type Quotas = {
-  /** null: as configured; 0: no limit */
-  limits: {
-    /** a day */
-    requests: number | null
-    /** a day */
-    messages: number | null
-    /** a day */
-    points: number | null
-    /** at a time */
-    connections: number | null
-    /** for which values are kept at most */
-    storage_days: number | null
-  }
-  /** what holds; null: no limit */
-  effective: {
-    /** a day */
-    requests: number | null
-    /** a day */
-    messages: number | null
-    /** a day */
-    points: number | null
-    /** at a time */
-    connections: number | null
-    /** for which values are kept at most */
-    storage_days: number | null
-  }
-  /** counts changes */
-  version: number
-}
-
 export type Presence = {
   device: { id: string; name: string }
   /** at least one of its clients is, by MQTT */
@@ -4157,6 +4154,37 @@ export type PresenceEvent = {
   clean_start: boolean | null
   /** seconds that the session outlives the connection */
   session_expiry: number | null
+}
+
+export type Quotas = {
+  /** null: as configured; 0: no limit */
+  limits: {
+    /** a day */
+    requests: number | null
+    /** a day */
+    messages: number | null
+    /** a day */
+    points: number | null
+    /** at a time */
+    connections: number | null
+    /** for which values are kept at most */
+    storage_days: number | null
+  }
+  /** what holds; null: no limit */
+  effective: {
+    /** a day */
+    requests: number | null
+    /** a day */
+    messages: number | null
+    /** a day */
+    points: number | null
+    /** at a time */
+    connections: number | null
+    /** for which values are kept at most */
+    storage_days: number | null
+  }
+  /** counts changes */
+  version: number
 }
 
 export type RetentionOutput = {

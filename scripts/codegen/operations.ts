@@ -29,7 +29,7 @@ function list(names: readonly string[]): string {
 }
 
 /** How a field of a request is written on the command line. */
-export type FieldKind = 'text' | 'integer' | 'number' | 'boolean' | 'list' | 'labels' | 'json'
+type FieldKind = 'text' | 'integer' | 'number' | 'boolean' | 'list' | 'labels' | 'json'
 
 export interface FieldDescription {
   readonly name: string

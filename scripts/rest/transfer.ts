@@ -18,13 +18,13 @@ export async function sendFile(
   request: AnyRequest,
   file: string,
 ): Promise<unknown> {
-  const input = file === '-' ? process.stdin : createReadStream(file, { fd: opened(file) })
+  const input = file === '-' ? process.stdin : createReadStream(file, { fd: descriptorOf(file) })
   const body = Readable.toWeb(input) as ReadableStream<Uint8Array>
   const type = /\.(?:ndjson|jsonl)$/i.test(file) ? 'application/x-ndjson' : 'text/csv'
   return client.upload(path, { ...request, body, type })
 }
 
-function opened(file: string): number {
+function descriptorOf(file: string): number {
   try {
     return openSync(file, 'r')
   } catch (error) {
@@ -41,8 +41,13 @@ export async function printEvents(
 ): Promise<void> {
   const stopping = new AbortController()
   void untilStopped().then(() => stopping.abort())
+  let opened = false
   const events = client.events(path, request, {
     signal: stopping.signal,
+    onOpen: () => {
+      if (!json && !opened) process.stderr.write('waiting for events; Ctrl-C ends\n')
+      opened = true
+    },
     onBreak: () => process.stderr.write('cinque: the stream ended; opening it again\n'),
   })
   for await (const event of events) {

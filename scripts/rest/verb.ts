@@ -10,10 +10,10 @@ import { operations } from './operations.ts'
 import { showList, showOne } from './show.ts'
 import { printEvents, sendFile, writeStream } from './transfer.ts'
 
-export type OperationId = keyof typeof operations
+type OperationId = keyof typeof operations
 
 /** A verb of the command line: an operation of the API, whose parameters are its arguments and options. */
-export interface Verb {
+interface Verb {
   readonly name: string
   readonly operation: OperationId
   /** What is written after the command. */

@@ -28,7 +28,7 @@ export class Child {
   constructor(
     file: string,
     args: readonly string[],
-    options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+    options: { cwd?: string; env?: NodeJS.ProcessEnv; stdio?: 'pipe'[] } = {},
   ) {
     this.process = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
     this.#exited = once(this.process, 'close')

@@ -7,7 +7,7 @@ import { ContextFile } from '#scripts/client/contexts.ts'
 import { nouns } from '#scripts/program.ts'
 import { adminToken, startTestApi, type TestApi } from '../api/fixture.ts'
 import { member, password } from '../api/people.ts'
-import { cinque, cleanEnv, type Finished, temporaryFolder } from './child.ts'
+import { Child, cinque, cleanEnv, entry, type Finished, temporaryFolder } from './child.ts'
 import { runHere } from './cli-runner.ts'
 
 /** What no verb is for. */
@@ -19,6 +19,7 @@ const elsewhere = new Map([
   ['reportTwin', 'devices do'],
   ['createIngest', 'devices do'],
   ['createProvision', 'devices do'],
+  ['rotateOwnKey', 'devices do'],
   ['listErrors', 'the API about itself'],
   ['getOpenApi', 'the API about itself'],
   ['getReference', 'the API about itself'],
@@ -322,6 +323,25 @@ describe('verbs of the command line', () => {
       expect(gone.stderr).to.match(/^cinque: cannot reach http:\/\/127\.0\.0\.1:2: nothing listens there\n/)
     })
 
+    it('live: shows what happens, and ends with Ctrl-C', async () => {
+      const { key } = await api.device('live-1')
+      const words = ['live', 'tail', '--device', 'live-1', '--types', 'telemetry', '--json']
+      const tail = cinque([...words, '--url', api.url, '--token', adminToken])
+      const options = { body: { n: 1 }, authorization: `Device ${key}` }
+      const again = setInterval(() => void api.ask('POST', '/v1/ingest', options), 50)
+      try {
+        const [line] = await tail.said(/^\{.*\n/)
+        expect(JSON.parse(line)).to.have.property('event', 'telemetry')
+      } finally {
+        clearInterval(again)
+      }
+      expect((await tail.end('SIGINT')).code).to.equal(0)
+      const refused = await cli('live', 'messages', 'a/#/b')
+      expect(refused.code).to.equal(2)
+      expect(refused.stderr).to.match(/^cinque: .*\n$/)
+      expect((await cli('clients', 'trace', 'c-1', '--organisation', 'none')).code).to.equal(1)
+    })
+
     describe('with contexts', () => {
       const before = { ...process.env }
       beforeEach(() => {
@@ -354,6 +374,37 @@ describe('verbs of the command line', () => {
         expect((await runHere('context', 'add', 'dev', '--url', api.url)).code).to.equal(2)
       })
 
+      it('signs in with a password from the standard input', async () => {
+        await member(api, 'barbara@example.com', 'admin')
+        const login = async (secret: string): Promise<Finished> => {
+          const words = ['login', '--url', api.url, '--context', 'b', '--email', 'barbara@example.com']
+          const env = cleanEnv({ XDG_CONFIG_HOME: process.env.XDG_CONFIG_HOME ?? '' })
+          const child = new Child(process.execPath, [entry, ...words, '--password-stdin'], {
+            env,
+            stdio: ['pipe', 'pipe', 'pipe'],
+          })
+          child.process.stdin?.end(`${secret}\n`)
+          return child.end()
+        }
+        const wrong = await login('wrong')
+        expect(wrong.code).to.equal(1)
+        expect(wrong.stderr).to.match(/^cinque: the e-mail address or the password is wrong\n/)
+        expect(await login(password)).to.include({
+          code: 0,
+          stdout: 'signed in as barbara@example.com; using context b\n',
+        })
+        expect(JSON.parse((await runHere('me', 'show', '--json')).stdout).email).to.equal(
+          'barbara@example.com',
+        )
+        expect((await runHere('me', 'update', '--name', 'Barbara', '--json')).code).to.equal(0)
+        expect((await runHere('me', 'export')).stdout).to.match(/^id +/)
+        const agents = JSON.parse((await runHere('sessions', 'list', '--json')).stdout)
+        expect(agents.sessions[0].agent).to.match(/^cinque\//)
+        const secret = JSON.stringify({ current_password: password, password: `${password}!` })
+        expect((await runHere('me', 'password', '--body', secret)).stdout).to.equal('changed\n')
+        expect((await runHere('sessions', 'rm', 'current')).stdout).to.equal('removed current\n')
+      })
+
       it('signs in and out; makes tokens new, and says when a session has ended', async () => {
         await member(api, 'ada@example.com', 'admin')
         const signedIn = await api.ask('POST', '/v1/sessions', {
@@ -377,7 +428,8 @@ describe('verbs of the command line', () => {
         expect([me.code, list.code], me.stderr + list.stderr).to.deep.equal([0, 0])
         expect(config.find('cell')?.session?.refresh).to.not.equal(refresh)
         expect((await runHere('logout')).stdout).to.equal('logged out of cell\n')
-        expect(readFileSync(file(), 'utf8')).to.not.include('refresh')
+        expect(config.find('cell')).to.not.have.any.keys('session', 'token')
+        expect(readFileSync(file(), 'utf8')).to.not.include(access)
         const out = await runHere('me', 'show')
         expect(out.code).to.equal(1)
         expect(out.stderr).to.match(
