@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
 import type { Request } from 'express'
 import { z } from 'zod'
 import { readRows } from '#platform/registry/import-rows.ts'
@@ -126,12 +127,30 @@ function formatOf(request: Request): 'csv' | 'ndjson' {
 
 async function* bounded(request: Request): AsyncGenerator<Buffer> {
   let bytes = 0
-  for await (const chunk of request) {
+  for await (const chunk of unzipped(request)) {
     const buffer = Buffer.from(chunk as Uint8Array)
     bytes += buffer.length
     if (bytes > maxBytes)
       throw new Problem('body_too_large', `an import may have ${maxBytes} bytes; send it in several`)
     yield buffer
+  }
+}
+
+/** The body as it was before `Content-Encoding: gzip`. */
+async function* unzipped(request: Request): AsyncGenerator {
+  const encoding = request.get('content-encoding') ?? 'identity'
+  if (encoding === 'identity') {
+    yield* request
+    return
+  }
+  if (encoding !== 'gzip')
+    throw new Problem('unsupported_media_type', 'send the body with Content-Encoding gzip or none')
+  const plain = request.pipe(createGunzip())
+  request.on('error', (error) => plain.destroy(error))
+  try {
+    for await (const chunk of plain) yield chunk
+  } catch (error) {
+    throw new Problem('invalid_request', 'body: is not gzip', { cause: error })
   }
 }
 

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import { expectProblem, startTestApi, type Answer, type TestApi } from './fixture.ts'
 
@@ -66,6 +67,17 @@ describe('REST: imports and bulk', () => {
       },
     )
     expect((await api.ask('GET', '/v1/devices/c2')).body.enabled).to.equal(false)
+  })
+
+  it('takes gzip, and refuses what only says that it is', async () => {
+    const headers = { ...ndjson, 'content-encoding': 'gzip' }
+    const body = gzipSync(rows({ name: 'zipped' }))
+    const task = await ended(await api.ask('POST', '/v1/imports', { body, headers }))
+    expect(task.body).to.include({ state: 'completed', succeeded: 1 })
+    const plain = await api.ask('POST', '/v1/imports', { body: rows({ name: 'plain' }), headers })
+    expectProblem(plain, 400, 'invalid_request')
+    const br = { ...ndjson, 'content-encoding': 'br' }
+    expectProblem(await api.ask('POST', '/v1/imports', { body, headers: br }), 415, 'unsupported_media_type')
   })
 
   it('reports each row that is wrong by its number and field, and takes the others', async () => {
