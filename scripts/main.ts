@@ -1,10 +1,15 @@
 import { CommanderError } from 'commander'
 import { failureOf } from './client/failure.ts'
-import { reportFailure } from './output.ts'
+import { errorCode, reportFailure } from './output.ts'
 import { createProgram } from './program.ts'
 
 /** Runs the command line and ends the process: 0 done, 1 it failed, 2 it was asked for wrongly. */
 export async function main(args: readonly string[]): Promise<never> {
+  process.stdout.on('error', (error) => {
+    // Whoever read it has seen enough: `cinque audit list | head`.
+    if (errorCode(error) === 'EPIPE') process.exit(0)
+    throw error
+  })
   const code = await execute(args)
   process.exit(code === 0 ? process.exitCode : code)
 }

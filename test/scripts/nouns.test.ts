@@ -7,6 +7,7 @@ import { ContextFile } from '#scripts/client/contexts.ts'
 import { nouns } from '#scripts/program.ts'
 import { adminToken, startTestApi, type TestApi } from '../api/fixture.ts'
 import { member, password } from '../api/people.ts'
+import { noon } from '../platform/telemetry/fixture.ts'
 import { Child, cinque, cleanEnv, entry, type Finished, temporaryFolder } from './child.ts'
 import { runHere } from './cli-runner.ts'
 
@@ -321,6 +322,27 @@ describe('verbs of the command line', () => {
       const gone = await runHere('devices', 'list', '--url', 'http://127.0.0.1:2', '--token', 't')
       expect(gone.code).to.equal(1)
       expect(gone.stderr).to.match(/^cinque: cannot reach http:\/\/127\.0\.0\.1:2: nothing listens there\n/)
+    })
+
+    it('ends quietly when whoever reads it has seen enough', async () => {
+      await api.device('many-1')
+      const file = join(folder.path, 'much.ndjson')
+      const rows = Array.from({ length: 20_000 }, (_, i) => `{"ts":${noon + i},"key":"n","value":${i}}\n`)
+      writeFileSync(file, rows.join(''))
+      expect(await jsonOf('telemetry', 'import', 'many-1', file)).to.include({ values: 20_000 })
+      for (const verb of ['export', 'history']) {
+        const words = `telemetry ${verb} many-1 --url ${api.url} --token ${adminToken}`
+        const shell = new Child(
+          'sh',
+          ['-c', `("$0" "$1" ${words}; echo "code $?" >&2) | head -n 1`, process.execPath, entry],
+          {
+            env: cleanEnv(),
+          },
+        )
+        const { stdout, stderr } = await shell.end()
+        expect(stdout, verb).to.match(/^(?:time,key|TS +KEY)[^\n]*\n$/)
+        expect(stderr, verb).to.equal('code 0\n')
+      }
     })
 
     it('live: shows what happens, and ends with Ctrl-C', async () => {
