@@ -80,5 +80,12 @@ function textOf(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   if (typeof value === 'string') return value.replaceAll(/\p{Cc}/gu, ' ')
   if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value.join(',') || '-'
+  if (Array.isArray(value) && value.length > 0 && value.every(isReading))
+    return value.map(({ key, value: read }) => `${key}=${JSON.stringify(read)}`).join(' ')
   return JSON.stringify(value)
+}
+
+/** A value of a device. */
+function isReading(one: unknown): one is { key: string; value: unknown } {
+  return typeof one === 'object' && one !== null && 'key' in one && 'value' in one
 }

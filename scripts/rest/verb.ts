@@ -54,7 +54,7 @@ interface Given extends TargetOptions {
 
 /** Adds the noun with its verbs to the command line. */
 export function addNoun(program: Command, { name, text, verbs }: Noun): Command {
-  const command = program.command(name).description(text)
+  const command = program.command(name).description(text).helpCommand(false)
   for (const verb of verbs) addVerb(command, name, verb)
   return command
 }

@@ -217,7 +217,14 @@ describe('verbs of the command line', () => {
         'latest',
         'meter-1',
       )
-      await listOf('devices', /^DEVICE +VALUES\n/, 'telemetry', 'overview', '--devices', 'meter-1')
+      await listOf(
+        'devices',
+        /^DEVICE +VALUES\nmeter-1 +temp=2\n$/,
+        'telemetry',
+        'overview',
+        '--devices',
+        'meter-1',
+      )
       const history = ['telemetry', 'history', 'meter-1']
       expect(await listOf('telemetry', /^TS +KEY +VALUE\n2026-/, ...history)).to.have.length(2)
       const steps = ['--step', '1h', '--from', '2026-11-20T00:00:00Z', '--to', '2026-11-20T01:00:00Z']
