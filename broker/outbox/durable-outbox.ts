@@ -16,6 +16,7 @@ import { InboxReader, type Mode, type Sources } from './inbox-reader.ts'
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, FLIGHT_BYTES, type Outbox } from './outbox.ts'
 import { PacketIds } from './packet-ids.ts'
 import { type Entry, WriterProgress } from './progress.ts'
+import { includes } from './spans.ts'
 import { WriterMap } from './writer-map.ts'
 import {
   decodeState,
@@ -811,8 +812,27 @@ export class DurableOutbox implements Outbox, Sources {
   /** What an earlier holder has settled, learned when this one had begun without it. */
   learn(states: readonly StoredState[]): void {
     const merged = mergeStates(sortStates(states).map(({ body }) => decodeState(body)))
-    for (const w of merged.writers) this.#reader.progressOf(w.writer).learn(w.floor, w.above)
+    for (const { writer, floor, above } of merged.writers) {
+      const progress = this.#reader.progressOf(writer)
+      progress.learn(floor, above)
+      for (const [id, flight] of this.#flights) {
+        const { entry } = flight
+        if (entry.writer === progress && (entry.seq <= floor || includes(above, entry.seq)))
+          this.#settledElsewhere(id, flight)
+      }
+    }
     this.#markDirty()
+  }
+
+  /** Two held the session at once, and the client has answered to the other one: it must not come again from here. */
+  #settledElsewhere(id: number, flight: Flight): void {
+    if (flight.state === AWAIT_PUBCOMP) return
+    this.#settle(flight.entry)
+    if (flight.state === AWAIT_PUBACK) this.#land(id, flight)
+    else {
+      flight.state = AWAIT_PUBCOMP
+      this.#released++
+    }
   }
 
   /** The state as it is now, for the next holder; null: it was never complete. */
