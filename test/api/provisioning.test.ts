@@ -76,6 +76,14 @@ describe('REST and MQTT: devices get their keys', () => {
     expectProblem(await provision(key, { name: 'one', nonce }), 409, 'already_provisioned')
   })
 
+  it('a device that was deleted does not come back by its old nonce, also not with a key that is used up', async () => {
+    const { key } = await newKey({ max_uses: 1 })
+    await provision(key, { name: 'one', nonce })
+    await api.ask('DELETE', '/v1/devices/one')
+    api.platform.clock.time += 86_400_001
+    expectProblem(await provision(key, { name: 'one', nonce }), 403, 'provisioning_refused')
+  })
+
   it('no more of them than the key allows, also at a time; and not when it has expired or is deleted', async () => {
     const { key, id } = await newKey({ max_uses: 2 })
     const many = await Promise.all(
@@ -179,6 +187,20 @@ describe('REST and MQTT: devices get their keys', () => {
       expect((await me(body.key)).body.organisation).to.equal('customer')
       await api.platform.lanes.durable()
       expectProblem(await provision(key, { nonce: `${nonce}-again` }), 409, 'already_provisioned')
+    })
+
+    it('what was revoked or replaced does not come back by the key of the code, whatever its nonce', async () => {
+      await api.ask('POST', '/v1/claims', { authorization, body: { code, name: 'mine' } })
+      const { body } = await provision(key, { nonce })
+      const keys = await api.ask('GET', '/v1/devices/mine/credentials', { authorization })
+      const revoked = `/v1/devices/mine/credentials/${keys.body.items[0].id}`
+      expect((await api.ask('DELETE', revoked, { authorization })).status).to.equal(204)
+      expectProblem(await provision(key, { nonce: `${nonce}-2` }), 409, 'already_provisioned')
+      expectProblem(await me(body.key), 401, 'unauthenticated')
+      api.platform.clock.time += 86_400_001
+      const replaced = await api.ask('POST', '/v1/devices/mine/key', { authorization })
+      expectProblem(await provision(key, { nonce: `${nonce}-3` }), 409, 'already_provisioned')
+      expect((await me(replaced.body.key)).status).to.equal(200)
     })
 
     it('each is for one organisation, once', async () => {
