@@ -211,6 +211,22 @@ describe('REST and MQTT: devices get their keys', () => {
       expectProblem(await api.ask('POST', '/v1/claims', { body }), 404, 'claim_not_found')
     })
 
+    it('one that was claimed already shows nothing to who was granted other groups', async () => {
+      for (const id of ['mine', 'theirs']) await api.ask('POST', '/v1/groups', { body: { id } })
+      const limited = async (group: string): Promise<string> => {
+        const body = { name: group, role: 'developer', groups: [group] }
+        return `Bearer ${(await api.ask('POST', '/v1/api-keys', { body })).body.secret}`
+      }
+      const claim = async (group: string): Promise<Answer> =>
+        api.ask('POST', '/v1/claims', {
+          authorization: await limited(group),
+          body: { code, groups: [group] },
+        })
+      const first = await claim('mine')
+      expect([first.status, (await claim('mine')).body.id], first.text).to.deep.equal([201, first.body.id])
+      expectProblem(await claim('theirs'), 404, 'claim_not_found')
+    })
+
     it('of two who claim at a time one gets it', async () => {
       const both = await Promise.all([
         api.ask('POST', '/v1/claims', { authorization, body: { code } }),
