@@ -272,6 +272,15 @@ describe('REST: API keys', () => {
     )
   })
 
+  it('are refused with what is missing, and with how a time is written', async () => {
+    const { body } = await api.ask('POST', '/v1/api-keys', { body: { name: 'ci', expires_at: 'never' } })
+    expect(body.errors).to.deep.include.members([
+      { field: 'body.expires_at', message: 'must be a time like 2026-11-21T12:00:00Z' },
+    ])
+    const { body: empty } = await api.ask('POST', '/v1/api-keys', { body: { role: 'viewer' } })
+    expect(empty.errors).to.deep.equal([{ field: 'body.name', message: 'is missing' }])
+  })
+
   it('refuse scopes that mean nothing', async () => {
     for (const scopes of [[], ['devices'], ['devices:delete'], ['*'], ['Devices:read']]) {
       const body = { name: 'ci', role: 'viewer', scopes }

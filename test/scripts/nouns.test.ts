@@ -135,6 +135,7 @@ describe('verbs of the command line', () => {
           'name',
         ),
       ).to.have.length(1)
+      expect(await textOf('devices', 'list', '--label', 'floor=9')).to.equal('no devices\n')
       expect(await jsonOf('devices', 'list', '--limit', '1'))
         .to.have.property('devices')
         .with.length(1)
@@ -417,7 +418,7 @@ describe('verbs of the command line', () => {
         }
         const wrong = await login('wrong')
         expect(wrong.code).to.equal(1)
-        expect(wrong.stderr).to.match(/^cinque: the e-mail address or the password is wrong\n/)
+        expect(wrong.stderr).to.equal('cinque: the e-mail address or the password is wrong\n')
         expect(await login(password)).to.include({
           code: 0,
           stdout: 'signed in as barbara@example.com; using context b\n',
