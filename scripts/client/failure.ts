@@ -32,7 +32,7 @@ export function failureOf(error: unknown): unknown {
 
 function refusal(error: ApiError): CliError {
   const { code, status, errors, requestId, retryAfter } = error
-  return new CliError(error.detail, {
+  return new CliError(error.detail.replace(/^(?:query|body|path)\./, ''), {
     exitCode: wrongUse.has(code) ? 2 : 1,
     ...(code === 'unauthenticated' ? { remedy: unauthenticated } : {}),
     ...(status >= 500 && requestId !== undefined

@@ -315,7 +315,7 @@ describe('verbs of the command line', () => {
       expect(missing).to.include({ code: 1, stdout: '', stderr: 'cinque: no device "nobody"\n' })
       const time = await cli('telemetry', 'history', 'nobody', '--from', 'yesterday')
       expect(time.code).to.equal(2)
-      expect(time.stderr).to.match(/^cinque: query\.from: must be .*\n$/)
+      expect(time.stderr).to.match(/^cinque: from: must be .*\n$/)
       const choice = await cli('devices', 'list', '--online', 'perhaps')
       expect(choice.code).to.equal(2)
       expect(choice.stderr).to.match(/^cinque: option '--online <text>' argument 'perhaps' is invalid/)
