@@ -31,7 +31,12 @@ export type Caller =
   | { readonly kind: 'platform' }
   /** An organisation's token: an admin of it. */
   | { readonly kind: 'organisation'; readonly organisation: Organisation }
-  | ({ readonly kind: 'user' } & SignedIn & Granted)
+  | ({
+      readonly kind: 'user'
+      /** The role is lent, for some hours. */
+      readonly elevated: boolean
+    } & SignedIn &
+      Granted)
   /** A user who is in no organisation, or not in the one that the request is about. */
   | ({ readonly kind: 'stranger' } & SignedIn)
   | ({
@@ -117,7 +122,7 @@ async function grantedTo(
   deps: ApiDeps,
   { user, memberships }: SignedInUser,
   named: string | undefined,
-): Promise<Granted | undefined> {
+): Promise<(Granted & { readonly elevated: boolean }) | undefined> {
   const { organisations } = deps.platform.registry
   const own = deps.platform.organisation
   const candidates =
@@ -126,12 +131,12 @@ async function grantedTo(
       : memberships.filter(({ org }) => org === named)
   if (user.platform) {
     const organisation = await organisations.find(named ?? candidates[0]?.org ?? own)
-    return organisation && { organisation, role: 'admin', groups: null }
+    return organisation && { organisation, role: 'admin', groups: null, elevated: false }
   }
-  for (const { org, role, groups } of candidates) {
+  for (const { org, role, standing, groups } of candidates) {
     // oxlint-disable-next-line no-await-in-loop -- the first that was not deleted; nearly always the first
     const organisation = await organisations.find(org)
-    if (organisation !== undefined) return { organisation, role, groups }
+    if (organisation !== undefined) return { organisation, role, groups, elevated: role !== standing }
   }
   return undefined
 }

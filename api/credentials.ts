@@ -25,10 +25,12 @@ export const password = z.string().min(1).max(256).describe('at least 10 charact
 export const oneTime = z.string().min(1).max(256).describe('out of the link')
 
 /**
- * Who is limited cannot make what is not: a key with scopes or an end gets no keys, tokens or people that have neither.
- * Problem `forbidden`.
+ * Who is limited cannot make what is not: a key with scopes or an end, and who is an admin for some hours only, get no
+ * keys, tokens or people that are without such limits. Problem `forbidden`.
  */
 export function gateGrantor(caller: Caller | null): void {
+  if (caller?.kind === 'user' && caller.elevated)
+    throw new Problem('forbidden', 'a role that is lent for some hours cannot grant access to others')
   if (caller?.kind !== 'key') return
   if (caller.scopes !== null || caller.key.expires)
     throw new Problem('forbidden', 'an API key with scopes or an expiry cannot grant access to others')

@@ -17,6 +17,13 @@ function fieldProblems(issue: z.core.$ZodIssue, where: string): FieldProblem[] {
     (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${String(part)}`),
     where,
   )
-  if (issue.code !== 'unrecognized_keys') return [{ field: path, message: issue.message }]
+  if (issue.code !== 'unrecognized_keys') return [{ field: path, message: messageOf(issue) }]
   return issue.keys.map((key) => ({ field: `${path}.${key}`, message: 'is not known here' }))
+}
+
+/** The schema library's own words, where they do not say what to do. */
+function messageOf({ code, message }: z.core.$ZodIssue): string {
+  if (code === 'invalid_type' && message.endsWith('received undefined')) return 'is missing'
+  if (message === 'Invalid ISO datetime') return 'must be a time like 2026-11-21T12:00:00Z'
+  return message
 }

@@ -127,7 +127,7 @@ async function gateCaller(asked: Asked, spec: Parameters<typeof gateAccess>[1]):
   if (spec.path.startsWith('/v1/')) asked.deps.admission?.address(asked.request, asked.response)
   if (spec.access === 'public') return null
   const { deps, request, response } = asked
-  const caller = await known(deps, request)
+  const caller = await knownCaller(deps, request)
   deps.admission?.caller(caller, response, spec.tag !== 'usage')
   try {
     gateAccess(caller, spec)
@@ -139,7 +139,7 @@ async function gateCaller(asked: Asked, spec: Parameters<typeof gateAccess>[1]):
 }
 
 /** Who asks; an address that often shows keys that are none is not looked at for a while. */
-async function known(deps: ApiDeps, request: Request): Promise<Caller> {
+export async function knownCaller(deps: ApiDeps, request: Request): Promise<Caller> {
   try {
     return await authenticate(deps, request)
   } catch (error) {

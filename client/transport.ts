@@ -53,11 +53,12 @@ export class Transport {
     let doubtful = false
     for (let attempt = 0; ; attempt++) {
       const url = this.url
-      const sent = repeatable.streamed ? request : copyOf(request, url + path, body)
+      const made = (signal: AbortSignal): Request =>
+        repeatable.streamed ? new Request(request, { signal }) : copyOf(request, url + path, body, signal)
       let response: Response
       try {
         // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-        response = await this.#fetch(sent)
+        response = await this.#fetch(made, request.signal)
       } catch (error) {
         if (request.signal.aborted) throw error
         if (!repeatable.safe || attempt >= retries) throw new UnreachableError(url, error)
@@ -105,7 +106,7 @@ export class Transport {
     return true
   }
 
-  async #fetch(request: Request): Promise<Response> {
+  async #fetch(made: (signal: AbortSignal) => Request, own: AbortSignal): Promise<Response> {
     const late = new AbortController()
     const { timeout } = this.#options
     const timer = setTimeout(
@@ -113,8 +114,7 @@ export class Transport {
       timeout,
     )
     try {
-      const signal = AbortSignal.any([request.signal, late.signal])
-      return await this.#options.fetch(new Request(request, { signal }))
+      return await this.#options.fetch(made(AbortSignal.any([own, late.signal])))
     } finally {
       clearTimeout(timer)
     }
@@ -131,7 +131,7 @@ async function bytesOf(request: Request): Promise<ArrayBuffer | null> {
   return request.body === null ? null : request.clone().arrayBuffer()
 }
 
-function copyOf(request: Request, url: string, body: ArrayBuffer | null): Request {
-  const { method, headers, redirect, signal } = request
+function copyOf(request: Request, url: string, body: ArrayBuffer | null, signal: AbortSignal): Request {
+  const { method, headers, redirect } = request
   return new Request(url, { method, headers, redirect, signal, body })
 }

@@ -1,12 +1,13 @@
-import type { Request, RequestHandler } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import type { DeviceRef } from '#platform/auth/principal.ts'
 import { parseSteps } from '#platform/telemetry/steps.ts'
 import { gateAccess } from '../access.ts'
-import { authenticate } from '../callers.ts'
+import type { Caller } from '../callers.ts'
 import type { ApiDeps } from '../deps.ts'
 import { durable, gateLoad } from '../durable.ts'
 import { Problem } from '../problems.ts'
 import { takeIn } from '../resources/ingest.ts'
+import { knownCaller } from '../route.ts'
 import { deviceOf } from '../scope.ts'
 import { answer, nodeOfKey, param } from './wire.ts'
 
@@ -52,7 +53,9 @@ export function loadByNodeIds(deps: ApiDeps): RequestHandler {
     const fields = param(request, 'fieldNames').split(',')
     if (names.length * fields.length > maxSeries)
       return answer(response, 400, `at most ${maxSeries} nodes times fields`)
-    const nodes = await Promise.all(names.map((name) => nodeOf(deps, request, name)))
+    let asking: Promise<Caller> | undefined
+    const caller = (): Promise<Caller> => (asking ??= callerOf(deps, request, response))
+    const nodes = await Promise.all(names.map((name) => nodeOf(deps, request, name, caller)))
     const missing = nodes.indexOf(undefined)
     if (missing !== -1) return answer(response, 404, `there is no node ${missing + 1} of the list`)
     const to = deps.clock.now()
@@ -92,13 +95,26 @@ async function chartOf(
 /** What reading a device's values asks for everywhere. */
 const guarded = { access: 'device', method: 'get', path: '/measurement/{device}', tag: 'telemetry' } as const
 
+/** Who asks, within the same rates as everywhere. */
+async function callerOf(deps: ApiDeps, request: Request, response: Response): Promise<Caller> {
+  deps.admission?.address(request, response)
+  const caller = await knownCaller(deps, request)
+  deps.admission?.caller(caller, response, true)
+  gateAccess(caller, guarded)
+  return caller
+}
+
 /** A node by its key, or by its id if the caller may read its device. Problem `unauthenticated`. */
-async function nodeOf(deps: ApiDeps, request: Request, name: string): Promise<NodeId | undefined> {
+async function nodeOf(
+  deps: ApiDeps,
+  request: Request,
+  name: string,
+  callerOnce: () => Promise<Caller>,
+): Promise<NodeId | undefined> {
   const found = await nodeOfKey(deps, name)
   if (found !== undefined) return found
   if (request.headers.authorization === undefined) return undefined
-  const caller = await authenticate(deps, request)
-  gateAccess(caller, guarded)
+  const caller = await callerOnce()
   const named = caller.kind === 'device' ? 'me' : request.query.device
   if (typeof named !== 'string')
     throw new Problem('invalid_request', 'name the device of the nodes: ?device=')

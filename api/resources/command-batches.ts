@@ -120,8 +120,14 @@ export const commandBatches: readonly Route[] = [
             )
           : lots(await Promise.all(devices.map((one) => deviceOf(deps, caller, one, organisation))))
       const asked = { ...inputOf(body, caller), id: body.id ?? repeatableId ?? undefined }
+      const { batches } = deps.platform.commands
+      if (isLimited(caller) && asked.id !== undefined) {
+        const there = await batches.find(owner.id, asked.id)
+        if (there !== undefined && !isOwn(caller, there))
+          throw new Problem('command_exists', 'is the id of another batch')
+      }
       const target = JSON.stringify({ devices, group, filter: some })
-      const made = await inTime(deps, deps.platform.commands.batches.create(owner.id, asked, target, targets))
+      const made = await inTime(deps, batches.create(owner.id, asked, target, targets))
       response.location(`/v1/command-batches/${made.batch.id}`)
       return shownView(made)
     },
@@ -222,9 +228,16 @@ export const commandBatches: readonly Route[] = [
 ]
 
 /** Who has only some groups sees the batches that are his own. */
-function gateOwn(caller: Caller | null, { id, createdBy }: CommandBatch): void {
-  if (caller !== null && groupsOf(caller) !== null && createdBy !== nameOf(caller))
-    throw new Problem('batch_not_found', `no batch "${id}"`)
+function gateOwn(caller: Caller | null, one: CommandBatch): void {
+  if (isLimited(caller) && !isOwn(caller, one)) throw new Problem('batch_not_found', `no batch "${one.id}"`)
+}
+
+function isLimited(caller: Caller | null): boolean {
+  return caller !== null && groupsOf(caller) !== null
+}
+
+function isOwn(caller: Caller | null, { createdBy }: CommandBatch): boolean {
+  return createdBy === nameOf(caller)
 }
 
 async function* lots<T>(all: readonly T[]): AsyncGenerator<readonly T[]> {

@@ -106,7 +106,7 @@ export const groups: readonly Route[] = [
       const granted = caller === null ? [] : groupsOf(caller)
       const around = await deps.platform.registry.groups.withAncestors(owner.id, [one.id])
       if (granted !== null && !around.some((x) => granted.includes(x)))
-        throw new Problem('group_not_found', `no group "${named}"`)
+        throw new Problem('group_not_found', `no group has the id "${named}"`)
       version(one.version)
       return shown(one)
     },

@@ -92,6 +92,7 @@ export const live: readonly Route[] = [
         .min(1)
         .max(1024)
         .refine(isFilter, 'must be a topic filter: + and # stand alone in their level, # in the last one')
+        .refine(isOpen, "must not begin with $cinque: there devices get their keys, which are nobody else's")
         .describe('topic filter; devices are `v1/devices/{id}/...`'),
     }),
     status: 200,
@@ -131,6 +132,11 @@ function show(stream: LiveStream, events: EventStream): void {
     return stream.take()?.frame
   })
   stream.onReadable(events.more)
+}
+
+/** Wildcards do not cover what begins with $ (MQTT 5, 4.7.2). */
+function isOpen(text: string): boolean {
+  return text.split('/')[0] !== '$cinque'
 }
 
 function isFilter(text: string): boolean {

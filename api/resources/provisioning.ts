@@ -6,6 +6,7 @@ import {
   maxProvisioningKeys,
   provisionRequest,
 } from '#platform/registry/provisioning.ts'
+import { mayTouchDevice } from '../access.ts'
 import { pageOf } from '../paging.ts'
 import { Problem } from '../problems.ts'
 import { route, type Route } from '../route.ts'
@@ -194,6 +195,9 @@ export const provisioning: readonly Route[] = [
       const owner = await organisationOf(deps, caller, organisation)
       await gateGroupsKept(deps, caller, owner.id, body.groups ?? [])
       const claimed = await deps.platform.claims.claim(owner.id, body.code, body)
+      // It may have been claimed before, into other groups than were granted.
+      if (caller === null || !mayTouchDevice(caller, claimed))
+        throw new Problem('claim_not_found', 'no such code, or it was claimed or has expired')
       response.location(`/v1/devices/${claimed.id}`)
       return shownDevice(claimed)
     },

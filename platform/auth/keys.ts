@@ -13,9 +13,13 @@ export function newKey(kind: KeyKind): string {
   return prefixes[kind] + randomBytes(16).toString('hex')
 }
 
-/** 16 random bytes as 22 characters of base64url: short enough for the IoT Guru library's packets of 128 bytes. */
+/**
+ * 16 random bytes as 22 characters of base64url: short enough for the IoT Guru library's packets of 128 bytes. None begins
+ * with `-`, as options of a command line do.
+ */
 export function newId(): string {
-  return randomBytes(16).toString('base64url')
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? newId() : id
 }
 
 /**

@@ -56,7 +56,7 @@ export class Batches {
     const { lanes, clock } = this.#o
     const commit = lanes.of(org)
     const id = input.id ?? newId()
-    const known = input.id === undefined ? undefined : await this.#find(org, id)
+    const known = input.id === undefined ? undefined : await this.find(org, id)
     if (
       known !== undefined &&
       (known.name !== input.name || known.params !== params || known.target !== target)
@@ -116,9 +116,15 @@ export class Batches {
     return { batch, counts, ended: batch.state === 'made' && open === 0 }
   }
 
-  /** Without the counts. PlatformError `batch_not_found`. */
+  /** Without the counts. */
+  async find(org: string, id: string): Promise<CommandBatch | undefined> {
+    const row = await this.#o.store.get(commandBatch, { org, id })
+    return row === undefined ? undefined : batchOf(row, this.#o.clock.now())
+  }
+
+  /** The same. PlatformError `batch_not_found`. */
   async head(org: string, id: string): Promise<CommandBatch> {
-    const batch = await this.#find(org, id)
+    const batch = await this.find(org, id)
     if (batch === undefined) throw new PlatformError('batch_not_found', `no batch "${id}"`)
     return batch
   }
@@ -150,7 +156,7 @@ export class Batches {
       // oxlint-disable-next-line no-await-in-loop -- most lists end in the first week
       const rows = await store.range(commandBatchByWeek, { org, week }, range)
       // oxlint-disable-next-line no-await-in-loop
-      const found = await Promise.all(rows.map((row) => this.#find(org, row.id)))
+      const found = await Promise.all(rows.map((row) => this.find(org, row.id)))
       items.push(...found.filter((one) => one !== undefined))
       if (items.length > limit) break
     }
@@ -280,11 +286,6 @@ export class Batches {
       complete,
       stamp: this.#o.clock.now(),
     })
-  }
-
-  async #find(org: string, id: string): Promise<CommandBatch | undefined> {
-    const row = await this.#o.store.get(commandBatch, { org, id })
-    return row === undefined ? undefined : batchOf(row, this.#o.clock.now())
   }
 }
 

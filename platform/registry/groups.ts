@@ -253,5 +253,5 @@ function record(row: RowOf<typeof deviceGroup>): Group {
 }
 
 function groupNotFound(id: string): PlatformError {
-  return new PlatformError('group_not_found', `no group "${id}"`)
+  return new PlatformError('group_not_found', `no group has the id "${id}"`)
 }

@@ -161,7 +161,7 @@ export class Provisioning {
     // The same device twice at a time: both get the same answer.
     let doing = this.#underWay.get(key)
     if (doing === undefined) {
-      doing = by.kind === 'key' ? this.#byKey(by, request, nonce) : this.#byClaim(by, nonce)
+      doing = by.kind === 'key' ? this.#byKey(by, request, nonce) : this.#byClaim(by)
       doing = doing.then((done) => this.#recorded(by, done))
       doing = doing.finally(() => this.#underWay.delete(key))
       this.#underWay.set(key, doing)
@@ -193,6 +193,9 @@ export class Provisioning {
     if (before?.device !== undefined) {
       const device = await devices.findById(org, before.device)
       if (device !== undefined) return this.#again(device, before.at ?? 0)
+      // Somebody has deleted it: neither does it come back for ever, nor with a key that is over.
+      if (this.#clock.now() - (before.at ?? 0) > againMs)
+        throw new PlatformError('provisioning_refused', 'the device of this nonce was deleted')
     }
     if (name === undefined) throw new PlatformError('invalid_field', 'is missing', 'name')
     const found = await devices.find(org, name)
@@ -215,7 +218,7 @@ export class Provisioning {
     return { device, key }
   }
 
-  async #byClaim(by: Extract<Provisioner, { kind: 'claim' }>, nonce: Uint8Array): Promise<Provisioned> {
+  async #byClaim(by: Extract<Provisioner, { kind: 'claim' }>): Promise<Provisioned> {
     const claim = await this.#claims.find(by.code)
     if (claim === undefined) throw new PlatformError('claim_not_found', 'the claim code has expired')
     if (claim.owner === null) return null
@@ -223,7 +226,8 @@ export class Provisioning {
     const device = await this.#registry.devices.findById(org, id)
     if (device === undefined) throw new PlatformError('claim_not_found', 'the device was deleted')
     const now = this.#clock.now()
-    const row = { org, nonce, device: id, at: now, version: now * 1024 }
+    // The key is of this device alone; the day begins with its first answer, whatever nonces it brings.
+    const row = { org, nonce: by.hash, device: id, at: now, version: now * 1024 }
     const first = await insert(this.#store, provisioned, row, 'version')
     const { at = now } = first ? row : ((await this.#store.get(provisioned, row)) ?? row)
     return this.#again(device, at)
@@ -232,8 +236,10 @@ export class Provisioning {
   /** Another key for a device that did not get its answer. */
   async #again(device: DeviceRef, at: number): Promise<Provisioned> {
     const { devices } = this.#registry
-    const [first] = await devices.keys(device.org, device.id)
-    if (this.#clock.now() - at > againMs || (first !== undefined && first.lastUsedAt !== null)) {
+    const keys = await devices.keys(device.org, device.id)
+    // It is made with a key: where there is none, somebody has revoked it.
+    const used = keys.length === 0 || keys.some(({ lastUsedAt }) => lastUsedAt !== null)
+    if (used || this.#clock.now() - at > againMs) {
       throw new PlatformError(
         'already_provisioned',
         `device "${device.name}" has its key; rotate it, or delete the device, if it has lost it`,

@@ -171,7 +171,10 @@ function timeOf(time: unknown): unknown {
 function rowOf(device: string | null, time: unknown, values: unknown, receivedAt: number): ImportRow {
   try {
     if (time === undefined) return { error: 'time: is missing' }
-    return { device, points: parseEntry({ ts: timeOf(time), values }, receivedAt) }
+    const ts = timeOf(time)
+    if (Number.isNaN(ts))
+      return { error: 'time: must be milliseconds since 1970 or a time like 2026-11-21T12:00:00Z' }
+    return { device, points: parseEntry({ ts, values }, receivedAt) }
   } catch (error) {
     if (error instanceof PayloadError) return { error: error.message }
     throw error

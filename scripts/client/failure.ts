@@ -32,9 +32,9 @@ export function failureOf(error: unknown): unknown {
 
 function refusal(error: ApiError): CliError {
   const { code, status, errors, requestId, retryAfter } = error
-  return new CliError(error.detail, {
+  return new CliError(error.detail.replace(/^(?:query|body|path)\./, ''), {
     exitCode: wrongUse.has(code) ? 2 : 1,
-    ...(status === 401 ? { remedy: unauthenticated } : {}),
+    ...(code === 'unauthenticated' ? { remedy: unauthenticated } : {}),
     ...(status >= 500 && requestId !== undefined
       ? { remedy: `The log has more under the request id ${requestId}.` }
       : {}),

@@ -117,7 +117,9 @@ async function run(noun: string, verb: Verb, operation: OperationDescription, ca
   if (isFile(operation.answer)) return writeStream(await client.stream(path, request), given.output)
   if (operation.answer === 'page' || operation.answer === 'list') {
     const columns = given.columns?.split(',') ?? verb.columns ?? []
-    const empty = verb.empty ?? `no ${noun}`
+    const { organisation: _, ...filter } = request.query ?? {}
+    const filtered = Object.values(filter).some((value) => value !== undefined)
+    const empty = (filtered ? undefined : verb.empty) ?? `no ${noun}`
     return showList(itemsOf(client, operation, request, given.limit), {
       name: verb.list ?? noun,
       columns,

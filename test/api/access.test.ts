@@ -20,7 +20,7 @@ const signedIn = { user: { id: 'u1', email: 'a@example.com', name: 'A' }, sessio
 const device = { org: 'acme', id: 'd1', name: 'thermo' }
 
 function user(role: Role, groups: string[] | null = null): Caller {
-  return { kind: 'user', ...signedIn, organisation, role, groups }
+  return { kind: 'user', ...signedIn, organisation, role, groups, elevated: false }
 }
 
 function key(role: Role, scopes: string[] | null = null, groups: string[] | null = null): Caller {

@@ -414,6 +414,8 @@ describe('REST: commands', () => {
     )
     expectProblem(await ask('GET', `/v1/command-batches/${everywhere}`), 404, 'batch_not_found')
     expectProblem(await ask('POST', `/v1/command-batches/${everywhere}/cancel`), 404, 'batch_not_found')
+    const same = await ask('POST', '/v1/commands', { id: everywhere, name: 'x', filter: {} })
+    expectProblem(same, 409, 'command_exists')
     const own = await ask('POST', '/v1/commands', { name: 'mine', filter: {} })
     expect(own.status, own.text).to.equal(201)
     while ((await ask('GET', `/v1/command-batches/${own.body.id}`)).body.state !== 'made');

@@ -118,6 +118,22 @@ describe('REST: members of an organisation', () => {
     expectProblem(await again.ask('DELETE', `/v1/users/${ann.id}`), 409, 'last_admin')
   })
 
+  it('cannot keep a role that was lent to them, nor pass it on', async () => {
+    const id = await member(api, 'bob@example.com', 'viewer')
+    const bob = await signIn(api, 'bob@example.com')
+    await ann.ask('PATCH', `/v1/users/${id}`, { elevation: { role: 'admin', hours: 1 } })
+    expect((await bob.ask('GET', '/v1/users')).status).to.equal(200)
+    const tried: [method: string, path: string, body?: object][] = [
+      ['PATCH', `/v1/users/${id}`, { role: 'admin' }],
+      ['PATCH', `/v1/users/${id}`, { elevation: { role: 'admin', hours: 24 } }],
+      ['POST', '/v1/api-keys', { name: 'mine', role: 'admin' }],
+      ['POST', '/v1/invitations', { email: 'eve@example.com', role: 'admin' }],
+      ['POST', '/v1/organisations/default/token'],
+    ]
+    for (const [method, path, body] of tried)
+      expectProblem(await bob.ask(method, path, body), 403, 'forbidden')
+  })
+
   it('are listed from a cursor of ours only', async () => {
     const cursors = ['\ud800', 5, null, 'x'.repeat(65)].map((value) => JSON.stringify(value))
     for (const cursor of [...cursors, 'no JSON']) {
@@ -254,6 +270,15 @@ describe('REST: API keys', () => {
       403,
       'forbidden',
     )
+  })
+
+  it('are refused with what is missing, and with how a time is written', async () => {
+    const { body } = await api.ask('POST', '/v1/api-keys', { body: { name: 'ci', expires_at: 'never' } })
+    expect(body.errors).to.deep.include.members([
+      { field: 'body.expires_at', message: 'must be a time like 2026-11-21T12:00:00Z' },
+    ])
+    const { body: empty } = await api.ask('POST', '/v1/api-keys', { body: { role: 'viewer' } })
+    expect(empty.errors).to.deep.equal([{ field: 'body.name', message: 'is missing' }])
   })
 
   it('refuse scopes that mean nothing', async () => {

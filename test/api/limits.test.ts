@@ -63,6 +63,16 @@ describe('REST: limits', () => {
       await api.close()
     })
 
+    it('stop him also where charts of IoT Guru pages are read', async () => {
+      const api = await startTestApi({ rates: { ...none, failure_rate: 0.3 } })
+      const authorization = 'Bearer guessed-and-guessed-again'
+      const guess = () =>
+        api.ask('GET', '/measurement/loadByNodeIds/a,b,c,d,e/f/DAY/1?device=d', { authorization })
+      for (let i = 0; i < 3; i++) expectProblem(await guess(), 401, 'unauthenticated')
+      expectProblem(await guess(), 429, 'rate_limited')
+      await api.close()
+    })
+
     it('are of a network where an address costs nothing (IPv6)', () => {
       expect(networkOf('2001:db8:1:2:3:4:5:6')).to.equal('2001:db8:1:2')
       expect(networkOf('2001:db8::6')).to.equal('2001:db8:0:0')

@@ -1,5 +1,7 @@
 import { expect } from 'chai'
+import { topicTaps } from '#broker/topic-tap.ts'
 import { type DeviceApi, startDeviceApi } from './device-fixture.ts'
+import { expectProblem } from './fixture.ts'
 
 const nonce = 'Nonce-of-a-device-0001'
 const answer = `$cinque/provision/response/${nonce}`
@@ -48,6 +50,20 @@ describe('a device gets its key over MQTT', () => {
     expect(JSON.parse((await one.next()).text).status).to.equal('provisioned')
     await spy.publish('$cinque/provision', { name: 'spy', nonce: 'Nonce-of-a-spy-00000001' })
     expect((await spy.next()).topic, 'the first that it hears is its own').to.equal(mine)
+  })
+
+  it('nor is it shown to who watches topics', async () => {
+    const seen: string[] = []
+    api.platform.topics.open(topicTaps(api.broker))
+    for (const topic of ['$cinque/provision/response/%2B', '$cinque/%23', '$cinque/provision', '$cinque'])
+      expectProblem(await api.ask('GET', `/v1/live/messages?topic=${topic}`), 400, 'invalid_request')
+    const stop = topicTaps(api.broker)('default', '#', ({ topic }) => seen.push(topic))
+    const one = await api.connect({ name: '', key }, { clientId: 'one' })
+    await one.subscribe(answer)
+    await one.publish('$cinque/provision', { name: 'secret', nonce })
+    expect(JSON.parse((await one.next()).text).status).to.equal('provisioned')
+    stop()
+    expect(seen).to.deep.equal([])
   })
 
   it('a revoked key of several closes its own connection only', async () => {

@@ -76,6 +76,14 @@ describe('REST and MQTT: devices get their keys', () => {
     expectProblem(await provision(key, { name: 'one', nonce }), 409, 'already_provisioned')
   })
 
+  it('a device that was deleted does not come back by its old nonce, also not with a key that is used up', async () => {
+    const { key } = await newKey({ max_uses: 1 })
+    await provision(key, { name: 'one', nonce })
+    await api.ask('DELETE', '/v1/devices/one')
+    api.platform.clock.time += 86_400_001
+    expectProblem(await provision(key, { name: 'one', nonce }), 403, 'provisioning_refused')
+  })
+
   it('no more of them than the key allows, also at a time; and not when it has expired or is deleted', async () => {
     const { key, id } = await newKey({ max_uses: 2 })
     const many = await Promise.all(
@@ -181,12 +189,42 @@ describe('REST and MQTT: devices get their keys', () => {
       expectProblem(await provision(key, { nonce: `${nonce}-again` }), 409, 'already_provisioned')
     })
 
+    it('what was revoked or replaced does not come back by the key of the code, whatever its nonce', async () => {
+      await api.ask('POST', '/v1/claims', { authorization, body: { code, name: 'mine' } })
+      const { body } = await provision(key, { nonce })
+      const keys = await api.ask('GET', '/v1/devices/mine/credentials', { authorization })
+      const revoked = `/v1/devices/mine/credentials/${keys.body.items[0].id}`
+      expect((await api.ask('DELETE', revoked, { authorization })).status).to.equal(204)
+      expectProblem(await provision(key, { nonce: `${nonce}-2` }), 409, 'already_provisioned')
+      expectProblem(await me(body.key), 401, 'unauthenticated')
+      api.platform.clock.time += 86_400_001
+      const replaced = await api.ask('POST', '/v1/devices/mine/key', { authorization })
+      expectProblem(await provision(key, { nonce: `${nonce}-3` }), 409, 'already_provisioned')
+      expect((await me(replaced.body.key)).status).to.equal(200)
+    })
+
     it('each is for one organisation, once', async () => {
       const body = { code, name: 'mine' }
       const first = await api.ask('POST', '/v1/claims', { authorization, body })
       const again = await api.ask('POST', '/v1/claims', { authorization, body })
       expect([again.status, again.body.id]).to.deep.equal([201, first.body.id])
       expectProblem(await api.ask('POST', '/v1/claims', { body }), 404, 'claim_not_found')
+    })
+
+    it('one that was claimed already shows nothing to who was granted other groups', async () => {
+      for (const id of ['mine', 'theirs']) await api.ask('POST', '/v1/groups', { body: { id } })
+      const limited = async (group: string): Promise<string> => {
+        const body = { name: group, role: 'developer', groups: [group] }
+        return `Bearer ${(await api.ask('POST', '/v1/api-keys', { body })).body.secret}`
+      }
+      const claim = async (group: string): Promise<Answer> =>
+        api.ask('POST', '/v1/claims', {
+          authorization: await limited(group),
+          body: { code, groups: [group] },
+        })
+      const first = await claim('mine')
+      expect([first.status, (await claim('mine')).body.id], first.text).to.deep.equal([201, first.body.id])
+      expectProblem(await claim('theirs'), 404, 'claim_not_found')
     })
 
     it('of two who claim at a time one gets it', async () => {

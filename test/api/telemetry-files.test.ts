@@ -185,6 +185,13 @@ describe('REST: values out to files and in from files', () => {
     )
   })
 
+  it('says of a row with a wrong time how times are written', async () => {
+    const { body } = await imported('time,a\nyesterday,1\n', csv)
+    expect(body.errors).to.deep.equal([
+      { row: 1, error: 'time: must be milliseconds since 1970 or a time like 2026-11-21T12:00:00Z' },
+    ])
+  })
+
   it('only checks with dry_run', async () => {
     const path = `/v1/devices/${name}/telemetry/import?dry_run=true`
     const { body } = await imported('time,a\n1795258800000,1\n5,1\n', csv, path)
