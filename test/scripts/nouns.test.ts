@@ -177,7 +177,7 @@ describe('verbs of the command line', () => {
       expect(await textOf('tasks', 'result', task.id, '--output', result)).to.equal('')
       expect(readFileSync(result, 'utf8')).to.be.a('string')
       const cancelled = await cli('tasks', 'cancel', 'nothing')
-      expect(cancelled).to.include({ code: 2, stderr: 'cinque: path.task: Invalid UUID\n' })
+      expect(cancelled).to.include({ code: 2, stderr: 'cinque: task: Invalid UUID\n' })
       const none = await cli('imports', 'add', join(folder.path, 'none.csv'))
       expect(none.code).to.equal(2)
       expect(none.stderr).to.match(/^cinque: cannot read .*none\.csv: ENOENT/)
