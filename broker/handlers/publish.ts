@@ -220,7 +220,7 @@ function accept(
 ): void {
   const { stats } = connection.broker
   const { commit } = session.space
-  const before = commit.staged
+  const { mark } = commit
   if (entry.sink !== null) {
     const refusal = entry.sink.accept(packet.payload, connection.broker.now, packet.properties.responseTopic)
     if (refusal !== undefined) {
@@ -239,13 +239,12 @@ function accept(
   deliverAll(entry.route, message, connection)
   if (packet.qos === 0) return
   if (packet.qos === 2) inboundOf(session).set(packet.packetId, 1)
-  const staged = commit.staged !== before
   const nobody = connection.version === 5 && entry.route.empty && entry.sink === null && !message.retain
   connection.acknowledge(
     packet.qos === 1 ? PUBACK : PUBREC,
     packet.packetId,
     nobody ? ReasonCode.NoMatchingSubscribers : 0,
-    staged ? commit.ticket : 0,
+    commit.stagedSince(mark) ? commit.ticket : 0,
   )
 }
 
@@ -283,7 +282,7 @@ function acceptExactlyOnce(
     disk.carried -= message.size
     // Another process has taken the session over meanwhile: the publisher sends it again there.
     if (!session.ended && session.space.sessions.get(session.clientId) !== session) return
-    const before = commit.staged
+    const { mark } = commit
     const refusal = entry.sink?.accept(message.payload, broker.now, message.properties.responseTopic)
     if (refusal === undefined) {
       if (message.retain) session.space.retained.set(message)
@@ -295,7 +294,7 @@ function acceptExactlyOnce(
       if (inbound.routing !== null) inbound.routing.ack.reason = ReasonCode.PayloadFormatInvalid
       if (connection.version === 5) outbox.inbound.delete(packetId)
     }
-    disk.whenStaged(commit.staged !== before, () => {
+    disk.whenStaged(commit.stagedSince(mark), () => {
       const { routing } = inbound
       inbound.done = true
       inbound.routing = null

@@ -26,6 +26,7 @@ export class GroupCommit {
   failures = 0
   /** Whose rows it takes, see Lanes. */
   readonly lane: 'local' | 'geo'
+  #stagings = 0
   #open = new Batch()
   #flying: Batch | null = null
   #scheduled = false
@@ -63,11 +64,25 @@ export class GroupCommit {
    * What is staged after `close` is never written and never acknowledged.
    */
   stage(): Batch {
+    this.#stagings++
     if (!this.#scheduled && this.#flying === null) {
       this.#scheduled = true
       this.#timers.soon(this.#startFlight)
     }
     return this.#open
+  }
+
+  /** Goes on with every `stage()`, for `stagedSince`. */
+  get mark(): number {
+    return this.#stagings
+  }
+
+  /**
+   * Whether something of the open batch is from after `mark`: a new row, or a change of one that is in it already (so
+   * comparing `staged` would not do). If so, it is durable with `ticket`.
+   */
+  stagedSince(mark: number): boolean {
+    return this.#stagings !== mark && this.#open.size > 0
   }
 
   /** Rows staged but not durable yet, in the open batch and in the one in the air. */

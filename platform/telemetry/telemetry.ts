@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts'
 import type { Usage } from '../limits/usage.ts'
 import type { Logger } from '../log.ts'
 import type { Counter, Metrics } from '../metrics.ts'
-import type { GroupCommit } from '../store/group-commit.ts'
+import { Landings } from '../store/landings.ts'
 import type { Lanes } from '../store/lanes.ts'
 import type { Store } from '../store/store.ts'
 import type { Timers } from '../timers.ts'
@@ -61,7 +61,7 @@ export class Telemetry implements Conventions {
   readonly #writers = new Map<string, DeviceWriter>()
   /** When devices were deleted, milliseconds since 1970: one that was made later with the same id is another. */
   readonly #gone = new Map<string, number>()
-  readonly #waiting = new Map<GroupCommit, Waiting[]>()
+  readonly #landings: Landings<Landed>
 
   constructor(options: TelemetryOptions) {
     this.#store = options.store
@@ -71,11 +71,10 @@ export class Telemetry implements Conventions {
     this.#log = options.log
     this.#options = options
     this.#points = options.metrics.counter('cinque_telemetry_points_total', 'Values taken in')
-    for (const commit of options.lanes.all) {
-      const waiting: Waiting[] = []
-      this.#waiting.set(commit, waiting)
-      commit.onDurable((through) => this.#tell(waiting, through))
-    }
+    this.#landings = new Landings(options.lanes, ({ device, at, points, event, bytes }) => {
+      this.rollups.landed(device, at, points, options.clock.now())
+      if (event !== null) this.#live.publish(event, bytes)
+    })
     const { retentions } = options
     this.rollups = new Rollups({ ...options, rules: (device) => this.#rules(device) })
     this.#ports = { lanes: options.lanes, retentions, rollups: this.rollups }
@@ -111,9 +110,8 @@ export class Telemetry implements Conventions {
   takePast(device: DeviceRef, points: readonly ParsedPoint[], receivedAt: number): void {
     const writer = this.#writer(device)
     const stored = this.#write(writer, () => points, nothing, receivedAt)
-    const { commit } = writer
     const past = { event: null, bytes: 0, device, at: receivedAt, points: stored }
-    this.#waiting.get(commit)?.push({ ticket: commit.ticket, ...past })
+    this.#landings.push(device.org, past)
   }
 
   history(device: DeviceRef, query: HistoryQuery): Promise<HistoryPage> {
@@ -230,10 +228,10 @@ export class Telemetry implements Conventions {
   #stage(writer: DeviceWriter, parse: Parse, payload: Uint8Array, receivedAt: number): number {
     try {
       const points = this.#write(writer, parse, payload, receivedAt)
-      const { device, commit } = writer
+      const { device } = writer
       const event = { type: 'telemetry', org: device.org, device, at: receivedAt, data: { points } } as const
       const bytes = payload.length + eventOverhead
-      this.#waiting.get(commit)?.push({ ticket: commit.ticket, event, bytes, device, at: receivedAt, points })
+      this.#landings.push(device.org, { event, bytes, device, at: receivedAt, points })
       return points.length
     } catch (error) {
       if (error instanceof PayloadError) {
@@ -258,17 +256,6 @@ export class Telemetry implements Conventions {
     usage?.add('points', points.length)
     this.#points.value += points.length
     return points
-  }
-
-  #tell(waiting: Waiting[], through: number): void {
-    let told = 0
-    const now = this.#options.clock.now()
-    while (told < waiting.length && waiting[told].ticket <= through) {
-      const { event, bytes, device, at, points } = waiting[told++]
-      this.rollups.landed(device, at, points, now)
-      if (event !== null) this.#live.publish(event, bytes)
-    }
-    waiting.splice(0, told)
   }
 
   #writer(device: DeviceRef): DeviceWriter {
@@ -304,9 +291,8 @@ export class Telemetry implements Conventions {
   }
 }
 
-/** Values whose rows are not durable yet; those of one lane are in order of their tickets. */
-interface Waiting {
-  readonly ticket: number
+/** Values whose rows have become durable. */
+interface Landed {
   readonly device: DeviceRef
   /** When they came, milliseconds since 1970. */
   readonly at: number

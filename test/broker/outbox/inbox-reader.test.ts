@@ -87,6 +87,24 @@ describe('the reader of an inbox that several processes write', () => {
     expect(reader.heldYoung).to.equal(false)
   })
 
+  it('reads again what it had asked for before more of it was allowed: a row that came meanwhile is not passed', async () => {
+    const writer = Buffer.alloc(16, 3)
+    await has([writer, 8], [writer, 10])
+    const { range } = store
+    store.range = async (...asked) => {
+      const rows = await range.apply(store, asked)
+      if (rows.length > 0 && reader.progressOf(writer).limit === 0) {
+        await has([writer, 9])
+        reader.raise(reader.progressOf(writer), 10)
+      }
+      return rows
+    }
+    const taken: number[] = []
+    expect(await reader.fetch(TODAY, EVERYTHING, ({ seq }) => taken.push(seq))).to.equal(false)
+    expect(taken).to.deep.equal([])
+    expect(await fetched()).to.deep.equal([8, 9, 10])
+  })
+
   it('keeps the order of streams that may be read from the middle of a look on', async () => {
     const [before, after] = [stream(1, 5), stream(2, 5)]
     await has([before, 1], [after, 2])
