@@ -47,6 +47,7 @@ export function devInventory({
         roles: at === 0 ? ['db', 'app'] : ['db'],
         address: `127.${net}.${number}.${at + 1}`,
         brokers,
+        weight: 10,
       }),
     ),
   )

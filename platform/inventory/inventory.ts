@@ -16,29 +16,86 @@ const dc = z.strictObject({
   kind: z.enum(['live', 'backup']),
   /** Copies of every row. */
   replicas: z.int().min(1).max(5),
+  /** Who rents the hosts out, for those that do not say it themselves. */
+  provider: z.string().min(1).optional(),
 })
 
 const host = z.strictObject({
   name,
+  /** A checker outside of all DCs says `outside`. */
   dc: z.string(),
   roles: z.array(role).min(1),
   address: z.union([z.ipv4(), z.ipv6()], 'must be an IPv4 or IPv6 address'),
   /** Broker processes, on ports that follow each other. */
   brokers: z.int().min(1).max(64).default(1),
+  /** Share of its DC's new connections, of hosts with role app; 0: only when no other is healthy. */
+  weight: z.int().min(0).max(255).default(10),
+  provider: z.string().min(1).optional(),
+  /** EUR a month. */
+  price: z.number().min(0).max(10_000).optional(),
+})
+
+const continents = ['AF', 'AN', 'AS', 'EU', 'NA', 'OC', 'SA'] as const
+const region = z.strictObject({
+  name,
+  /** Two letters each, as Route 53 and GeoIP databases have them. */
+  continents: z.array(z.enum(continents)).default([]),
+  /** ISO 3166-1, two letters; a country wins over its continent. */
+  countries: z.array(z.string().regex(/^[A-Z]{2}$/, 'must be two capital letters (ISO 3166-1)')).default([]),
+  /** All other places, and those that are not known. One region has it. */
+  default: z.boolean().default(false),
+  /** Degrees north and east of its middle, from which the nearest DCs are found where there is no chain. */
+  location: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]).optional(),
+  /** DCs in the order in which they are asked for; all live ones before the backup ones. Default: by distance. */
+  chain: z.array(z.string()).min(1).optional(),
+})
+
+const dns = z.strictObject({
+  /** The zone that the names are in: `iot.example.org`. */
+  zone: z
+    .string()
+    .regex(
+      /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/,
+      'must be a domain name, without a dot at its end',
+    ),
+  /** Names of the service in it: what devices and clients connect to. */
+  names: z.array(name).min(1).default(['mqtt', 'api']),
+  /** Seconds. */
+  ttl: z.int().min(5).max(60).default(60),
+  /** Default: one for each continent. */
+  regions: z.array(region).min(1).optional(),
+})
+
+const health = z.strictObject({
+  /** Seconds between two looks of a checker at a host. */
+  interval: z.number().min(0.5).max(300).default(10),
+  /** Votes that it takes to take a DC or host out of DNS. */
+  quorum: z.int().min(1).max(32).default(3),
+  /** Failed looks in a row after which a checker says down, and good ones after which it says up again. */
+  down_after: z.int().min(1).max(100).default(2),
+  up_after: z.int().min(1).max(100).default(6),
+  /** Live DCs that are taken out at the same time at most, without a person's word. */
+  max_removed_live: z.int().min(1).max(32).default(1),
 })
 
 const port = z.int().min(1).max(65_535)
 const ports = z.strictObject({
   /** Of the first broker of a host; the next has the next one. */
   mqtt: port.default(1883),
+  /** MQTT over TLS, all brokers of a host on the same. */
+  mqtts: port.default(8883),
   /** Of the API, and of MQTT over WebSocket. */
   http: port.default(8080),
+  /** The same over TLS. */
+  https: port.default(8443),
   nats: port.default(4222),
   gateway: port.default(7222),
   /** What nats-server says of itself, without a password: for the host itself. */
   nats_http: port.default(8222),
   /** Prometheus page of the first broker of a host; the next has the next one. */
   metrics: port.default(9180),
+  /** What checkers tell each other, Route 53 and people. */
+  checker: port.default(8053),
 })
 /** Those that a host has one of for each broker. */
 const portPerBroker = new Set(['mqtt', 'metrics'])
@@ -59,6 +116,9 @@ const inventorySchema = z
       .array(z.strictObject({ between: z.tuple([z.string(), z.string()]), ms: z.number().min(0).max(1000) }))
       .default([]),
     ports: ports.prefault({}),
+    /** Without it the cell has no names of its own. */
+    dns: dns.optional(),
+    health: health.prefault({}),
   })
   .superRefine((inventory, context) => {
     for (const [path, message] of contradictions(inventory)) {
@@ -70,6 +130,10 @@ const inventorySchema = z
 export type Inventory = z.output<typeof inventorySchema>
 export type Dc = Inventory['dcs'][number]
 export type Host = Inventory['hosts'][number]
+export type Region = NonNullable<NonNullable<Inventory['dns']>['regions']>[number]
+export type Continent = (typeof continents)[number]
+/** `dc` of a checker outside of all DCs. */
+export const outside = 'outside'
 type Role = z.output<typeof role>
 
 /** An inventory that can't be right: one line for each thing that is wrong, with its field and the remedy. */
@@ -106,6 +170,7 @@ function* contradictions({ dcs, hosts, wan, ports: all }: Inventory): Generator<
   yield* repeated(hosts, 'hosts', 'address', (one) => one.address)
   for (const [at, one] of hosts.entries()) {
     if (known.has(one.dc)) continue
+    if (one.dc === outside && one.roles.every((each) => each === 'checker')) continue
     yield [['hosts', at, 'dc'], `there is no DC "${one.dc}"; the DCs are ${names}`]
   }
   for (const [at, one] of dcs.entries()) {

@@ -90,9 +90,9 @@ describe('the reader of an inbox that several processes write', () => {
   it('reads again what it had asked for before more of it was allowed: a row that came meanwhile is not passed', async () => {
     const writer = Buffer.alloc(16, 3)
     await has([writer, 8], [writer, 10])
-    const { range } = store
+    const range = store.range.bind(store)
     store.range = async (...asked) => {
-      const rows = await range.apply(store, asked)
+      const rows = await range(...asked)
       if (rows.length > 0 && reader.progressOf(writer).limit === 0) {
         await has([writer, 9])
         reader.raise(reader.progressOf(writer), 10)
