@@ -31,7 +31,7 @@ export function addInventory(program: Command): void {
     .summary('what is wrong or doubtful about it')
     .description(
       'Says what is wrong with an inventory (exit code 2), and what is doubtful: one provider for two DCs, a DC that a\n' +
-        'restart takes away, votes that can never be enough (exit code 0, with --strict 1).',
+        'restart takes away, a DC whose checkers decide alone (exit code 0, with --strict 1).',
     )
     .addHelpText('after', '\nExample:\n  cinque inventory verify cell.yaml --strict')
     .option('--strict', 'what is doubtful is a failure as well')

@@ -56,11 +56,6 @@ describe('doubts about an inventory', () => {
       /^dcs\[1\]: dc02 has one host with role app/,
     ],
     [
-      'votes that can never be enough',
-      (i) => (i.health.quorum = 5),
-      /^health\.quorum: 5 votes are needed and there are 4/,
-    ],
-    [
       'a DC whose checkers decide alone',
       (i) => {
         for (const host of i.hosts.filter(({ dc }) => dc === 'dc01')) host.roles = ['app', 'db', 'checker']
