@@ -43,12 +43,12 @@ describe('cinque inventory, hosts, cost', () => {
     const { stdout } = await runHere('inventory', 'verify', file, '--json')
     expect(JSON.parse(stdout)).to.include({ cell: 'dev', dcs: 5, hosts: 5 }).and.have.property('concerns')
     expect(stdout).to.match(/both at acme/)
-    const before = process.exitCode
+    const exitCode = process.exitCode
     try {
       await runHere('inventory', 'verify', file, '--strict')
       expect(process.exitCode).to.equal(1)
     } finally {
-      process.exitCode = before
+      process.exitCode = exitCode
     }
   })
 
