@@ -25,7 +25,10 @@ const noAlias = (set: RecordSet): RecordSet => ({
   answer: { alias: target(set), evaluateHealth: false },
 })
 const target = ({ answer }: RecordSet): string => ('alias' in answer ? answer.alias : '')
-const unchecked = ({ check: _, ...set }: RecordSet): RecordSet => set
+const unchecked = (set: RecordSet): RecordSet => {
+  const { check, ...rest } = set
+  return check === undefined ? set : rest
+}
 
 const weighted = tree(leaf('a', weight(1)), leaf('b', weight(2)), leaf('c', weight(3)))
 const spare = tree(leaf('a', weight(10)), leaf('b', weight(10)), leaf('c', weight(0)), leaf('d', weight(0)))
