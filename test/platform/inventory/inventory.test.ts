@@ -28,7 +28,7 @@ describe('inventory', () => {
       ['dcb1', 1],
       ['dcb2', 1],
     ])
-    expect(hosts).to.have.length(24)
+    expect(hosts).to.have.length(29)
   })
 
   const wrong: [string, (inventory: Inventory) => void, RegExp][] = [
@@ -65,6 +65,13 @@ describe('inventory', () => {
       },
       /ports\.http: 1885 is also mqtt's; choose/,
     ],
+    [
+      'one port for MQTT over TLS and HTTPS',
+      (i) => (i.ports.mqtts = 8443),
+      /ports\.https: 8443 is also mqtts's/,
+    ],
+    ['the port of checkers taken', (i) => (i.ports.checker = 8080), /ports\.checker: 8080 is also http's/],
+    ['a DC that means none', (i) => (i.dcs[0].name = 'outside'), /dcs\[0\]\.name: "outside" means/],
     ['a key that nobody reads', (i) => Object.assign(i.hosts[0], { adress: 'x' }), /hosts\[0\].*adress/],
   ]
   for (const [what, change, line] of wrong) {
