@@ -54,9 +54,9 @@ export function devInventory({
   const hosts = dcs.flatMap(({ name, number, kind }): Host[] => {
     const address = (at: number): string => `127.${net}.${number}.${at}`
     const common = { dc: name, brokers, weight: 10 }
-    const count = Math.max(replicas(kind), apps)
+    const size = Math.max(replicas(kind), apps)
     return [
-      ...Array.from({ length: count }, (_, at): Host => {
+      ...Array.from({ length: size }, (_, at): Host => {
         const db = at < replicas(kind) ? (['db'] as const) : []
         const app = at < apps ? (['app'] as const) : []
         return { name: `${name}-n${at + 1}`, roles: [...db, ...app], address: address(at + 1), ...common }

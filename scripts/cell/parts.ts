@@ -80,8 +80,10 @@ export function makeParts(options: PartsOptions): { parts: Part[]; cassandra: Ca
                 '--name',
                 name,
                 ...args,
-                ...['--set', `tls.cert=${certFile}`, '--set', `tls.key=${keyFile}`],
-                ...options.sets.flatMap((set) => ['--set', set]),
+                ...[`tls.cert=${certFile}`, `tls.key=${keyFile}`, ...options.sets].flatMap((set) => [
+                  '--set',
+                  set,
+                ]),
               ],
               // Compiled once for all: a third of a second less for each process, and for each start.
               env: { NODE_COMPILE_CACHE: join(enginesDirectory(), 'compiled') },
