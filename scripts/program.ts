@@ -4,6 +4,7 @@ import { addBroker } from './commands/broker.ts'
 import { addDc } from './commands/dc.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
+import { addHealthcheck } from './commands/healthcheck.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -83,7 +84,7 @@ export function createProgram(): Command {
     })
     .showHelpAfterError('  cinque --help lists commands and options')
   program.commandsGroup('Run it:')
-  for (const add of [addDev, addDc, addBroker, addApi, addSchema]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
   program.commandsGroup('Try it:')
   for (const add of [addSim, addTail, addToken]) add(program)
   program.commandsGroup('Use it:')

@@ -4,7 +4,10 @@ const file = (what: string) => z.string().min(1).describe(`${what}; relative to 
 /** Where a TCP connection goes, `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`. */
 const nameServer = z
   .string()
-  .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\])(:\d{1,5})?$/i, 'must be an address, as 192.0.2.1 or [2001:db8::1]:5353')
+  .regex(
+    /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\])(:\d{1,5})?$/i,
+    'must be an address, as 192.0.2.1 or [2001:db8::1]:5353',
+  )
 
 /** How MQTT is spoken: in the clear, over TLS, over WebSocket (over TLS where the API has it). */
 const mqttTransports = ['tcp', 'tls', 'ws'] as const
@@ -23,10 +26,19 @@ const probe = z.strictObject({
     .default(['tls', 'ws'])
     .describe('how MQTT is tried: tcp, tls, ws (over TLS if `tls` says so)'),
   ca_file: file('PEM file of the authority that certificates must come from').optional(),
-  device_id: z.string().min(1).max(36).describe('the checker’s own device, see `cinque healthcheck provision`'),
+  device_id: z
+    .string()
+    .min(1)
+    .max(36)
+    .describe('the checker’s own device, see `cinque healthcheck provision`'),
   device_key_file: file('file with its key'),
   api_key_file: file('file with an API key of the same organisation that may read devices and telemetry'),
-  certificate_days: z.int().min(1).max(365).default(14).describe('fewer days left of a certificate: degraded'),
+  certificate_days: z
+    .int()
+    .min(1)
+    .max(365)
+    .default(14)
+    .describe('fewer days left of a certificate: degraded'),
   clock_skew: z.number().min(1).max(300).default(10).describe('seconds of difference: degraded'),
   disk_free: z.number().min(0).max(1).default(0.1).describe('share of a disk; less free: degraded'),
   name_servers: z
@@ -50,7 +62,9 @@ export const checkerConfig = z.strictObject({
     .string()
     .regex(/^.+:\d{1,5}$/, 'must be host:port')
     .optional()
-    .describe('where it serves HTTP and HTTPS, both on one port (default: all addresses, `ports.checker`)'),
+    .describe(
+      'where it serves HTTP and HTTPS, both on one port (default: its address in the inventory, `ports.checker`)',
+    ),
   tls: z
     .strictObject({
       cert_file: file('PEM file of the certificate that the other checkers see'),

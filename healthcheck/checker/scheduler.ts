@@ -56,9 +56,11 @@ export class Scheduler {
   }
 }
 
+type TrackOptions = SchedulerOptions & { readonly random: () => number }
+
 class Track {
   readonly #look: Look
-  readonly #options: SchedulerOptions & { readonly random: () => number }
+  readonly #options: TrackOptions
   readonly #intervalMs: number
   /** Where in its interval it begins, 0 to 1. */
   readonly #offset: number
@@ -69,7 +71,7 @@ class Track {
   #lastStart = Number.NEGATIVE_INFINITY
   #triedOnce: () => void = () => undefined
 
-  constructor(look: Look, options: Track['#options'], offset: number) {
+  constructor(look: Look, options: TrackOptions, offset: number) {
     this.#look = look
     this.#options = options
     this.#intervalMs = (look.probe.interval ?? options.interval) * 1000
@@ -84,7 +86,7 @@ class Track {
     // Those that come seldom begin within the time of the others: a checker says nothing before it has seen all.
     const spread = Math.min(this.#intervalMs, this.#options.interval * 1000)
     this.#arm(this.#offset * spread)
-    return new Promise((tried) => (this.#triedOnce = tried))
+    return new Promise((done) => (this.#triedOnce = done))
   }
 
   lookNow(): void {
@@ -141,7 +143,10 @@ class Track {
   }
 }
 
-/** Runs the probe to its end, or to its time limit: one that does not end by itself then is not waited for. */
+/**
+ * Runs the probe to its end, or to its time limit: one that does not end by itself then is not waited for. What the
+ * probe says about being stopped is preferred, as it knows what it waited for.
+ */
 async function tried(
   probe: Probe,
   target: Target,
@@ -153,14 +158,14 @@ async function tried(
     abort.abort(new Error(`no answer within ${probe.timeoutMs / 1000} s`)),
   )
   const aborted = new Promise<never>((_, failed) =>
-    signal.addEventListener('abort', () => failed(reasonOf(signal)), { once: true }),
+    signal.addEventListener('abort', () => timers.soon(() => failed(reasonOf(signal))), { once: true }),
   )
   aborted.catch(() => undefined)
   try {
     const note = await Promise.race([probe.run(target, signal), aborted])
     return note === undefined ? {} : { note }
   } catch (error) {
-    return { error: lineOf(signal.aborted ? reasonOf(signal) : error) }
+    return { error: lineOf(error) }
   } finally {
     limit.cancel()
   }
