@@ -247,7 +247,7 @@ export class MqttSession {
 
   #settle(error: Error): void {
     this.#end = error
-    for (const { failed } of [...this.#waiting.values()]) failed(error)
+    for (const { failed } of this.#waiting.values()) failed(error)
   }
 }
 
