@@ -19,6 +19,7 @@ import { openCassandraStore } from '#cassandra/store/store.ts'
 import { Durabilities } from '#platform/registry/durabilities.ts'
 import * as idempotencyTables from '#platform/idempotency/tables.ts'
 import * as limitTables from '#platform/limits/tables.ts'
+import * as maintenanceTables from '#platform/maintenance/tables.ts'
 import * as registryTables from '#platform/registry/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
 import type { AnyTable } from '#platform/store/table.ts'
@@ -210,6 +211,7 @@ const everything: unknown[] = [
   commandTables,
   twinTables,
   limitTables,
+  maintenanceTables,
   idempotencyTables,
 ].flatMap((tables) => Object.values(tables))
 

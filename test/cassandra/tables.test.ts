@@ -9,6 +9,7 @@ import * as twins from '#platform/twins/tables.ts'
 import * as idempotency from '#platform/idempotency/tables.ts'
 import * as presence from '#platform/presence/tables.ts'
 import * as limits from '#platform/limits/tables.ts'
+import * as maintenance from '#platform/maintenance/tables.ts'
 import * as registry from '#platform/registry/tables.ts'
 import * as broker from '#platform/store/tables.ts'
 import { Batch } from '#platform/store/store.ts'
@@ -27,6 +28,7 @@ const declared = [
   twins,
   idempotency,
   limits,
+  maintenance,
   presence,
 ]
   .flatMap((module): unknown[] => Object.values(module))
