@@ -1,8 +1,7 @@
-import { X509Certificate } from 'node:crypto'
-import { type Stats, readFileSync, unwatchFile, watchFile } from 'node:fs'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
 import type { Logger } from '#platform/log.ts'
+import { reasonOf, ServedCertificate } from '#platform/pki/served-certificate.ts'
 import type { BrokerConfig } from '../config.ts'
 import { certificateIdentity, chainOf } from './certificate.ts'
 import type { Handshake, Handshakes } from './handshakes.ts'
@@ -11,11 +10,6 @@ import type { CertificateTrust } from './transport.ts'
 
 export type TlsConfig = NonNullable<BrokerConfig['tls']>
 
-/** How often the files are looked at. By stat, not by inotify: that sees through symlinks and network mounts. */
-const WATCH_INTERVAL_MS = 1000
-/** Certificate and key are two files; wait until both are written. */
-const SETTLE_MS = 500
-
 /**
  * The TLS stage of a listener: sockets go in by `handshake`, and `secured` gets them when the client has shown all
  * that it must. Certificates are read again by `reload` and when the files change.
@@ -23,14 +17,8 @@ const SETTLE_MS = 500
 export class TlsStage {
   readonly #server: tls.Server
   readonly #config: TlsConfig
-  readonly #log: Logger
   readonly #handshakes: Handshakes
-  #settle: NodeJS.Timeout | undefined
-  readonly #onFileChange = (now: Stats, before: Stats): void => {
-    if (now.mtimeMs === before.mtimeMs && now.ino === before.ino && now.size === before.size) return
-    clearTimeout(this.#settle)
-    this.#settle = setTimeout(() => this.#reloadOrWarn(), SETTLE_MS).unref()
-  }
+  readonly #certificate: ServedCertificate
 
   /** Throws an Error of one line that names the listener and the remedy. */
   constructor(
@@ -53,10 +41,10 @@ export class TlsStage {
       )
     this.#config = config
     this.#handshakes = handshakes
-    this.#log = log
+    this.#certificate = new ServedCertificate({ files: config, listener: () => handshakes.listener, log })
     const asks = config.client_certificate !== 'none'
     this.#server = tls.createServer({
-      ...this.#load(),
+      ...this.#certificate.read(),
       requestCert: asks,
       // #verified decides: Node would close a client with a bad one before we can say whose it was
       rejectUnauthorized: false,
@@ -74,8 +62,7 @@ export class TlsStage {
 
   /** From now on a change of the files reloads them, until `close`. */
   watch(): void {
-    for (const file of this.#files())
-      watchFile(file, { interval: WATCH_INTERVAL_MS, persistent: false }, this.#onFileChange)
+    this.#certificate.follow(this.#server)
   }
 
   /** Runs the handshake on a plain socket; `head` was read from it already. */
@@ -90,17 +77,11 @@ export class TlsStage {
 
   /** Reads certificate, key and CAs again; throws, and keeps the old ones, if they are bad. Open connections go on. */
   reload(): void {
-    const options = this.#load()
-    this.#server.setSecureContext(options)
-    this.#log.info(
-      { event: 'certificate.reloaded', listener: this.#handshakes.listener },
-      'new connections see the new certificate',
-    )
+    this.#certificate.reload()
   }
 
   close(): void {
-    clearTimeout(this.#settle)
-    for (const file of this.#files()) unwatchFile(file, this.#onFileChange)
+    this.#certificate.close()
   }
 
   /** The certificate is not of the listener's authorities: of an organisation's, perhaps. */
@@ -160,90 +141,8 @@ export class TlsStage {
     }
     socket.destroy()
   }
-
-  #files(): string[] {
-    const { cert, key, ca } = this.#config
-    return ca === undefined ? [cert, key] : [cert, key, ca]
-  }
-
-  #load(): tls.SecureContextOptions {
-    const { cert, key, ca, min_version } = this.#config
-    const chain = this.#read('tls.cert', cert)
-    const certificate = this.#parse('tls.cert', cert, chain)
-    const options: tls.SecureContextOptions = {
-      cert: chain,
-      key: this.#read('tls.key', key),
-      minVersion: min_version,
-    }
-    if (ca !== undefined) {
-      const authorities = this.#read('tls.ca', ca)
-      this.#parse('tls.ca', ca, authorities)
-      options.ca = authorities
-    } else {
-      // Without any, Node would take the public ones.
-      options.ca = []
-    }
-    try {
-      tls.createSecureContext(options)
-    } catch (error) {
-      const reason = reasonOf(error)
-      throw this.#error(
-        /mismatch/.test(reason)
-          ? `tls.key ${key} does not belong to the certificate in tls.cert ${cert}`
-          : `tls.key ${key} is not a usable PEM private key without passphrase (${reason})`,
-        error,
-      )
-    }
-    if (certificate.validToDate.getTime() < Date.now())
-      this.#log.warn(
-        {
-          event: 'certificate.expired',
-          listener: this.#handshakes.listener,
-          valid_to: certificate.validToDate,
-        },
-        `${cert} has expired; clients will refuse it`,
-      )
-    return options
-  }
-
-  #read(name: string, file: string): Buffer {
-    try {
-      return readFileSync(file)
-    } catch (error) {
-      throw this.#error(`${name} ${file} cannot be read (${reasonOf(error)})`, error)
-    }
-  }
-
-  #parse(name: string, file: string, pem: Buffer): X509Certificate {
-    try {
-      return new X509Certificate(pem)
-    } catch (error) {
-      throw this.#error(`${name} ${file} holds no PEM certificate`, error)
-    }
-  }
-
-  #error(explanation: string, cause: unknown): Error {
-    return new Error(`listener ${this.#handshakes.listener}: ${explanation}`, { cause })
-  }
-
-  #reloadOrWarn(): void {
-    try {
-      this.reload()
-    } catch (error) {
-      this.#log.warn(
-        { event: 'certificate.kept', listener: this.#handshakes.listener, detail: reasonOf(error) },
-        'the certificate files have changed but are bad; the old ones stay in use',
-      )
-    }
-  }
 }
 
 function isStranger(socket: tls.TLSSocket): boolean {
   return !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const reason: unknown = 'reason' in error ? error.reason : undefined
-  return typeof reason === 'string' ? reason : error.message
 }

@@ -4,11 +4,12 @@ import type { Standing, Vote } from '../votes/vote.ts'
 import type { Condition } from './alert.ts'
 import type { View } from './view.ts'
 
-/** The note of probes that have seen a certificate: days until it ends. */
-export const certificateNote = 'certificate_days'
+/** The probe that sees certificates, and its note: days until the one of the host ends. */
+const certificateProbe = 'certificate'
+const certificateNote = 'days'
 /** Days left of a certificate at which it is a warning, and critical. */
-export const certificateWarningDays = 14
-export const certificateCriticalDays = 3
+const certificateWarningDays = 14
+const certificateCriticalDays = 3
 
 /** What of an inventory the rules look at. */
 export type Watched = Pick<Inventory, 'dcs' | 'hosts'> & {
@@ -80,24 +81,13 @@ function* outages({ dcs, hosts }: Watched, standings: readonly Standing[]): Gene
   }
 }
 
-/** One for each host: the certificate that ends first. */
 function* certificates(results: readonly ProbeResult[]): Generator<Condition> {
-  const least = new Map<string, ProbeResult & { days: number }>()
-  for (const result of results) {
-    const days = result.note?.[certificateNote]
+  for (const { probe, host, dc, note } of results) {
+    const days = probe === certificateProbe ? note?.[certificateNote] : undefined
     if (typeof days !== 'number' || days > certificateWarningDays) continue
-    if (days < (least.get(result.host)?.days ?? Infinity)) least.set(result.host, { ...result, days })
-  }
-  for (const { host, dc, days, probe } of least.values()) {
     const severity = days <= certificateCriticalDays ? 'critical' : 'warning'
     const when = days < 0 ? 'has ended' : `ends in ${Math.floor(days)} days`
-    yield {
-      name: 'CertificateExpires',
-      subject: host,
-      severity,
-      summary: `certificate of ${host} (${probe}) ${when}`,
-      dc,
-    }
+    yield { name: 'CertificateExpires', subject: host, severity, summary: `certificate of ${host} ${when}`, dc }
   }
 }
 

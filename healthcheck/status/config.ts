@@ -22,7 +22,7 @@ export const statusConfig = z.strictObject({
     .max(99.999)
     .default(99.9)
     .describe('percent of a month that the service is promised to be available'),
-  response_probe: z.string().min(1).default('api').describe('probe whose times the page shows'),
+  response_probe: z.string().min(1).default('rest-read').describe('probe whose times the page shows'),
 })
 
 export type StatusConfig = z.output<typeof statusConfig>

@@ -38,6 +38,6 @@ const entities: Readonly<Record<string, string>> = {
 function escape(text: string): string {
   return text
     .toWellFormed()
-    .replaceAll(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]/g, '\ufffd')
+    .replaceAll(/(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/gu, '\ufffd')
     .replaceAll(/[&<>"']/g, (one) => entities[one])
 }

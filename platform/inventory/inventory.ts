@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { dnsContradictions } from './dns-contradictions.ts'
 
 /** What a host runs. `db`: Cassandra; `app`: nats-server, brokers, API; `checker`: looks at the others from outside. */
 const role = z.enum(['db', 'app', 'checker'])
@@ -161,7 +162,8 @@ function fieldOf(path: readonly PropertyKey[]): string {
 type Contradiction = readonly [path: readonly (string | number)[], message: string]
 
 /** What the shape alone can't say. */
-function* contradictions({ dcs, hosts, wan, ports: all }: Inventory): Generator<Contradiction> {
+function* contradictions(inventory: Inventory): Generator<Contradiction> {
+  const { dcs, hosts, wan, ports: all } = inventory
   const known = new Map(dcs.map((one) => [one.name, one]))
   const names = dcs.map((one) => one.name).join(', ')
   yield* repeated(dcs, 'dcs', 'name', (one) => one.name)
@@ -174,6 +176,7 @@ function* contradictions({ dcs, hosts, wan, ports: all }: Inventory): Generator<
     yield [['hosts', at, 'dc'], `there is no DC "${one.dc}"; the DCs are ${names}`]
   }
   for (const [at, one] of dcs.entries()) {
+    if (one.name === outside) yield [['dcs', at, 'name'], `"${outside}" means no DC at all; choose another`]
     const of = (wanted: Role): number =>
       hosts.filter((each) => each.dc === one.name && each.roles.includes(wanted)).length
     if (of('db') < one.replicas) {
@@ -200,6 +203,7 @@ function* contradictions({ dcs, hosts, wan, ports: all }: Inventory): Generator<
   }
   const brokers = Math.max(...hosts.map((one) => one.brokers))
   yield* sharedPorts(all, brokers)
+  yield* dnsContradictions(inventory)
 }
 
 function* sharedPorts(all: Inventory['ports'], brokers: number): Generator<Contradiction> {

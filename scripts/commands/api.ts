@@ -7,6 +7,7 @@ interface ApiOptions {
   cell: string
   name: string
   http: { host: string; port: number }
+  https?: { host: string; port: number }
   config?: string
   set?: readonly string[]
   json?: true
@@ -23,15 +24,20 @@ export function addApi(program: Command): void {
     .requiredOption('--cell <file>', 'what makes this process a member of a cell, in YAML or JSON')
     .requiredOption('--name <name>', 'its name in the inventory, as dc01-n1-api')
     .option('--http <host:port>', 'where to listen', hostAndPort, { host: '127.0.0.1', port: 8080 })
+    .option(
+      '--https <host:port>',
+      'where to listen for the same over TLS; the certificate is that of tls.cert and tls.key',
+      hostAndPort,
+    )
     .option('--config <file>', "the broker's configuration in YAML or JSON, see `cinque broker --help`")
     .option('--set <path=value>', 'one key of it (repeatable)', collect)
     .option('--json', 'print JSON')
     .action(async (options: ApiOptions) => {
-      const { cell: file, name, http, json = false } = options
+      const { cell: file, name, http, https, json = false } = options
       const flags: [string, unknown, string][] = [['listen', [], '--cell']]
       const sources = { file: options.config, env: process.env, sets: options.set ?? [], flags }
       const { config } = loadConfig(brokerConfig, sources)
       const { runApi } = await import('#scripts/run/api.ts')
-      await runApi(config, { file, name, http, json })
+      await runApi(config, { file, name, http, https, json })
     })
 }

@@ -1,7 +1,8 @@
-import { startApi, type ApiServer } from '#api/server.ts'
+import { type ApiAddress, type ApiServer, startApi } from '#api/server.ts'
 import type { ApiDeps } from '#api/deps.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { attachWebSocket } from '#broker/listeners/index.ts'
+import type { Logger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { readSecret } from '#scripts/cell/member-config.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
@@ -17,6 +18,8 @@ export interface ApiRun {
   readonly file: string
   readonly name: string
   readonly http: { host: string; port: number }
+  /** The same over TLS, with the certificate of the configuration's `tls`. */
+  readonly https: { host: string; port: number } | undefined
   readonly json: boolean
 }
 
@@ -27,11 +30,12 @@ const webSocketPath = '/mqtt'
  * Runs REST, live streams and MQTT over WebSocket of one host of a cell until SIGTERM or SIGINT. What it publishes goes
  * through a broker of its own, without listeners, which is a member of the cell like the others.
  */
-export async function runApi(config: BrokerConfig, { file, name, http, json }: ApiRun): Promise<void> {
+export async function runApi(config: BrokerConfig, { file, name, http, https, json }: ApiRun): Promise<void> {
   const stopped = untilStopped()
   const metrics = new Metrics()
   const log = stderrLogger(config.log_level, metrics)
   checkConfig(config)
+  const address = { ...http, https: securely(config, https) }
   const member = await openMember({ file, name, config, log, metrics })
   const tokenFile = member.file.admin_token_file
   if (tokenFile === undefined) {
@@ -55,31 +59,61 @@ export async function runApi(config: BrokerConfig, { file, name, http, json }: A
     corsOrigins: config.http.cors_origins,
     trustedProxies: config.http.trusted_proxies,
   }
-  const server = await listen(deps, http)
-  attachWebSocket(server.server, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {
-    log,
-    metrics,
-    maxPacketSize: config.mqtt.maximum_packet_size,
-  })
-  const ws = `${server.url.replace(/^http/, 'ws')}${webSocketPath}`
+  const server = await listen(deps, address)
+  for (const one of server.servers) {
+    attachWebSocket(one, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {
+      log,
+      metrics,
+      maxPacketSize: config.mqtt.maximum_packet_size,
+    })
+  }
+  process.on('SIGHUP', () => reload(server, log))
+  const urls = [server.url, server.secureUrl ?? []].flat()
+  const ready = [...urls, ...urls.map((url) => `${url.replace(/^http/, 'ws')}${webSocketPath}`)]
   const link = await setupLink(platform, server.url, log)
   if (link !== null)
     log.warn({ event: 'identity.setup', link }, 'create the first administrator: good for 30 minutes, once')
-  if (json) printJson({ ready: [server.url, ws] })
-  else printLine(`ready ${server.url} ${ws}`)
+  if (json) printJson({ ready })
+  else printLine(`ready ${ready.join(' ')}`)
   await stopped
   await Promise.all([broker.drain(), server.close()])
   await member.close()
 }
 
-async function listen(deps: ApiDeps, http: ApiRun['http']): Promise<ApiServer> {
+/** CliError: there is no certificate for it. */
+function securely({ tls }: BrokerConfig, https: ApiRun['https']): ApiAddress['https'] {
+  if (https === undefined) return undefined
+  if (tls !== undefined) return { ...https, files: { ...tls, ca: undefined } }
+  throw new CliError('--https needs a certificate', {
+    remedy: 'PEM files: --set tls.cert=FILE --set tls.key=FILE, or the same keys in the file of --config.',
+    exitCode: 2,
+  })
+}
+
+function reload(server: ApiServer, log: Logger): void {
   try {
-    return await startApi(deps, http)
+    server.reload()
   } catch (error) {
-    if (errorCode(error) !== 'EADDRINUSE' && errorCode(error) !== 'EADDRNOTAVAIL') throw error
-    throw new CliError(`--http: ${errorLine(error)}`, {
-      remedy: 'Another address or port: --http HOST:PORT.',
+    log.warn({ event: 'certificate.kept', detail: errorLine(error) }, 'the old certificate stays in use')
+  }
+}
+
+async function listen(deps: ApiDeps, address: ApiAddress): Promise<ApiServer> {
+  try {
+    return await startApi(deps, address)
+  } catch (error) {
+    const code = errorCode(error)
+    // What is wrong with the files of the certificate is one line already.
+    if (code === undefined) throw new CliError(errorLine(error), { exitCode: 2, cause: error })
+    const option = portOf(error) === address.https?.port ? '--https' : '--http'
+    if (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL' && code !== 'EACCES') throw error
+    throw new CliError(`${option}: ${errorLine(error)}`, {
+      remedy: `Another address or port: ${option} HOST:PORT.`,
       cause: error,
     })
   }
+}
+
+function portOf(error: unknown): unknown {
+  return error instanceof Error && 'port' in error ? error.port : undefined
 }

@@ -81,11 +81,16 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   }
   const server = await listen(deps, httpPort)
   const listeners = await startBroker(broker)
-  attachWebSocket(server.server, webSocketPath, (stream, info, head) => broker.accept(stream, info, head), {
-    log,
-    metrics,
-    maxPacketSize: config.mqtt.maximum_packet_size,
-  })
+  attachWebSocket(
+    server.servers[0],
+    webSocketPath,
+    (stream, info, head) => broker.accept(stream, info, head),
+    {
+      log,
+      metrics,
+      maxPacketSize: config.mqtt.maximum_packet_size,
+    },
+  )
 
   process.on('SIGHUP', () => broker.reload())
 

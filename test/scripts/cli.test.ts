@@ -39,6 +39,10 @@ describe('cinque, used wrongly', () => {
       ['broker', '--cell', 'dc01.yaml', '--name', 'dc01-n1-broker1', '--memory'],
       /^cinque: --cell goes without --data and --memory$/m,
     ],
+    [
+      ['api', '--cell', 'dc01.yaml', '--name', 'dc01-n1-api', '--https', '127.0.0.1:8443'],
+      /^cinque: --https needs a certificate\n {2}PEM files: --set tls\.cert=FILE/,
+    ],
     [['tail', '--url', 'http://127.0.0.1:8080'], /^cinque: --url needs --token as well/],
     [['tail', '--url', 'here', '--token', 't'], /^cinque: --url here: expected one like http/],
   ]

@@ -28,7 +28,7 @@ describe('inventory', () => {
       ['dcb1', 1],
       ['dcb2', 1],
     ])
-    expect(hosts).to.have.length(24)
+    expect(hosts).to.have.length(29)
   })
 
   const wrong: [string, (inventory: Inventory) => void, RegExp][] = [
@@ -65,6 +65,13 @@ describe('inventory', () => {
       },
       /ports\.http: 1885 is also mqtt's; choose/,
     ],
+    [
+      'one port for MQTT over TLS and HTTPS',
+      (i) => (i.ports.mqtts = 8443),
+      /ports\.https: 8443 is also mqtts's/,
+    ],
+    ['the port of checkers taken', (i) => (i.ports.checker = 8080), /ports\.checker: 8080 is also http's/],
+    ['a DC that means none', (i) => (i.dcs[0].name = 'outside'), /dcs\[0\]\.name: "outside" means/],
     ['a key that nobody reads', (i) => Object.assign(i.hosts[0], { adress: 'x' }), /hosts\[0\].*adress/],
   ]
   for (const [what, change, line] of wrong) {
@@ -95,5 +102,14 @@ describe('inventory', () => {
     expect(devInventory().hosts).to.have.length(5)
     expect(devInventory({ full: true }).hosts).to.have.length(11)
     expect(devInventory({ net: 78 }).hosts[1].address).to.equal('127.78.2.1')
+    const { hosts, dns, health } = devInventory({ apps: 2, checkers: true })
+    expect(hosts.filter(({ dc }) => dc === 'dc03').map(({ name, roles }) => [name, ...roles])).to.deep.equal([
+      ['dc03-n1', 'db', 'app'],
+      ['dc03-n2', 'app'],
+      ['dc03-checker', 'checker'],
+    ])
+    expect([dns?.zone, health.quorum]).to.deep.equal(['cell.test', 3])
+    expect(devInventory({ dcs: 2, checkers: true }).health.quorum).to.equal(2)
+    expect(devInventory().dns).to.equal(undefined)
   })
 })
