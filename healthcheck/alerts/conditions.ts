@@ -87,7 +87,13 @@ function* certificates(results: readonly ProbeResult[]): Generator<Condition> {
     if (typeof days !== 'number' || days > certificateWarningDays) continue
     const severity = days <= certificateCriticalDays ? 'critical' : 'warning'
     const when = days < 0 ? 'has ended' : `ends in ${Math.floor(days)} days`
-    yield { name: 'CertificateExpires', subject: host, severity, summary: `certificate of ${host} ${when}`, dc }
+    yield {
+      name: 'CertificateExpires',
+      subject: host,
+      severity,
+      summary: `certificate of ${host} ${when}`,
+      dc,
+    }
   }
 }
 

@@ -126,7 +126,8 @@ export class History {
 function keepLast(record: Record<string, unknown>, most: number): void {
   const keys = Object.keys(record)
   if (keys.length <= most) return
-  keys.sort()
+  // Numbers of slots get longer (in January 2027).
+  keys.sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
   for (const key of keys.slice(0, keys.length - most)) delete record[key]
 }
 
