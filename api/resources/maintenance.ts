@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Plan, PlanKind } from '#platform/maintenance/plan.ts'
 import type { Caller } from '../callers.ts'
@@ -5,6 +6,8 @@ import { pageOf } from '../paging.ts'
 import { route, type Route } from '../route.ts'
 
 const maxNames = 100
+/** Checkers show what was for as long. */
+const shownMs = 90 * 86_400_000
 
 const names = (what: string): z.ZodArray<z.ZodString> =>
   z
@@ -49,7 +52,44 @@ const silence = z
   .object({ id: z.string(), ...silenceFields, ...shownTimes })
   .meta({ id: 'Silence', description: 'alerts that are known, and not sent' })
 
-/** Planned maintenance windows; read by checkers and the status page. */
+const checkerPlan = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['maintenance', 'silence']),
+    title: z.string(),
+    description: z.string(),
+    subjects,
+    alerts: silenceFields.alerts,
+    starts_at: z.iso.datetime(),
+    ends_at: z.iso.datetime(),
+    created_at: z.iso.datetime(),
+  })
+  .meta({ id: 'CheckerPlan', description: 'a maintenance window or silence, without who made it' })
+
+/** What checkers read. */
+export const checkerPlans: readonly Route[] = [
+  route({
+    method: 'get',
+    path: '/v1/checkers/plans',
+    access: 'viewer',
+    operationId: 'listCheckerPlans',
+    summary:
+      'What checkers read: maintenance windows and silences that have not ended for 90 days, all at once',
+    tag: 'maintenance',
+    versioned: 'optional',
+    status: 200,
+    answer: pageOf(checkerPlan),
+    handle: async ({ deps, version }) => {
+      const { plans } = deps.platform
+      const all = [...(await plans.list('maintenance')), ...(await plans.list('silence'))]
+      const items = all.filter(({ endsAt }) => endsAt > deps.clock.now() - shownMs).map(readable)
+      version(createHash('sha256').update(JSON.stringify(items)).digest('base64url').slice(0, 22))
+      return { items, next: null }
+    },
+  }),
+]
+
+/** Planned maintenance windows. */
 export const maintenance: readonly Route[] = [
   route({
     method: 'post',
@@ -253,6 +293,12 @@ function shownWindow(plan: Plan): z.input<typeof window> {
 function shownSilence(plan: Plan): z.input<typeof silence> {
   const { id, title: reason, subjects: about, alerts } = plan
   return { id, reason, subjects: [...about], alerts: [...alerts], ...shownRest(plan) }
+}
+
+function readable(plan: Plan): z.input<typeof checkerPlan> {
+  const { id, kind, title, description, subjects: about, alerts } = plan
+  const { owner: _, ...rest } = shownRest(plan)
+  return { id, kind, title, description, subjects: [...about], alerts: [...alerts], ...rest }
 }
 
 function shownRest({ startsAt, endsAt, owner: by, createdAt }: Plan) {

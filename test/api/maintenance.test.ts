@@ -81,6 +81,11 @@ describe('REST: maintenance windows and silences', () => {
     for (const path of ['/v1/maintenance', '/v1/silences'])
       expectProblem(await api.ask('GET', path, { authorization }), 403, 'forbidden')
     await api.ask('POST', '/v1/maintenance', { body: { title: 'x', ends_at: inHours(1), owner: 'ann' } })
+    const read = await api.ask('GET', '/v1/checkers/plans', { authorization })
+    expect(read.body.items, 'checkers read them with a key that may only read').to.have.length(1)
+    expect(read.text).to.not.include('ann')
+    const headers = { 'if-none-match': read.headers.get('etag') ?? '' }
+    expect((await api.ask('GET', '/v1/checkers/plans', { authorization, headers })).status).to.equal(304)
     const { items } = (await api.ask('GET', '/v1/audit?space=platform')).body
     expect(items.map((one: { operation: string }) => one.operation)).to.include('createMaintenance')
   })
