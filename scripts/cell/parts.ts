@@ -71,13 +71,7 @@ export function makeParts(options: PartsOptions): { parts: Part[]; cassandra: Ca
           ...partOptions(options, host, name, kind, at),
           launch: () =>
             launch({
-              ...cinqueProcess([
-                ...[kind, '--cell', file, '--name', name, ...args],
-                ...[`tls.cert=${certFile}`, `tls.key=${keyFile}`, ...options.sets].flatMap((set) => [
-                  '--set',
-                  set,
-                ]),
-              ]),
+              ...cinqueProcess([kind, '--cell', file, '--name', name, ...args, ...sets]),
               log: logOf(options, name),
               readyLine: /^ready /m,
               readyMs,
@@ -86,6 +80,10 @@ export function makeParts(options: PartsOptions): { parts: Part[]; cassandra: Ca
         })
       const { mqtt, mqtts, http, https, metrics } = inventory.ports
       const { certFile, keyFile } = certificates.files[host.name]
+      const sets = [`tls.cert=${certFile}`, `tls.key=${keyFile}`, ...options.sets].flatMap((set) => [
+        '--set',
+        set,
+      ])
       for (let index = 0; index < host.brokers; index++) {
         const at = `${host.address}:${mqtt + index}`
         const page = `${host.address}:${metrics + index}`
