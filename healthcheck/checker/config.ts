@@ -52,7 +52,9 @@ const hostAndPort = z.string().regex(/^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/i, 'must 
 
 const dns = z.strictObject({
   listen: hostAndPort.describe('where it answers DNS, UDP and TCP; port 53 needs CAP_NET_BIND_SERVICE'),
-  places_file: file('networks and where they are, see docs/dns.md; without it nobody’s place is known').optional(),
+  places_file: file(
+    'networks and where they are, see docs/dns.md; without it nobody’s place is known',
+  ).optional(),
 })
 
 /** What makes a process a checker: one file for each vantage point. */
@@ -79,10 +81,6 @@ export const checkerConfig = z.strictObject({
     .describe('between checkers'),
   probe,
   dns: dns.optional().describe('the checker as a name server; without it there is none'),
-  gdnsd: z
-    .strictObject({ state_file: file('what the extfile service of gdnsd reads') })
-    .optional()
-    .describe('a gdnsd beside it'),
   log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 

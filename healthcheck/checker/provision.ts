@@ -139,7 +139,11 @@ async function ensureApiKey(
   }
   const { secret } = await admin.post('/v1/api-keys', {
     params: { query: { organisation } },
-    body: { name: `health-${name}`, role: 'viewer', scopes: ['devices:read', 'telemetry:read', 'overrides:read'] },
+    body: {
+      name: `health-${name}`,
+      role: 'viewer',
+      scopes: ['devices:read', 'telemetry:read', 'overrides:read'],
+    },
   })
   writePrivate(file, secret)
   made()
