@@ -364,7 +364,12 @@ function shown({ standings, asserted, holds: held, memory: kept }: Counted): {
   standings: object[]
   rest: unknown
 } {
-  const all = Array.from(standings.values(), ({ reason: _, ...rest }) => rest)
+  const all = Array.from(standings.values(), ({ subject, state, serving, percent }) => ({
+    subject,
+    state,
+    serving,
+    percent,
+  }))
   return { standings: all, rest: [Array.from(asserted).toSorted(), Array.from(held), kept] }
 }
 
