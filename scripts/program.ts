@@ -4,6 +4,7 @@ import { addBackup } from './commands/backup.ts'
 import { addBroker } from './commands/broker.ts'
 import { addCost } from './commands/cost.ts'
 import { addDc } from './commands/dc.ts'
+import { addDns } from './commands/dns.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
 import { addHealthcheck } from './commands/healthcheck.ts'
@@ -95,7 +96,7 @@ export function createProgram(): Command {
   program.commandsGroup('Run it:')
   for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
   program.commandsGroup('Plan it:')
-  for (const add of [addInventory, addHosts, addCost]) add(program)
+  for (const add of [addInventory, addHosts, addCost, addDns]) add(program)
   program.commandsGroup('Back it up:')
   for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')
