@@ -38,6 +38,7 @@ import { openapi } from './resources/openapi.ts'
 import { organisations } from './resources/organisations.ts'
 import { passwordResets } from './resources/password-resets.ts'
 import { retentionRoutes } from './resources/retention.ts'
+import { rolls } from './resources/rolls.ts'
 import { sessions } from './resources/sessions.ts'
 import { setup } from './resources/setup.ts'
 import { tasks } from './resources/tasks.ts'
@@ -63,6 +64,7 @@ const allResources: readonly Route[] = [
   ...users,
   ...invitations,
   ...apiKeys,
+  ...rolls,
   ...sessions,
   ...passwordResets,
   ...meRoutes,

@@ -50,6 +50,7 @@ export type ProblemCode =
   | 'quota_exceeded'
   | 'rate_limited'
   | 'request_in_progress'
+  | 'roll_not_found'
   | 'session_not_found'
   | 'setup_done'
   | 'store_unavailable'
@@ -553,6 +554,268 @@ export interface paths {
       }
       responses: {
         204: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls': {
+    /** List what is and was done to hosts one after the other, the newest first */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number
+          /** `next` of the page before */
+          cursor?: string
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path?: never
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Roll[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Plan a rolling restart, reinstallation or upgrade; one at a time is under way */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path?: never
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            kind: 'restart' | 'reinstall' | 'upgrade'
+            /** of an upgrade */
+            version?: string
+            previous?: string
+            reason: string
+            /** a second person must approve it first */
+            approval?: boolean
+            /** in the order in which they are done */
+            hosts: { host: string; dc: string }[]
+          }
+        }
+      }
+      responses: {
+        201: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}': {
+    /** Read how far it is */
+    get: {
+      parameters: {
+        query?: {
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path: { roll: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/approve': {
+    /** Approve it, as another person than the one who planned it */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: { content: { 'application/json': Record<string, never> } }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/pause': {
+    /** Have it stop after the phase that it is in */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: { content: { 'application/json': Record<string, never> } }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/resume': {
+    /** Let it go on */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: { content: { 'application/json': Record<string, never> } }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/abort': {
+    /** End it after the phase that it is in */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: { content: { 'application/json': Record<string, never> } }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/skip': {
+    /** Leave out a host that has not begun */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: { content: { 'application/json': { host: string } } }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/take': {
+    /** Carry it out from now on; the token of the answer goes with every report */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: { content: { 'application/json': { runner: string } } }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/report': {
+    /** Tell what has begun or ended at a host, before it is done */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** which `take` gave */
+            token: number
+            host: string
+            phase: 'gate' | 'drain' | 'act' | 'settle' | 'return'
+            state: 'running' | 'done' | 'failed'
+            note?: string
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/beat': {
+    /** Tell that its runner is alive */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** which `take` gave */
+            token: number
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/halt': {
+    /** Stop carrying it out, as was wished */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** which `take` gave */
+            token: number
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
         default: { content: { 'application/problem+json': Problem } }
       }
     }
@@ -3580,6 +3843,7 @@ export interface components {
     User: User
     Invitation: Invitation
     ApiKey: ApiKey
+    Roll: Roll
     SessionTokens: SessionTokens
     Session: Session
     Me: Me
@@ -3708,6 +3972,42 @@ export type ApiKey = {
   last_used_at: string | null
   /** address */
   last_used_from: string | null
+}
+
+/** something that is done to hosts of the fleet, one after the other */
+export type Roll = {
+  id: string
+  kind: 'restart' | 'reinstall' | 'upgrade'
+  /** what hosts have after an upgrade */
+  version: string | null
+  /** what a host is taken back to that is not well with it */
+  previous: string | null
+  actor: string
+  reason: string
+  created_at: string
+  approval: 'not_needed' | 'wanted' | 'given'
+  approved_by: string | null
+  /** what a person wants of who carries it out */
+  wish: 'go' | 'pause' | 'abort'
+  state: 'ready' | 'running' | 'paused' | 'done' | 'failed' | 'aborted'
+  /** 0 to 1 */
+  progress: number
+  /** in their order */
+  steps: {
+    host: string
+    dc: string
+    state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped'
+    phase: 'gate' | 'drain' | 'act' | 'settle' | 'return' | null
+    /** what it waits for, or why it failed */
+    note: string | null
+    started_at: string | null
+    ended_at: string | null
+  }[]
+  /** who carries it out, or did last */
+  runner: { name: string; token: number; beat_at: string } | null
+  ended_at: string | null
+  /** why it ended as it did */
+  note: string | null
 }
 
 export type SessionTokens = {

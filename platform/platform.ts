@@ -31,6 +31,7 @@ import { tellRegistry } from './registry/registry-events.ts'
 import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
 import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
+import { Rolls } from './rolls/rolls.ts'
 import { Lanes } from './store/lanes.ts'
 import type { Store } from './store/store.ts'
 import { TaskRunner } from './tasks/runner.ts'
@@ -90,6 +91,8 @@ export interface Platform {
   readonly tasks: Tasks
   /** Started by whoever serves the API. */
   readonly taskRunner: TaskRunner
+  /** What is done to the hosts of the fleet. */
+  readonly rolls: Rolls
   readonly repeats: Repeats
   /** What organisations use, and may use. */
   readonly usage: Usage
@@ -216,6 +219,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     claims,
     tasks,
     taskRunner,
+    rolls: new Rolls(store, clock),
     repeats: new Repeats(store, clock),
     usage,
     authenticator: new AuthenticatorChain(configured, devices),

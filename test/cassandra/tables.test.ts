@@ -8,6 +8,7 @@ import * as commands from '#platform/commands/tables.ts'
 import * as twins from '#platform/twins/tables.ts'
 import * as idempotency from '#platform/idempotency/tables.ts'
 import * as presence from '#platform/presence/tables.ts'
+import * as rolls from '#platform/rolls/tables.ts'
 import * as limits from '#platform/limits/tables.ts'
 import * as registry from '#platform/registry/tables.ts'
 import * as broker from '#platform/store/tables.ts'
@@ -28,6 +29,7 @@ const declared = [
   idempotency,
   limits,
   presence,
+  rolls,
 ]
   .flatMap((module): unknown[] => Object.values(module))
   .filter((one): one is AnyTable => typeof one === 'object' && one !== null && 'partition' in one)
