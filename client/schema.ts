@@ -644,7 +644,6 @@ export interface paths {
         }
         path: { roll: string }
       }
-      requestBody: { content: { 'application/json': Record<string, never> } }
       responses: {
         200: { content: { 'application/json': Roll } }
         default: { content: { 'application/problem+json': Problem } }
@@ -652,7 +651,7 @@ export interface paths {
     }
   }
   '/v1/rolls/{roll}/pause': {
-    /** Have it stop after the phase that it is in */
+    /** Have it stop before the next host */
     post: {
       parameters: {
         query?: never
@@ -662,7 +661,6 @@ export interface paths {
         }
         path: { roll: string }
       }
-      requestBody: { content: { 'application/json': Record<string, never> } }
       responses: {
         200: { content: { 'application/json': Roll } }
         default: { content: { 'application/problem+json': Problem } }
@@ -680,7 +678,6 @@ export interface paths {
         }
         path: { roll: string }
       }
-      requestBody: { content: { 'application/json': Record<string, never> } }
       responses: {
         200: { content: { 'application/json': Roll } }
         default: { content: { 'application/problem+json': Problem } }
@@ -688,7 +685,7 @@ export interface paths {
     }
   }
   '/v1/rolls/{roll}/abort': {
-    /** End it after the phase that it is in */
+    /** End it before the next host */
     post: {
       parameters: {
         query?: never
@@ -698,7 +695,6 @@ export interface paths {
         }
         path: { roll: string }
       }
-      requestBody: { content: { 'application/json': Record<string, never> } }
       responses: {
         200: { content: { 'application/json': Roll } }
         default: { content: { 'application/problem+json': Problem } }

@@ -1,9 +1,12 @@
 import { Command } from 'commander'
 import { addApi } from './commands/api.ts'
 import { addBroker } from './commands/broker.ts'
+import { addCost } from './commands/cost.ts'
 import { addDc } from './commands/dc.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
+import { addHosts } from './commands/hosts.ts'
+import { addInventory } from './commands/inventory.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -84,6 +87,8 @@ export function createProgram(): Command {
     .showHelpAfterError('  cinque --help lists commands and options')
   program.commandsGroup('Run it:')
   for (const add of [addDev, addDc, addBroker, addApi, addSchema]) add(program)
+  program.commandsGroup('Plan it:')
+  for (const add of [addInventory, addHosts, addCost]) add(program)
   program.commandsGroup('Try it:')
   for (const add of [addSim, addTail, addToken]) add(program)
   program.commandsGroup('Use it:')

@@ -3,7 +3,6 @@ import type { Caller } from '../callers.ts'
 import { PlatformError } from '#platform/errors.ts'
 import { phases, type Roll, rollKinds, wishes } from '#platform/rolls/roll.ts'
 import { approved, beaten, halted, reported, skipped, taken, wished } from '#platform/rolls/transitions.ts'
-import type { ApiDeps } from '../deps.ts'
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../paging.ts'
 import { route, type Route } from '../route.ts'
 
@@ -108,82 +107,93 @@ export const rolls: readonly Route[] = [
       return shown(one)
     },
   }),
-  change(
-    'approve',
-    'Approve it, as another person than the one who planned it',
-    z.strictObject({}),
-    (one, _, by) => approved(one, by),
+  word('approve', 'Approve it, as another person than the one who planned it', (one, by) =>
+    approved(one, by),
   ),
-  change('pause', 'Have it stop after the phase that it is in', z.strictObject({}), (one, _, by, now) =>
-    wished(one, 'pause', by, now),
-  ),
-  change('resume', 'Let it go on', z.strictObject({}), (one, _, by, now) => wished(one, 'go', by, now)),
-  change('abort', 'End it after the phase that it is in', z.strictObject({}), (one, _, by, now) =>
-    wished(one, 'abort', by, now),
-  ),
-  change(
-    'skip',
-    'Leave out a host that has not begun',
-    z.strictObject({ host: hostName }),
-    (one, { host }, by) => skipped(one, host, by),
-  ),
-  change(
-    'take',
-    'Carry it out from now on; the token of the answer goes with every report',
-    z.strictObject({ runner: z.string().min(1).max(200) }),
-    (one, { runner }, _, now) => taken(one, runner, now),
-  ),
-  change(
-    'report',
-    'Tell what has begun or ended at a host, before it is done',
-    z.strictObject({
+  word('pause', 'Have it stop before the next host', (one, by, now) => wished(one, 'pause', by, now)),
+  word('resume', 'Let it go on', (one, by, now) => wished(one, 'go', by, now)),
+  word('abort', 'End it before the next host', (one, by, now) => wished(one, 'abort', by, now)),
+  change('skip', {
+    summary: 'Leave out a host that has not begun',
+    body: z.strictObject({ host: hostName }),
+    transition: (one, { host }, by) => skipped(one, host, by),
+  }),
+  change('take', {
+    summary: 'Carry it out from now on; the token of the answer goes with every report',
+    body: z.strictObject({ runner: z.string().min(1).max(200) }),
+    transition: (one, { runner }, _, now) => taken(one, runner, now),
+  }),
+  change('report', {
+    summary: 'Tell what has begun or ended at a host, before it is done',
+    body: z.strictObject({
       token,
       host: hostName,
       phase: z.enum(phases),
       state: z.enum(['running', 'done', 'failed']),
       note: z.string().max(500).optional(),
     }),
-    (one, { token: mine, ...report }, _, now) => reported(one, mine, report, now),
-  ),
-  change(
-    'beat',
-    'Tell that its runner is alive',
-    z.strictObject({ token }),
-    (one, body, _, now) => beaten(one, body.token, now),
-    { unrecorded: true },
-  ),
-  change('halt', 'Stop carrying it out, as was wished', z.strictObject({ token }), (one, body, _, now) =>
-    halted(one, body.token, now),
-  ),
+    transition: (one, { token: mine, ...report }, _, now) => reported(one, mine, report, now),
+  }),
+  change('beat', {
+    summary: 'Tell that its runner is alive',
+    body: z.strictObject({ token }),
+    unrecorded: true,
+    transition: (one, body, _, now) => beaten(one, body.token, now),
+  }),
+  change('halt', {
+    summary: 'Stop carrying it out, as was wished',
+    body: z.strictObject({ token }),
+    transition: (one, body, _, now) => halted(one, body.token, now),
+  }),
 ]
 
-function change<B extends z.ZodType>(
+/** What a person says about it. */
+function word(
   verb: string,
   summary: string,
-  body: B,
-  transition: (one: Roll, body: z.output<B>, by: string, now: number) => Roll,
-  more: { unrecorded?: true } = {},
+  transition: (one: Roll, by: string, now: number) => Roll,
 ): Route {
   return route({
+    ...common(verb),
+    summary,
+    handle: async ({ deps, caller, params: { roll: id } }) =>
+      shown(await deps.platform.rolls.change(id, (one, now) => transition(one, actorOf(caller), now))),
+  })
+}
+
+/** What its runner tells, for the most part. */
+function change<B extends z.ZodType>(
+  verb: string,
+  {
+    transition,
+    ...spec
+  }: {
+    summary: string
+    body: B
+    unrecorded?: true
+    transition: (one: Roll, said: z.output<B>, by: string, now: number) => Roll
+  },
+): Route {
+  return route({
+    ...common(verb),
+    ...spec,
+    handle: async ({ deps, caller, params: { roll: id }, body: said }) =>
+      shown(await deps.platform.rolls.change(id, (one, now) => transition(one, said, actorOf(caller), now))),
+  })
+}
+
+function common(verb: string) {
+  return {
     method: 'post',
     path: `/v1/rolls/{roll}/${verb}`,
     operationId: `${verb}Roll`,
     access,
-    summary,
     tag,
     params,
-    body,
     status: 200,
     answer: roll,
     problems,
-    ...more,
-    handle: async ({ deps, caller, params: { roll: id }, body: said }) =>
-      shown(await changed(deps, id, (one, now) => transition(one, said, actorOf(caller), now))),
-  })
-}
-
-function changed(deps: ApiDeps, id: string, transition: (one: Roll, now: number) => Roll): Promise<Roll> {
-  return deps.platform.rolls.change(id, transition)
+  } as const
 }
 
 function actorOf(caller: Caller | null): string {

@@ -88,6 +88,7 @@ export class Rolls {
     const past = rows.flatMap(({ body }) => (body === undefined ? [] : [parseRoll(body)]))
     const now = before === undefined ? await this.current() : undefined
     const all = now === undefined ? past : [now, ...past.filter(({ id }) => id !== now.id)]
+    all.sort((a, b) => (a.id < b.id ? 1 : -1))
     const page = all.slice(0, limit)
     return { rolls: page, next: all.length > limit ? page[page.length - 1].id : null }
   }

@@ -73,7 +73,7 @@ export function approved(one: Roll, by: string): Roll {
 /** A roll that nobody carries out ends at once when that is wished; else its runner does as wished after the phase that it is in. */
 export function wished(one: Roll, wish: Wish, by: string, now: number): Roll {
   open(one)
-  if (wish !== 'abort' || (one.state === 'running' && runnerLives(one, now))) return { ...one, wish }
+  if (wish !== 'abort' || runnerLives(one, now)) return { ...one, wish }
   return ended({ ...one, wish }, 'aborted', `aborted by ${by}`, now)
 }
 
@@ -148,23 +148,22 @@ export function reported(one: Roll, token: number, report: Report, now: number):
 /** The runner stops as wished, between two hosts or two phases. */
 export function halted(one: Roll, token: number, now: number): Roll {
   const beat = beaten(one, token, now)
-  if (beat.wish === 'go') return { ...beat, state: 'ready', runner: { ...runnerOf(beat, token), beatAt: 0 } }
   if (beat.wish === 'abort') return ended(beat, 'aborted', 'aborted', now)
-  return { ...beat, state: 'paused', runner: { ...runnerOf(beat, token), beatAt: 0 } }
+  return { ...beat, state: beat.wish === 'pause' ? 'paused' : 'ready' }
 }
 
 function open(one: Roll): void {
   if (isOver(one)) throw new PlatformError('conflict', `the roll is ${one.state} already`)
 }
 
-function runnerLives({ runner }: Roll, now: number): boolean {
-  return runner !== null && now - runner.beatAt < leaseMs
+function runnerLives({ state, runner }: Roll, now: number): boolean {
+  return state === 'running' && runner !== null && now - runner.beatAt < leaseMs
 }
 
 function runnerOf(one: Roll, token: number): NonNullable<Roll['runner']> {
   open(one)
-  const { runner } = one
-  if (runner?.token === token) return runner
+  const { runner, state } = one
+  if (runner?.token === token && state === 'running') return runner
   throw new PlatformError('conflict', `${runner?.name ?? 'nobody'} carries it out now; stop`)
 }
 

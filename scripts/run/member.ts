@@ -11,22 +11,12 @@ import { newIncarnation } from '#platform/cluster/incarnation.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import { openNatsBus } from '#platform/nats/nats-bus.ts'
-import * as auditTables from '#platform/audit/tables.ts'
-import * as identityTables from '#platform/identity/tables.ts'
 import { openPlatform, type Platform } from '#platform/platform.ts'
 import type { CassandraStore } from '#cassandra/store/cassandra-store.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import { Durabilities } from '#platform/registry/durabilities.ts'
-import * as idempotencyTables from '#platform/idempotency/tables.ts'
-import * as limitTables from '#platform/limits/tables.ts'
-import * as registryTables from '#platform/registry/tables.ts'
 import { StoreError } from '#platform/store/store.ts'
-import type { AnyTable } from '#platform/store/table.ts'
-import * as brokerTables from '#platform/store/tables.ts'
-import * as commandTables from '#platform/commands/tables.ts'
-import * as twinTables from '#platform/twins/tables.ts'
-import * as presenceTables from '#platform/presence/tables.ts'
-import * as telemetryTables from '#platform/telemetry/tables.ts'
+import { everyTable } from '#platform/tables.ts'
 import { systemTimers } from '#platform/timers.ts'
 import { identityOptions } from '#scripts/cell/mail.ts'
 import {
@@ -188,7 +178,7 @@ async function openStore(
       localDc: dc,
       keyspace: cassandra.keyspace,
       ...access,
-      tables: everything.filter(isTable),
+      tables: everyTable,
       backup: kind === 'backup',
       log,
       metrics,
@@ -198,21 +188,4 @@ async function openStore(
     if (error instanceof StoreError) throw new CliError(error.message, { cause: error })
     throw error
   }
-}
-
-const everything: unknown[] = [
-  brokerTables,
-  registryTables,
-  identityTables,
-  auditTables,
-  telemetryTables,
-  presenceTables,
-  commandTables,
-  twinTables,
-  limitTables,
-  idempotencyTables,
-].flatMap((tables) => Object.values(tables))
-
-function isTable(value: unknown): value is AnyTable {
-  return typeof value === 'object' && value !== null && 'partition' in value
 }

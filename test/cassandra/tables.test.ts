@@ -2,37 +2,12 @@ import { expect } from 'chai'
 import { createTable, tableOptions } from '#cassandra/schema/ddl.ts'
 import { readMigrations } from '#cassandra/schema/migrations.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
-import * as audit from '#platform/audit/tables.ts'
-import * as identity from '#platform/identity/tables.ts'
-import * as commands from '#platform/commands/tables.ts'
-import * as twins from '#platform/twins/tables.ts'
-import * as idempotency from '#platform/idempotency/tables.ts'
-import * as presence from '#platform/presence/tables.ts'
-import * as rolls from '#platform/rolls/tables.ts'
-import * as limits from '#platform/limits/tables.ts'
-import * as registry from '#platform/registry/tables.ts'
-import * as broker from '#platform/store/tables.ts'
 import { Batch } from '#platform/store/store.ts'
-import { type AnyTable, table } from '#platform/store/table.ts'
-import * as telemetry from '#platform/telemetry/tables.ts'
+import { table } from '#platform/store/table.ts'
+import * as broker from '#platform/store/tables.ts'
+import { everyTable } from '#platform/tables.ts'
 import { plain, put, storeError } from '../platform/store/contract.ts'
 import { keyspace, sharedNode, silent, startTimeoutMs } from './node.ts'
-
-const declared = [
-  broker,
-  registry,
-  identity,
-  audit,
-  telemetry,
-  commands,
-  twins,
-  idempotency,
-  limits,
-  presence,
-  rolls,
-]
-  .flatMap((module): unknown[] => Object.values(module))
-  .filter((one): one is AnyTable => typeof one === 'object' && one !== null && 'partition' in one)
 
 /** Rows of it are gone two seconds after they were written. */
 const brief = table({
@@ -51,7 +26,7 @@ describe('Cassandra tables', () => {
   before(async function () {
     this.timeout(startTimeoutMs)
     ;({ ip } = await sharedNode())
-    options = { contactPoints: [ip], localDc: 'dc01', keyspace, log: silent, tables: declared }
+    options = { contactPoints: [ip], localDc: 'dc01', keyspace, log: silent, tables: everyTable }
   })
 
   it('are those that are declared, so that no row is written that could not be read', async () => {
@@ -64,7 +39,7 @@ describe('Cassandra tables', () => {
     const tables = await admin.execute('SELECT * FROM system_schema.tables WHERE keyspace_name = ?', [
       keyspace,
     ])
-    for (const one of declared) {
+    for (const one of everyTable) {
       const wanted = `migrations do not make table ${one.name} as it is declared; it should be\n${createTable(one)}`
       const stored = columns.rows.filter((row) => row.table_name === one.name)
       const of = (kind: string): string[] =>
@@ -122,7 +97,7 @@ describe('Cassandra tables', () => {
 
   it('take every declared row and give it back', async () => {
     const store = await openCassandraStore(options)
-    for (const one of declared) {
+    for (const one of everyTable) {
       const row = Object.fromEntries(
         Object.entries({ ...one.partition, ...one.clustering, ...one.columns }).map(([name, type]) => [
           name,
