@@ -15,6 +15,7 @@ const request = z.discriminatedUnion('do', [
     action: z.enum(['kill', 'stop', 'start', 'freeze', 'thaw']),
     dc: z.string(),
     part: z.enum(partKinds).optional(),
+    host: z.string().optional(),
   }),
   z.strictObject({
     do: z.literal('packets'),
@@ -70,7 +71,7 @@ async function answerTo(cell: Cell, line: string): Promise<Answer> {
 async function carryOut(cell: Cell, asked: ControlRequest): Promise<void> {
   if (asked.do === 'status') return
   const dc = cell.dc(asked.dc)
-  if (asked.do === 'processes') await dc[asked.action](asked.part)
+  if (asked.do === 'processes') await dc[asked.action]({ kind: asked.part, host: asked.host })
   else await dc[asked.action](asked.other === undefined ? undefined : cell.dc(asked.other))
 }
 

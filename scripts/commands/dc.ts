@@ -10,6 +10,7 @@ import { printJson, printLine } from '#scripts/output.ts'
 interface DcOptions {
   data: string
   part?: (typeof partKinds)[number]
+  host?: string
   json?: true
 }
 
@@ -33,9 +34,10 @@ export function addDc(program: Command): void {
   for (const [action, description] of actions) {
     withCell(dc.command(action).argument('<dc>').description(description))
       .addOption(new Option('--part <kind>', 'only its processes of this kind').choices([...partKinds]))
+      .option('--host <name>', 'only those of this host')
       .action(async (name: string, options: DcOptions) => {
-        const { part } = options
-        const asked = { do: 'processes' as const, action, dc: name, ...(part === undefined ? {} : { part }) }
+        const { part, host } = options
+        const asked = { do: 'processes' as const, action, dc: name, part, host }
         show(await ask(options, asked), options, name)
       })
   }
