@@ -7,6 +7,7 @@ import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
+import { addRoll } from './commands/roll.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -87,6 +88,8 @@ export function createProgram(): Command {
     .showHelpAfterError('  cinque --help lists commands and options')
   program.commandsGroup('Run it:')
   for (const add of [addDev, addDc, addBroker, addApi, addSchema]) add(program)
+  program.commandsGroup('Operate it:')
+  for (const add of [addRoll]) add(program)
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost]) add(program)
   program.commandsGroup('Try it:')

@@ -1,0 +1,32 @@
+import { join, resolve } from 'node:path'
+import { type CinqueClient, createClient } from '#client/index.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
+import { CellDirectory } from '#scripts/cell/directory.ts'
+import { askLauncher } from '#scripts/cell/control.ts'
+import { agent } from '#scripts/client/connect.ts'
+import { CliError } from '#scripts/output.ts'
+import { readFileSync } from 'node:fs'
+import { cellHands } from './cell-hands.ts'
+import type { Hands } from './hands.ts'
+
+/** What a roll is about: its hosts, who reaches them, and where it is written down. */
+export interface Fleet {
+  readonly inventory: Inventory
+  readonly hands: Hands
+  /** Asks any DC. */
+  readonly client: CinqueClient
+}
+
+/** Of a `cinque dev --dcs` that runs. CliError: none runs there. */
+export async function cellFleet(data: string): Promise<Fleet> {
+  const directory = resolve(data)
+  const status = await askLauncher(directory, { do: 'status' })
+  const inventory = new CellDirectory(directory).read()
+  if (inventory === undefined) throw new CliError(`there is no cell in ${directory}`)
+  const client = createClient({
+    urls: status.dcs.map(({ http }) => http),
+    token: readFileSync(join(directory, 'admin-token'), 'utf8').trim(),
+    headers: { 'user-agent': agent },
+  })
+  return { inventory, hands: cellHands(directory), client }
+}
