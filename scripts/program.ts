@@ -5,9 +5,9 @@ import { addCost } from './commands/cost.ts'
 import { addDc } from './commands/dc.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
+import { addHealthcheck } from './commands/healthcheck.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
-import { addRoll } from './commands/roll.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -27,6 +27,7 @@ import { organisations } from './commands/organisations.ts'
 import { presence } from './commands/presence.ts'
 import { provisioning } from './commands/provisioning.ts'
 import { retention } from './commands/retention.ts'
+import { roll } from './commands/roll.ts'
 import { sessions } from './commands/sessions.ts'
 import { tasks } from './commands/tasks.ts'
 import { telemetry } from './commands/telemetry.ts'
@@ -67,6 +68,7 @@ export const nouns: readonly Noun[] = [
   sessions,
   keys,
   administrators,
+  roll,
   usage,
   audit,
 ]
@@ -87,9 +89,7 @@ export function createProgram(): Command {
     })
     .showHelpAfterError('  cinque --help lists commands and options')
   program.commandsGroup('Run it:')
-  for (const add of [addDev, addDc, addBroker, addApi, addSchema]) add(program)
-  program.commandsGroup('Operate it:')
-  for (const add of [addRoll]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost]) add(program)
   program.commandsGroup('Try it:')

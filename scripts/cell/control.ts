@@ -23,7 +23,10 @@ const request = z.discriminatedUnion('do', [
     dc: z.string(),
     /** Absent: all others. */
     other: z.string().optional(),
+    /** Its checker alone, from everything. */
+    part: z.literal('checker').optional(),
   }),
+  z.strictObject({ do: z.literal('slow'), dc: z.string(), ms: z.number().min(0).max(10_000) }),
 ])
 export type ControlRequest = z.output<typeof request>
 
@@ -72,6 +75,8 @@ async function carryOut(cell: Cell, asked: ControlRequest): Promise<void> {
   if (asked.do === 'status') return
   const dc = cell.dc(asked.dc)
   if (asked.do === 'processes') await dc[asked.action]({ kind: asked.part, host: asked.host })
+  else if (asked.do === 'slow') await dc.slow(asked.ms)
+  else if (asked.part === 'checker') await dc.cutChecker(asked.action === 'cut')
   else await dc[asked.action](asked.other === undefined ? undefined : cell.dc(asked.other))
 }
 

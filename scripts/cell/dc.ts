@@ -1,5 +1,5 @@
 import type { Dc, Inventory } from '#platform/inventory/inventory.ts'
-import { CliError } from '#scripts/output.ts'
+import { CliError, errorLine } from '#scripts/output.ts'
 import type { Part, PartKind, PartStatus } from './part.ts'
 import type { Pair } from './wan/rules.ts'
 import type { Wan } from './wan/wan.ts'
@@ -29,6 +29,10 @@ export interface DcStatus {
   readonly https: string
   /** DCs that no packet reaches from here. */
   readonly cutFrom: readonly string[]
+  /** Whether no packet reaches its checker. */
+  readonly checkerCut: boolean
+  /** Milliseconds by which packets from and to here are late, each way. */
+  readonly lateMs: number
   readonly parts: readonly PartStatus[]
 }
 
@@ -132,11 +136,24 @@ export class CellDc {
     await this.#wan().heal(this.#pairs(from))
   }
 
+  /** No packets between its checker and everything else of the cell. CliError as for `cut`. */
+  async cutChecker(cut: boolean): Promise<void> {
+    await this.#wan().cutChecker(this.number, cut)
+  }
+
+  /** Packets between it and the others take so many milliseconds longer each way. CliError if none are delayed here. */
+  async slow(ms: number): Promise<void> {
+    try {
+      await this.#wan().slow(this.number, ms)
+    } catch (error) {
+      throw error instanceof CliError ? error : new CliError(errorLine(error), { cause: error })
+    }
+  }
+
   status(): DcStatus {
     const { name, place, kind } = this.#dc
-    const cutFrom = this.#others.filter(
-      (other) => this.#running.wan?.isCut(this.number, other.number) === true,
-    )
+    const { wan } = this.#running
+    const cutFrom = this.#others.filter((other) => wan?.isCut(this.number, other.number) === true)
     return {
       name,
       place,
@@ -146,6 +163,8 @@ export class CellDc {
       mqtts: this.mqtts,
       https: this.https,
       cutFrom: cutFrom.map((other) => other.name),
+      checkerCut: wan?.isCheckerCut(this.number) === true,
+      lateMs: wan?.lateness(this.number) ?? 0,
       parts: this.parts().map((part) => part.status()),
     }
   }

@@ -6,7 +6,7 @@ import { selectHosts } from '#platform/inventory/select.ts'
 import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
 import { defaultCellData } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
-import { addNoun, type Noun } from '#scripts/rest/verb.ts'
+import type { Noun } from '#scripts/rest/verb.ts'
 import { cellFleet, type Fleet } from '#scripts/roll/fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
@@ -14,7 +14,7 @@ import { carryOut } from '#scripts/roll/runner.ts'
 import { planLines, progressPrinter, remedyOf } from '#scripts/roll/show.ts'
 
 /** What anybody can do who reaches the API; the rest is for who reaches the hosts. */
-const noun: Noun = {
+export const roll: Noun = {
   name: 'roll',
   text: 'restart, reinstall, upgrade hosts one after the other while the platform goes on',
   verbs: [
@@ -36,6 +36,7 @@ const noun: Noun = {
       args: ['host'],
     },
   ],
+  more: addVerbs,
 }
 
 interface FleetOptions {
@@ -59,8 +60,7 @@ const texts: Readonly<Record<RollKind, string>> = {
     'give hosts another version, one after the other; the first that is not well with it gets the old one back',
 }
 
-export function addRoll(program: Command): void {
-  const roll = addNoun(program, noun)
+function addVerbs(roll: Command): void {
   for (const kind of rollKinds) {
     const command = withFleet(roll.command(kind).description(texts[kind]))
       .option('--on <hosts>', "which: 'dc01 & role=app', '!kind=backup' (default: all)", expression)
