@@ -36,6 +36,7 @@ import { meRoutes } from './resources/me.ts'
 import { nodes } from './resources/nodes.ts'
 import { openapi } from './resources/openapi.ts'
 import { organisations } from './resources/organisations.ts'
+import { overrides } from './resources/overrides.ts'
 import { passwordResets } from './resources/password-resets.ts'
 import { retentionRoutes } from './resources/retention.ts'
 import { rolls } from './resources/rolls.ts'
@@ -71,6 +72,7 @@ const allResources: readonly Route[] = [
   ...setup,
   ...administrators,
   ...auditRoutes,
+  ...overrides,
   ...devices,
   ...authorities,
   ...credentials,

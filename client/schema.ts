@@ -44,6 +44,7 @@ export type ProblemCode =
   | 'organisation_not_found'
   | 'outcome_unknown'
   | 'overloaded'
+  | 'override_not_found'
   | 'precondition_failed'
   | 'provisioning_key_not_found'
   | 'provisioning_refused'
@@ -1187,6 +1188,111 @@ export interface paths {
       }
       responses: {
         200: { content: { 'application/x-ndjson': string } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/overrides': {
+    /** List what people said about datacenters and hosts that is in force, all at once */
+    get: {
+      parameters: { query?: never; header?: never; path?: never }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Override[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/checkers/overrides': {
+    /** What checkers read: the overrides that are in force, without who made them */
+    get: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of an answer; 304 if nothing has changed since */
+          'if-none-match'?: string
+        }
+        path?: never
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: CheckerOverride[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        304: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/overrides/{subject}': {
+    /** Read a person's word about a datacenter or host */
+    get: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of an answer; 304 if nothing has changed since */
+          'if-none-match'?: string
+        }
+        path: { subject: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Override } }
+        304: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Take a datacenter or host out of DNS, keep it in, or weight it; holds within half a minute */
+    put: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of what is changed, or *: it must exist; 412 if it is another one by now */
+          'if-match'?: string
+        }
+        path: { subject: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            action: 'out' | 'in' | 'weight'
+            /** with `weight`: 0 to 100 percent of its own share */
+            percent?: number
+            /** anybody may see it on the status page */
+            reason: string
+            /** default: it holds until it is deleted */
+            expires_at?: string
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Override } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Take the word back: checkers decide again */
+    delete: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of what is changed, or *: it must exist; 412 if it is another one by now */
+          'if-match'?: string
+        }
+        path: { subject: string }
+      }
+      responses: {
+        204: { content?: never }
         default: { content: { 'application/problem+json': Problem } }
       }
     }
@@ -3845,6 +3951,8 @@ export interface components {
     Me: Me
     Administrator: Administrator
     AuditEntry: AuditEntry
+    Override: Override
+    CheckerOverride: CheckerOverride
     ListedDevice: ListedDevice
     Task: Task
     Device: Device
@@ -4069,6 +4177,40 @@ export type AuditEntry = {
   request: string | null
   dc: string | null
   process: string | null
+}
+
+/** a person's word about a datacenter or host; it wins over checkers */
+export type Override = {
+  /** name of a datacenter or host */
+  subject: string
+  /** `out`: not in DNS; `in`: in DNS whatever checkers say; `weight`: `percent` of its own share */
+  action: 'out' | 'in' | 'weight'
+  /** of new connections; null: not `weight` */
+  percent: number | null
+  /** anybody may see it on the status page */
+  reason: string
+  at: string
+  /** null: holds until it is deleted */
+  expires_at: string | null
+  /** who said so */
+  owner: string
+  /** also the ETag */
+  version: number
+}
+
+/** a person's word about a datacenter or host, without his name */
+export type CheckerOverride = {
+  /** name of a datacenter or host */
+  subject: string
+  /** `out`: not in DNS; `in`: in DNS whatever checkers say; `weight`: `percent` of its own share */
+  action: 'out' | 'in' | 'weight'
+  /** of new connections; null: not `weight` */
+  percent: number | null
+  /** anybody may see it on the status page */
+  reason: string
+  at: string
+  /** null: holds until it is deleted */
+  expires_at: string | null
 }
 
 export type ListedDevice = {

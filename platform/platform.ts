@@ -16,6 +16,7 @@ import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
 import { type Follower, Outlet } from './messages.ts'
 import type { Metrics } from './metrics.ts'
+import { Overrides } from './overrides/overrides.ts'
 import { Presence } from './presence/presence.ts'
 import { Authorities } from './registry/authorities.ts'
 import { CertificateExpiry } from './registry/certificate-expiry.ts'
@@ -100,6 +101,8 @@ export interface Platform {
   readonly conventions: Conventions
   readonly commands: Commands
   readonly twins: Twins
+  /** People's words about datacenters and hosts, which checkers read. */
+  readonly overrides: Overrides
   /** Messages to devices go by it; whoever composes the broker opens it. */
   readonly outlet: Outlet
   /** For the broker: what becomes of those messages. */
@@ -226,6 +229,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     conventions: firstOf(provisioningTopics, commands.sinks, twins.sinks, telemetry),
     commands,
     twins,
+    overrides: new Overrides(store, clock),
     outlet,
     follower: new TwinFollower(twins, commands.follower, log),
     organisation,

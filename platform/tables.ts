@@ -3,6 +3,7 @@ import * as commands from './commands/tables.ts'
 import * as idempotency from './idempotency/tables.ts'
 import * as identity from './identity/tables.ts'
 import * as limits from './limits/tables.ts'
+import * as overrides from './overrides/tables.ts'
 import * as presence from './presence/tables.ts'
 import * as registry from './registry/tables.ts'
 import * as rolls from './rolls/tables.ts'
@@ -23,6 +24,7 @@ const modules: readonly object[] = [
   limits,
   presence,
   rolls,
+  overrides,
 ]
 
 /** Every table that is declared: what a schema must have, and what a backup holds. */

@@ -60,9 +60,9 @@ const texts: Readonly<Record<RollKind, string>> = {
     'give hosts another version, one after the other; the first that is not well with it gets the old one back',
 }
 
-function addVerbs(roll: Command): void {
+function addVerbs(command: Command): void {
   for (const kind of rollKinds) {
-    const command = withFleet(roll.command(kind).description(texts[kind]))
+    const verb = withFleet(command.command(kind).description(texts[kind]))
       .option('--on <hosts>', "which: 'dc01 & role=app', '!kind=backup' (default: all)", expression)
       .option('--reason <text>', 'for those who read what was done', 'asked for by hand')
       .option('--approval', 'another person must approve it first')
@@ -72,10 +72,10 @@ function addVerbs(roll: Command): void {
         `\nExample:\n  cinque roll ${kind}${kind === 'upgrade' ? ' --version 1.4.0 --previous 1.3.2' : ''} --on 'dc01 & role=app'`,
       )
     if (kind === 'upgrade') {
-      command.addOption(new Option('--version <version>', 'what they have then').makeOptionMandatory())
-      command.option('--previous <version>', 'what a host gets back that is not well with it')
+      verb.addOption(new Option('--version <version>', 'what they have then').makeOptionMandatory())
+      verb.option('--previous <version>', 'what a host gets back that is not well with it')
     }
-    command.action((options: PlanOptions) => begin(kind, options))
+    verb.action((options: PlanOptions) => begin(kind, options))
   }
   withFleet(
     roll.command('run').description('carry out what is planned, or go on where another runner has died'),
@@ -86,7 +86,7 @@ function addVerbs(roll: Command): void {
       await run(fleet, await underWay(fleet), options)
     })
   withFleet(
-    roll
+    command
       .command('again')
       .argument('<roll>')
       .description('plan what a roll that has ended has left to do, and do it'),
@@ -155,14 +155,14 @@ async function underWay({ client }: Fleet): Promise<ShownRoll> {
 }
 
 /** SIGINT and SIGTERM end the runner; the roll stays where it is, and `cinque roll run` goes on. */
-async function run({ client, hands }: Fleet, roll: ShownRoll, { json = false }: FleetOptions): Promise<void> {
+async function run({ client, hands }: Fleet, one: ShownRoll, { json = false }: FleetOptions): Promise<void> {
   const stop = new AbortController()
   const stopped = (): void => stop.abort(new CliError('stopped; go on by `cinque roll run`'))
   process.once('SIGINT', stopped)
   process.once('SIGTERM', stopped)
   try {
     const ended = await carryOut({
-      ledger: restLedger(client, roll.id, stop.signal),
+      ledger: restLedger(client, one.id, stop.signal),
       hands,
       name: `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`,
       signal: stop.signal,

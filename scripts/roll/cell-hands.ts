@@ -3,11 +3,12 @@ import { askLauncher } from '#scripts/cell/control.ts'
 import type { PartStatus } from '#scripts/cell/part.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import type { Hands } from './hands.ts'
+import type { Traffic } from './traffic.ts'
 
 const readyTimeoutMs = 3000
 
 /** Hosts of a `cinque dev --dcs` on this machine, by its launcher. They can be restarted. */
-export function cellHands(directory: string): Hands {
+export function cellHands(directory: string, traffic: Traffic): Hands {
   const parts = async (): Promise<{ status: CellStatus; parts: readonly PartStatus[] }> => {
     const status = await askLauncher(directory, { do: 'status' })
     return { status, parts: status.dcs.flatMap((dc) => dc.parts) }
@@ -18,17 +19,18 @@ export function cellHands(directory: string): Hands {
     throw new CliError(`this cell has no host "${host}"`)
   }
   return {
-    async obstacles(host) {
+    async obstacles(host, signal) {
       const { status, parts: all } = await parts()
       const away = all.filter((part) => part.host !== host && part.state !== 'running')
       const cut = status.dcs.filter(({ cutFrom }) => cutFrom.length > 0)
       return [
         ...away.map(({ name, state }) => `${name} is ${state}`),
         ...cut.map(({ name, cutFrom }) => `${name} is cut off from ${cutFrom.join(', ')}`),
+        ...(await traffic.obstacles(host, signal)),
       ]
     },
-    // Its brokers do that when they are stopped in good order.
-    drain: () => Promise.resolve(),
+    // Who is still there then goes when its brokers are stopped in good order.
+    drain: (host, signal) => traffic.away(host, signal),
     async restart(host) {
       const dc = await dcOf(host)
       await askLauncher(directory, { do: 'processes', action: 'stop', dc, host })
@@ -43,9 +45,10 @@ export function cellHands(directory: string): Hands {
         return `${ill.name} is ${ill.state}${ill.problem === null ? '' : `: ${ill.problem}`}`
       const api = all.find((part) => part.host === host && part.kind === 'api')
       const scheme = status.dcs[0]?.http.startsWith('https:') ? 'https' : 'http'
-      return api === undefined ? null : unready(`${scheme}://${api.at}/readyz`, signal)
+      const why = api === undefined ? null : await unready(`${scheme}://${api.at}/readyz`, signal)
+      return why ?? traffic.ailment(host, signal)
     },
-    readmit: () => Promise.resolve(),
+    readmit: (host, signal) => traffic.back(host, signal),
   }
 }
 

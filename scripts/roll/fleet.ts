@@ -8,6 +8,7 @@ import { CliError } from '#scripts/output.ts'
 import { readFileSync } from 'node:fs'
 import { cellHands } from './cell-hands.ts'
 import type { Hands } from './hands.ts'
+import { dnsTraffic } from './traffic.ts'
 
 /** What a roll is about: its hosts, who reaches them, and where it is written down. */
 export interface Fleet {
@@ -28,5 +29,5 @@ export async function cellFleet(data: string): Promise<Fleet> {
     token: readFileSync(join(directory, 'admin-token'), 'utf8').trim(),
     headers: { 'user-agent': agent },
   })
-  return { inventory, hands: cellHands(directory), client }
+  return { inventory, hands: cellHands(directory, dnsTraffic(client, inventory)), client }
 }
