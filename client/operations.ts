@@ -16,6 +16,8 @@ export const withIdempotencyKey: ReadonlySet<string> = new Set([
   'POST /v1/rolls/{roll}/report',
   'POST /v1/rolls/{roll}/beat',
   'POST /v1/rolls/{roll}/halt',
+  'POST /v1/schedules/{schedule}/runs/{due}/claim',
+  'POST /v1/schedules/{schedule}/runs/{due}/report',
   'POST /v1/me/password',
   'POST /v1/me/erase',
   'POST /v1/setup/links',

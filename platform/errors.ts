@@ -16,6 +16,7 @@ export type PlatformErrorCode =
   | 'task_not_found'
   | 'task_finished'
   | 'roll_not_found'
+  | 'schedule_not_found'
   | 'credential_not_found'
   | 'authority_not_found'
   | 'authority_exists'

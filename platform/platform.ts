@@ -33,6 +33,7 @@ import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
 import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
 import { Rolls } from './rolls/rolls.ts'
+import { Schedules } from './schedules/schedules.ts'
 import { Lanes } from './store/lanes.ts'
 import type { Store } from './store/store.ts'
 import { TaskRunner } from './tasks/runner.ts'
@@ -94,6 +95,8 @@ export interface Platform {
   readonly taskRunner: TaskRunner
   /** What is done to the hosts of the fleet. */
   readonly rolls: Rolls
+  /** What is done to it by itself. */
+  readonly schedules: Schedules
   readonly repeats: Repeats
   /** What organisations use, and may use. */
   readonly usage: Usage
@@ -223,6 +226,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     tasks,
     taskRunner,
     rolls: new Rolls(store, clock),
+    schedules: new Schedules(store, clock),
     repeats: new Repeats(store, clock),
     usage,
     authenticator: new AuthenticatorChain(configured, devices),

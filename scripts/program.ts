@@ -8,6 +8,7 @@ import { devices } from './commands/devices.ts'
 import { addHealthcheck } from './commands/healthcheck.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
+import { addOperator } from './commands/operator.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -28,6 +29,7 @@ import { presence } from './commands/presence.ts'
 import { provisioning } from './commands/provisioning.ts'
 import { retention } from './commands/retention.ts'
 import { roll } from './commands/roll.ts'
+import { schedules } from './commands/schedules.ts'
 import { sessions } from './commands/sessions.ts'
 import { tasks } from './commands/tasks.ts'
 import { telemetry } from './commands/telemetry.ts'
@@ -69,6 +71,7 @@ export const nouns: readonly Noun[] = [
   keys,
   administrators,
   roll,
+  schedules,
   usage,
   audit,
 ]
@@ -89,7 +92,7 @@ export function createProgram(): Command {
     })
     .showHelpAfterError('  cinque --help lists commands and options')
   program.commandsGroup('Run it:')
-  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema]) add(program)
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost]) add(program)
   program.commandsGroup('Try it:')

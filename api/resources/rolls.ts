@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Caller } from '../callers.ts'
+import { actorOf } from '../actor.ts'
 import { PlatformError } from '#platform/errors.ts'
 import { phases, type Roll, rollKinds, wishes } from '#platform/rolls/roll.ts'
 import { approved, beaten, halted, reported, skipped, taken, wished } from '#platform/rolls/transitions.ts'
@@ -194,10 +194,6 @@ function common(verb: string) {
     answer: roll,
     problems,
   } as const
-}
-
-function actorOf(caller: Caller | null): string {
-  return caller !== null && 'user' in caller ? caller.user.email : "the platform's token"
 }
 
 function shown(one: Roll): z.input<typeof roll> {

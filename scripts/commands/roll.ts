@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { InventoryError } from '#platform/inventory/inventory.ts'
-import { selectHosts } from '#platform/inventory/select.ts'
 import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
 import { defaultCellData } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
-import { cellFleet, type Fleet } from '#scripts/roll/fleet.ts'
+import { cellFleet, chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
@@ -78,7 +76,7 @@ function addVerbs(command: Command): void {
     verb.action((options: PlanOptions) => begin(kind, options))
   }
   withFleet(
-    roll.command('run').description('carry out what is planned, or go on where another runner has died'),
+    command.command('run').description('carry out what is planned, or go on where another runner has died'),
   )
     .addHelpText('after', '\nExample:\n  cinque roll run')
     .action(async (options: FleetOptions) => {
@@ -107,7 +105,10 @@ function withFleet(command: Command): Command {
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
   const { cell, on, reason, approval = false, plan = false, version, previous, json = false } = options
   const fleet = await cellFleet(cell)
-  const hosts = rollingOrder(fleet.inventory, chosen(fleet, on)).map(({ name, dc }) => ({ host: name, dc }))
+  const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on)).map(({ name, dc }) => ({
+    host: name,
+    dc,
+  }))
   if (plan) {
     if (json) printJson({ kind, version: version ?? null, hosts })
     else
@@ -175,17 +176,6 @@ async function run({ client, hands }: Fleet, one: ShownRoll, { json = false }: F
   } finally {
     process.off('SIGINT', stopped)
     process.off('SIGTERM', stopped)
-  }
-}
-
-function chosen({ inventory }: Fleet, on: string | undefined): ReturnType<typeof selectHosts> {
-  if (on === undefined) return inventory.hosts
-  try {
-    return selectHosts(inventory, on)
-  } catch (error) {
-    if (error instanceof InventoryError)
-      throw new CliError(`--on ${error.message}`, { exitCode: 2, cause: error })
-    throw error
   }
 }
 

@@ -1,11 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type CinqueClient, createClient } from '#client/index.ts'
-import type { Inventory } from '#platform/inventory/inventory.ts'
+import { type Host, type Inventory, InventoryError } from '#platform/inventory/inventory.ts'
+import { selectHosts } from '#platform/inventory/select.ts'
 import { CellDirectory } from '#scripts/cell/directory.ts'
 import { askLauncher } from '#scripts/cell/control.ts'
 import { agent } from '#scripts/client/connect.ts'
 import { CliError } from '#scripts/output.ts'
-import { readFileSync } from 'node:fs'
 import { cellHands } from './cell-hands.ts'
 import type { Hands } from './hands.ts'
 import { dnsTraffic } from './traffic.ts'
@@ -30,4 +31,16 @@ export async function cellFleet(data: string): Promise<Fleet> {
     headers: { 'user-agent': agent },
   })
   return { inventory, hands: cellHands(directory, dnsTraffic(client, inventory)), client }
+}
+
+/** Hosts that an expression means, all without one. CliError with exit code 2. */
+export function chosenHosts(inventory: Inventory, on: string | undefined): readonly Host[] {
+  if (on === undefined) return inventory.hosts
+  try {
+    return selectHosts(inventory, on)
+  } catch (error) {
+    if (error instanceof InventoryError)
+      throw new CliError(`--on ${error.message}`, { exitCode: 2, cause: error })
+    throw error
+  }
 }

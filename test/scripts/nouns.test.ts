@@ -31,6 +31,8 @@ const elsewhere = new Map([
   ['reportRoll', 'cinque roll run'],
   ['beatRoll', 'cinque roll run'],
   ['haltRoll', 'cinque roll run'],
+  ['claimScheduleRun', 'cinque operator'],
+  ['reportScheduleRun', 'cinque operator'],
   ['listErrors', 'the API about itself'],
   ['getOpenApi', 'the API about itself'],
   ['getReference', 'the API about itself'],
