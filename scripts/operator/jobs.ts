@@ -94,6 +94,7 @@ export async function carry(
   { fleet: { client, hands }, runner, signal, tell }: JobContext,
 ): Promise<ShownRoll | null> {
   let told = ''
+  let telling: Promise<void> = Promise.resolve()
   try {
     return await carryOut({
       ledger: restLedger(client, roll.id, signal),
@@ -103,12 +104,14 @@ export async function carry(
       show: ({ steps }) => {
         const at = steps.find(({ state }) => state === 'running')
         const line = at === undefined ? '' : `${at.host}: ${at.phase ?? ''}`
-        if (line !== '' && line !== told) void tell((told = line)).catch(() => undefined)
+        if (line !== '' && line !== told) telling = tell((told = line)).catch(() => undefined)
       },
     })
   } catch (error) {
     if (error instanceof LostError || (error instanceof ApiError && error.code === 'conflict')) return null
     throw error
+  } finally {
+    await telling
   }
 }
 
