@@ -15,6 +15,7 @@ import { TopicFeeds } from './live/topic-feeds.ts'
 import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
 import { type Follower, Outlet } from './messages.ts'
+import { Plans } from './maintenance/plans.ts'
 import type { Metrics } from './metrics.ts'
 import { Overrides } from './overrides/overrides.ts'
 import { Presence } from './presence/presence.ts'
@@ -98,6 +99,8 @@ export interface Platform {
   /** What is done to it by itself. */
   readonly schedules: Schedules
   readonly repeats: Repeats
+  /** Maintenance windows and silences. */
+  readonly plans: Plans
   /** What organisations use, and may use. */
   readonly usage: Usage
   readonly authenticator: Authenticator
@@ -228,6 +231,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     rolls: new Rolls(store, clock),
     schedules: new Schedules(store, clock),
     repeats: new Repeats(store, clock),
+    plans: new Plans(store, clock),
     usage,
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: firstOf(provisioningTopics, commands.sinks, twins.sinks, telemetry),
