@@ -229,7 +229,9 @@ export const brokerConfig = z.strictObject({
   listen: z
     .array(z.string())
     .default(['tcp://127.0.0.1:1883'])
-    .describe('tcp://, tls://, ws:// or wss:// with host and port; ?proxy=1 expects a PROXY v1 or v2 header'),
+    .describe(
+      'tcp://, tls://, ws:// or wss:// with host and port; ?proxy=1 expects a PROXY v1 or v2 header, ?reuse_port=1 shares the port with other processes',
+    ),
   tls: tlsConfig.optional(),
   data: z.string().optional().describe('directory of the store; absent: in memory'),
   store_max_bytes: z

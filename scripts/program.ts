@@ -5,6 +5,7 @@ import { addCost } from './commands/cost.ts'
 import { addDc } from './commands/dc.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
+import { addHealthcheck } from './commands/healthcheck.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
 import { addSchema } from './commands/schema.ts'
@@ -86,7 +87,7 @@ export function createProgram(): Command {
     })
     .showHelpAfterError('  cinque --help lists commands and options')
   program.commandsGroup('Run it:')
-  for (const add of [addDev, addDc, addBroker, addApi, addSchema]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost]) add(program)
   program.commandsGroup('Try it:')

@@ -9,6 +9,8 @@ export interface ListenAddress {
   readonly path: string | null
   /** Whether every connection begins with a PROXY header. */
   readonly proxy: boolean
+  /** Whether other processes may listen there as well; the kernel gives each its share of the connections. */
+  readonly reusePort: boolean
 }
 
 const SCHEMES = ['tcp', 'tls', 'ws', 'wss'] as const
@@ -38,7 +40,7 @@ export function parseListenUrl(url: string): ListenAddress {
     host: decodeURIComponent(parsed.hostname).replace(/^\[(.*)\]$/, '$1'),
     port: Number(parsed.port),
     path,
-    proxy: proxyParameter(url, parsed.searchParams),
+    ...parametersOf(url, parsed.searchParams),
   }
 }
 
@@ -49,14 +51,15 @@ export function dialUrl(address: ListenAddress, port: number): string {
   return `${address.scheme}://${host}:${port}${webSocket ? (address.path ?? DEFAULT_PATH) : ''}`
 }
 
-function proxyParameter(url: string, parameters: URLSearchParams): boolean {
-  let proxy = false
+function parametersOf(url: string, parameters: URLSearchParams): Pick<ListenAddress, 'proxy' | 'reusePort'> {
+  const found = { proxy: false, reuse_port: false }
   for (const [name, value] of parameters) {
-    if (name !== 'proxy') fail(url, `unknown parameter ${name}; the only one is proxy=1`)
-    if (value !== '0' && value !== '1') fail(url, `proxy is 1 or 0, not ${JSON.stringify(value)}`)
-    proxy = value === '1'
+    if (name !== 'proxy' && name !== 'reuse_port')
+      fail(url, `unknown parameter ${name}; there are proxy=1 and reuse_port=1`)
+    if (value !== '0' && value !== '1') fail(url, `${name} is 1 or 0, not ${JSON.stringify(value)}`)
+    found[name] = value === '1'
   }
-  return proxy
+  return { proxy: found.proxy, reusePort: found.reuse_port }
 }
 
 function fail(url: string, explanation: string): never {

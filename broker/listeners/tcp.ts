@@ -27,7 +27,8 @@ export async function openPort(
   const server = net.createServer({ noDelay: true, allowHalfOpen: false }, connected)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(explain(url, address, error)))
-    server.listen({ host: address.host, port: address.port, backlog }, resolve)
+    const { host, port, reusePort } = address
+    server.listen({ host, port, backlog, reusePort }, resolve)
   })
   server.removeAllListeners('error')
   server.on('error', failed)
@@ -60,6 +61,7 @@ function explain(url: string, address: ListenAddress, error: NodeJS.ErrnoExcepti
     EADDRNOTAVAIL: `${address.host} is not an address of this machine; use one of its own, or [::] for all`,
     ENOTFOUND: `the host name ${address.host} is unknown; use an address`,
     EAI_AGAIN: `the host name ${address.host} could not be looked up; use an address`,
+    ENOTSUP: `this system has no shared ports; remove reuse_port=1`,
     EAFNOSUPPORT: `this machine has no IPv6; use an IPv4 address`,
   }
   return new Error(`listener ${url}: ${remedy[error.code ?? ''] ?? error.message}`, { cause: error })

@@ -22,6 +22,8 @@ export interface Probe {
   readonly interval?: number
   /** Milliseconds after which it has failed. */
   readonly timeoutMs: number
+  /** Milliseconds above which it is slow: well enough to stay, not well enough to say nothing. */
+  readonly slowMs: number
   /** Resolves if all is well, with what is worth showing; rejects with an Error of one line. Ends at `signal`, and leaves nothing behind. */
   run(target: Target, signal: AbortSignal): Promise<ProbeNote | undefined>
 }
@@ -37,6 +39,8 @@ export interface ProbeResult {
   readonly host: string
   readonly dc: string
   readonly ok: boolean
+  /** It went well, but took longer than the probe's slow limit. */
+  readonly slow?: boolean
   /** When it ended, milliseconds since 1970, and how long it took. */
   readonly at: number
   readonly ms: number

@@ -10,8 +10,9 @@ import { makeCertificates } from '#platform/pki/certificates.ts'
 import { type AnswerOf, createClient } from '#client/index.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import { claim, netOf } from './claim.ts'
-import { appHosts, CellDc, type DcStatus } from './dc.ts'
+import { CellDc, type DcStatus } from './dc.ts'
 import { bornFile, CellDirectory } from './directory.ts'
+import { namesOf } from './names.ts'
 import { makeSchema, spreadSchema, updateSchema } from './migrate.ts'
 import type { Part, PartKind } from './part.ts'
 import { type CassandraPart, makeParts, portsOf } from './parts.ts'
@@ -27,7 +28,11 @@ export interface CellOptions {
   readonly dcs?: number | undefined
   /** Three Cassandra nodes in each live DC instead of one. */
   readonly full?: boolean | undefined
-  readonly brokersPerDc?: number | undefined
+  /** Hosts with brokers and API: 1 or 2. */
+  readonly appsPerDc?: number | undefined
+  readonly brokersPerHost?: number | undefined
+  /** A process in each DC that looks at all the others, and answers for the names of the cell. Default: none. */
+  readonly checkers?: boolean | undefined
   /** Addresses 127.{net}.x.x; default: the first from 77 on that no other cell has. */
   readonly net?: number | undefined
   /** Delay packets between DCs, where the machine can. Default: true. */
@@ -71,10 +76,10 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     const certificates = await makeCertificates({
       directory: directory.place('pki'),
       authority: `cinque cell ${inventory.cell}`,
-      requests: appHosts(inventory).map(({ name, address }) => ({
-        name,
-        dns: [name, 'localhost'],
-        ips: [address],
+      requests: inventory.hosts.map((host) => ({
+        name: host.name,
+        dns: namesOf(inventory, host),
+        ips: [host.address],
       })),
     })
     const wan = await openWan(options, inventory, directory, say)

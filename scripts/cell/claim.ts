@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { type DevCell, devInventory, devNet } from '#platform/inventory/dev.ts'
-import type { Inventory } from '#platform/inventory/inventory.ts'
+import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { CliError } from '#scripts/output.ts'
 import type { CellOptions } from './cell.ts'
 import { bornFile, type CellDirectory } from './directory.ts'
@@ -23,8 +23,8 @@ export async function claim(
     if (born || (options.net ?? net) !== net) checkSame(kept, options)
     const guard = await takeNet(net)
     if (guard !== undefined) {
-      const inventory = born ? kept : devInventory(shapeOf(options, { net }))
-      if (!born) directory.create(inventory)
+      const inventory = born ? withCheckers(kept, options) : devInventory(shapeOf(options, { net }))
+      if (inventory !== kept) directory.create(inventory)
       return { inventory, guard }
     }
     throw new CliError(`a cell with the addresses 127.${netOf(kept)}.x.x runs already`, {
@@ -45,21 +45,12 @@ export async function claim(
   })
 }
 
-/** A cell keeps the nodes that its data are on. */
+/** A cell keeps the hosts that its data are on; checkers come and go. */
 function checkSame(kept: Inventory, options: CellOptions): void {
-  const { dcs, hosts, ports } = kept
-  const shape = {
-    dcs: dcs.length,
-    full: hosts.length > dcs.length,
-    brokers: hosts[0].brokers,
-    net: netOf(kept),
-    mqttPort: ports.mqtt,
-    httpPort: ports.http,
-  }
-  const wanted = devInventory(shapeOf(options, shape))
-  if (isDeepStrictEqual([wanted.hosts, wanted.ports], [hosts, ports])) return
+  const wanted = devInventory(shapeOf(options, shapeOfKept(kept)))
+  if (isDeepStrictEqual([serving(wanted), wanted.ports], [serving(kept), kept.ports])) return
   throw new CliError(
-    'the cell in this directory was made with other --dcs, --full, --brokers, --net or ports',
+    'the cell in this directory was made with other --dcs, --full, --apps, --brokers, --net or ports',
     {
       remedy: 'Leave these out to start it as it was made; a new one: --data with a new directory.',
       exitCode: 2,
@@ -67,11 +58,47 @@ function checkSame(kept: Inventory, options: CellOptions): void {
   )
 }
 
+/** The kept cell with the checkers that are asked for. */
+function withCheckers(kept: Inventory, options: CellOptions): Inventory {
+  const wanted = devInventory(shapeOf(options, shapeOfKept(kept)))
+  const checkers = wanted.hosts.filter(isChecker)
+  if (checkers.length === kept.hosts.filter(isChecker).length) return kept
+  const { dns, health } = wanted
+  const named = dns === undefined ? {} : { dns, health }
+  return { ...kept, ...named, hosts: [...serving(kept), ...checkers] }
+}
+
+function isChecker({ roles }: Host): boolean {
+  return roles.includes('checker')
+}
+
+function serving({ hosts }: Inventory): Host[] {
+  return hosts.filter((host) => !isChecker(host))
+}
+
+function shapeOfKept(kept: Inventory): DevCell {
+  const { dcs, hosts, ports } = kept
+  const ofFirst = (role: 'db' | 'app'): number =>
+    hosts.filter(({ dc, roles }) => dc === dcs[0].name && roles.includes(role)).length
+  return {
+    dcs: dcs.length,
+    full: ofFirst('db') > 1,
+    apps: ofFirst('app'),
+    brokers: hosts[0].brokers,
+    checkers: hosts.some(isChecker),
+    net: netOf(kept),
+    mqttPort: ports.mqtt,
+    httpPort: ports.http,
+  }
+}
+
 function shapeOf(options: CellOptions, otherwise: DevCell): DevCell {
   return {
     dcs: options.dcs ?? otherwise.dcs,
     full: options.full ?? otherwise.full,
-    brokers: options.brokersPerDc ?? otherwise.brokers,
+    apps: options.appsPerDc ?? otherwise.apps,
+    brokers: options.brokersPerHost ?? otherwise.brokers,
+    checkers: options.checkers ?? otherwise.checkers,
     net: options.net ?? otherwise.net,
     mqttPort: options.mqttPort ?? otherwise.mqttPort,
     httpPort: options.httpPort ?? otherwise.httpPort,

@@ -15,6 +15,7 @@ const request = z.discriminatedUnion('do', [
     action: z.enum(['kill', 'stop', 'start', 'freeze', 'thaw']),
     dc: z.string(),
     part: z.enum(partKinds).optional(),
+    host: z.string().optional(),
   }),
   z.strictObject({
     do: z.literal('packets'),
@@ -22,7 +23,10 @@ const request = z.discriminatedUnion('do', [
     dc: z.string(),
     /** Absent: all others. */
     other: z.string().optional(),
+    /** Its checker alone, from everything. */
+    part: z.literal('checker').optional(),
   }),
+  z.strictObject({ do: z.literal('slow'), dc: z.string(), ms: z.number().min(0).max(10_000) }),
 ])
 export type ControlRequest = z.output<typeof request>
 
@@ -70,7 +74,9 @@ async function answerTo(cell: Cell, line: string): Promise<Answer> {
 async function carryOut(cell: Cell, asked: ControlRequest): Promise<void> {
   if (asked.do === 'status') return
   const dc = cell.dc(asked.dc)
-  if (asked.do === 'processes') await dc[asked.action](asked.part)
+  if (asked.do === 'processes') await dc[asked.action]({ kind: asked.part, host: asked.host })
+  else if (asked.do === 'slow') await dc.slow(asked.ms)
+  else if (asked.part === 'checker') await dc.cutChecker(asked.action === 'cut')
   else await dc[asked.action](asked.other === undefined ? undefined : cell.dc(asked.other))
 }
 

@@ -1,13 +1,16 @@
 import type { Dc, Inventory } from '#platform/inventory/inventory.ts'
-import { CliError } from '#scripts/output.ts'
+import { CliError, errorLine } from '#scripts/output.ts'
 import type { Part, PartKind, PartStatus } from './part.ts'
 import type { Pair } from './wan/rules.ts'
 import type { Wan } from './wan/wan.ts'
 
-/** What is meant in a DC: everything, or one kind of its parts. */
-export type Which = PartKind | undefined
+/** What is meant in a DC: everything, one kind of its parts, one host's. */
+export type Which =
+  | PartKind
+  | { readonly kind?: PartKind | undefined; readonly host?: string | undefined }
+  | undefined
 
-const startOrder: readonly (readonly PartKind[])[] = [['cassandra'], ['nats'], ['broker', 'api']]
+const startOrder: readonly (readonly PartKind[])[] = [['cassandra'], ['nats'], ['broker', 'api'], ['checker']]
 
 /** What the DCs of a running cell have in common. */
 export interface Running {
@@ -22,8 +25,14 @@ export interface DcStatus {
   readonly kind: Dc['kind']
   readonly mqtt: string
   readonly http: string
+  readonly mqtts: string
+  readonly https: string
   /** DCs that no packet reaches from here. */
   readonly cutFrom: readonly string[]
+  /** Whether no packet reaches its checker. */
+  readonly checkerCut: boolean
+  /** Milliseconds by which packets from and to here are late, each way. */
+  readonly lateMs: number
   readonly parts: readonly PartStatus[]
 }
 
@@ -33,8 +42,11 @@ export class CellDc {
   readonly number: number
   /** Of its brokers, `mqtt://127.77.1.1:1883`. */
   readonly brokers: readonly string[]
-  /** `http://127.77.1.1:8080`, without `/v1`. */
+  /** `http://127.77.1.1:8080`, without `/v1`; of its first host. */
   readonly http: string
+  /** `mqtts://127.77.1.1:8883` and `https://127.77.1.1:8443`, with certificates of the cell's authority. */
+  readonly mqtts: string
+  readonly https: string
   /** Prometheus pages of its brokers. */
   readonly metrics: readonly string[]
   readonly #dc: Dc
@@ -52,7 +64,10 @@ export class CellDc {
     this.number = dc.number
     this.brokers = perBroker(ports.mqtt, (at) => `mqtt://${at}`)
     this.metrics = perBroker(ports.metrics, (at) => `http://${at}/metrics`)
-    this.http = `http://${hosts[0].address}:${ports.http}`
+    const { address } = hosts[0]
+    this.http = `http://${address}:${ports.http}`
+    this.mqtts = `mqtts://${address}:${ports.mqtts}`
+    this.https = `https://${address}:${ports.https}`
     this.#dc = dc
     this.#others = dcs.filter((other) => other !== dc)
     this.#running = running
@@ -68,13 +83,21 @@ export class CellDc {
     return `${this.http.replace(/^http/, 'ws')}/mqtt`
   }
 
+  /** CliError if that host is not here. */
   parts(which?: Which): readonly Part[] {
-    return this.#running.parts.filter(
-      ({ options: { dc, kind } }) => dc === this.name && (which === undefined || kind === which),
-    )
+    const { kind, host } = typeof which === 'string' ? { kind: which } : (which ?? {})
+    const all = this.#running.parts.filter(({ options }) => options.dc === this.name)
+    const ofHost = all.filter(({ options }) => host === undefined || options.host === host)
+    if (host !== undefined && ofHost.length === 0) {
+      const names = [...new Set(all.map(({ options }) => options.host))]
+      throw new CliError(`${this.name} has no host "${host}"; its hosts are ${names.join(', ')}`, {
+        exitCode: 2,
+      })
+    }
+    return ofHost.filter(({ options }) => kind === undefined || options.kind === kind)
   }
 
-  /** kill -9 of everything, or of one kind; it stays down until `start`. */
+  /** kill -9 of everything, or of a part; it stays down until `start`. */
   async kill(which?: Which): Promise<void> {
     await Promise.all(this.parts(which).map((part) => part.kill()))
   }
@@ -113,18 +136,35 @@ export class CellDc {
     await this.#wan().heal(this.#pairs(from))
   }
 
+  /** No packets between its checker and everything else of the cell. CliError as for `cut`. */
+  async cutChecker(cut: boolean): Promise<void> {
+    await this.#wan().cutChecker(this.number, cut)
+  }
+
+  /** Packets between it and the others take so many milliseconds longer each way. CliError if none are delayed here. */
+  async slow(ms: number): Promise<void> {
+    try {
+      await this.#wan().slow(this.number, ms)
+    } catch (error) {
+      throw error instanceof CliError ? error : new CliError(errorLine(error), { cause: error })
+    }
+  }
+
   status(): DcStatus {
     const { name, place, kind } = this.#dc
-    const cutFrom = this.#others.filter(
-      (other) => this.#running.wan?.isCut(this.number, other.number) === true,
-    )
+    const { wan } = this.#running
+    const cutFrom = this.#others.filter((other) => wan?.isCut(this.number, other.number) === true)
     return {
       name,
       place,
       kind,
       mqtt: this.mqtt,
       http: this.http,
+      mqtts: this.mqtts,
+      https: this.https,
       cutFrom: cutFrom.map((other) => other.name),
+      checkerCut: wan?.isCheckerCut(this.number) === true,
+      lateMs: wan?.lateness(this.number) ?? 0,
       parts: this.parts().map((part) => part.status()),
     }
   }

@@ -6,7 +6,7 @@ import type { Launched } from './launch.ts'
 import { findPid, residentBytes } from './pids.ts'
 
 /** What a part runs; also the order in which those of a DC are started. */
-export const partKinds = ['cassandra', 'nats', 'broker', 'api'] as const
+export const partKinds = ['cassandra', 'nats', 'broker', 'api', 'checker'] as const
 export type PartKind = (typeof partKinds)[number]
 
 export interface PartOptions {
@@ -14,6 +14,8 @@ export interface PartOptions {
   readonly name: string
   readonly kind: PartKind
   readonly dc: string
+  /** Name of the host in the inventory. */
+  readonly host: string
   /** Where it can be reached, for people: `127.77.1.1:1883`. */
   readonly at: string
   readonly log: string
@@ -35,6 +37,7 @@ export interface PartStatus {
   readonly name: string
   readonly kind: PartKind
   readonly dc: string
+  readonly host: string
   readonly state: PartState
   readonly at: string
   readonly pid: number | null
@@ -156,11 +159,12 @@ export class Part {
   }
 
   status(): PartStatus {
-    const { name, kind, dc, at, log } = this.options
+    const { name, kind, dc, host, at, log } = this.options
     return {
       name,
       kind,
       dc,
+      host,
       state: this.#state,
       at,
       pid: this.#pid,

@@ -5,9 +5,11 @@ import type { PartStatus } from './part.ts'
 /** A line for each process, one for each DC that is cut off, and what is wrong with those that crashed. */
 export function statusLines({ dcs, wan }: CellStatus): string[] {
   const rows = dcs.flatMap((dc) => dc.parts.map((part) => row(dc, part)))
-  const cuts = dcs
-    .filter(({ cutFrom }) => cutFrom.length > 0)
-    .map(({ name, cutFrom }) => `${name}: no packets to and from ${cutFrom.join(', ')}`)
+  const cuts = dcs.flatMap(({ name, cutFrom, checkerCut, lateMs }) => [
+    ...(cutFrom.length > 0 ? [`${name}: no packets to and from ${cutFrom.join(', ')}`] : []),
+    ...(checkerCut ? [`${name}: no packets to and from its checker`] : []),
+    ...(lateMs > 0 ? [`${name}: packets to and from other datacenters are ${lateMs} ms late`] : []),
+  ])
   const problems = dcs
     .flatMap(({ parts }) => parts)
     .flatMap(({ name, problem, log }) => (problem === null ? [] : [`${name} ${problem} (log: ${log})`]))

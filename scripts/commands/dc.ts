@@ -5,11 +5,13 @@ import { askLauncher, type ControlRequest } from '#scripts/cell/control.ts'
 import { partKinds } from '#scripts/cell/part.ts'
 import { statusLines } from '#scripts/cell/status.ts'
 import { defaultCellData } from '#scripts/client/target.ts'
-import { printJson, printLine } from '#scripts/output.ts'
+import { wholeNumber } from '#scripts/options.ts'
+import { CliError, printJson, printLine } from '#scripts/output.ts'
 
 interface DcOptions {
   data: string
   part?: (typeof partKinds)[number]
+  host?: string
   json?: true
 }
 
@@ -33,9 +35,10 @@ export function addDc(program: Command): void {
   for (const [action, description] of actions) {
     withCell(dc.command(action).argument('<dc>').description(description))
       .addOption(new Option('--part <kind>', 'only its processes of this kind').choices([...partKinds]))
+      .option('--host <name>', 'only those of this host')
       .action(async (name: string, options: DcOptions) => {
-        const { part } = options
-        const asked = { do: 'processes' as const, action, dc: name, ...(part === undefined ? {} : { part }) }
+        const { part, host } = options
+        const asked = { do: 'processes' as const, action, dc: name, part, host }
         show(await ask(options, asked), options, name)
       })
   }
@@ -44,13 +47,27 @@ export function addDc(program: Command): void {
       action === 'cut'
         ? 'let no packets through between a datacenter and all others, or one of them'
         : 'let them through again'
-    withCell(dc.command(action).argument('<dc>').argument('[other]').description(description)).action(
-      async (name: string, other: string | undefined, options: DcOptions) => {
-        const asked = { do: 'packets' as const, action, dc: name, ...(other === undefined ? {} : { other }) }
-        show(await ask(options, asked), options, name)
-      },
-    )
+    withCell(dc.command(action).argument('<dc>').argument('[other]').description(description))
+      .addOption(new Option('--part <kind>', 'only its checker, from everything').choices(['checker']))
+      .action(async (name: string, other: string | undefined, options: DcOptions & { part?: 'checker' }) => {
+        const { part } = options
+        if (part !== undefined && other !== undefined) {
+          throw new CliError('--part checker goes with one datacenter: it is cut off from everything', {
+            exitCode: 2,
+          })
+        }
+        show(await ask(options, { do: 'packets', action, dc: name, other, part }), options, name)
+      })
   }
+  withCell(
+    dc
+      .command('slow')
+      .argument('<dc>')
+      .argument('<ms>', 'milliseconds, each way; 0: as before', wholeNumber(0, 10_000))
+      .description('let packets between a datacenter and all others take longer'),
+  ).action(async (name: string, ms: number, options: DcOptions) =>
+    show(await ask(options, { do: 'slow', dc: name, ms }), options, name),
+  )
 }
 
 function withCell(command: Command): Command {

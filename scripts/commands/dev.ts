@@ -16,6 +16,7 @@ interface DevOptions {
   trace?: readonly string[]
   dcs?: number
   full?: true
+  apps?: number
   brokers?: number
   net?: number
   wan: boolean
@@ -63,7 +64,8 @@ export function addDev(program: Command): void {
     .optionsGroup('Datacenters as real processes (Cassandra, nats-server, brokers, APIs):')
     .option('--dcs <count>', `start this many, up to 5; data in "${defaultCellData}"`, wholeNumber(1, 5))
     .option('--full', 'three Cassandra nodes in each live datacenter instead of one')
-    .option('--brokers <count>', 'broker processes in each datacenter', wholeNumber(1, 16))
+    .option('--apps <count>', 'hosts with brokers and API in each datacenter', wholeNumber(1, 2))
+    .option('--brokers <count>', 'broker processes on each of these hosts', wholeNumber(1, 16))
     .option('--no-wan', 'do not delay packets between datacenters')
     .option(
       '--net <number>',
@@ -72,9 +74,9 @@ export function addDev(program: Command): void {
     )
     .action(async (options: DevOptions) => {
       if (options.dcs !== undefined) return runCell(options, options.dcs)
-      const { full, brokers, net, wan } = options
-      if (full !== undefined || brokers !== undefined || net !== undefined || !wan) {
-        throw new CliError('--full, --brokers, --no-wan and --net go with --dcs', { exitCode: 2 })
+      const { full, apps, brokers, net, wan } = options
+      if ([full, apps, brokers, net].some((one) => one !== undefined) || !wan) {
+        throw new CliError('--full, --apps, --brokers, --no-wan and --net go with --dcs', { exitCode: 2 })
       }
       const { config } = loadConfig(brokerConfig, sourcesOf(options))
       const { runDev } = await import('#scripts/run/dev.ts')
@@ -89,7 +91,7 @@ async function runCell(options: DevOptions, dcs: number): Promise<void> {
     throw new CliError('--dcs goes without --memory, --trace and --config', { exitCode: 2 })
   }
   const { data: directory = defaultCellData, set, logLevel, json = false } = options
-  const { full, brokers: brokersPerDc, net, mqttPort, httpPort, wan } = options
+  const { full, apps: appsPerDc, brokers: brokersPerHost, net, mqttPort, httpPort, wan } = options
   const sets = [`log_level=${logLevel ?? 'info'}`, ...(set ?? [])]
   // What is wrong with them is said before anything is started.
   const { config, origins } = loadConfig(brokerConfig, { env: process.env, sets })
@@ -99,7 +101,8 @@ async function runCell(options: DevOptions, dcs: number): Promise<void> {
     })
   }
   const { runDevCell } = await import('#scripts/cell/run.ts')
-  await runDevCell({ directory, dcs, full, brokersPerDc, net, mqttPort, httpPort, wan, sets, json })
+  const shape = { dcs, full, appsPerDc, brokersPerHost, net, mqttPort, httpPort }
+  await runDevCell({ directory, ...shape, wan, sets, json })
 }
 
 /** The broker's defaults are those of a server; these are those of a workbench. */

@@ -1,6 +1,6 @@
 /* delayq QUEUE:MS ...: holds every packet of each NFQUEUE for MS milliseconds, in order, then lets it go.
  * Stands in for `tc netem delay`, which kernels without sch_netem don't have. Prints "ready" when the queues are
- * there, ends when its standard input does. */
+ * there; a line QUEUE:MS of its standard input changes one from then on; ends when its standard input does. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +20,7 @@
 
 struct queue {
   struct nfq_q_handle *handle;
+  unsigned number;
   int64_t hold;
   uint32_t head, tail;
   struct { uint32_t id; int64_t due; } ring[RING];
@@ -49,6 +50,28 @@ static int64_t release(struct queue *q) {
   return q->head == q->tail ? at + SECOND : q->ring[q->head % RING].due;
 }
 
+/* Takes what has come of standard input; 0: it has ended. */
+static int commanded(struct queue **queues, int count) {
+  static char line[64];
+  static size_t filled;
+  char some[512];
+  ssize_t length = read(STDIN_FILENO, some, sizeof some);
+  for (ssize_t at = 0; at < length; at++) {
+    if (some[at] != '\n') {
+      if (filled < sizeof line - 1) line[filled++] = some[at];
+      continue;
+    }
+    unsigned number;
+    double ms;
+    line[filled] = '\0';
+    filled = 0;
+    if (sscanf(line, "%u:%lf", &number, &ms) != 2 || ms < 0) continue;
+    for (int i = 0; i < count; i++)
+      if (queues[i]->number == number) queues[i]->hold = (int64_t)(ms * 1e6);
+  }
+  return length > 0;
+}
+
 int main(int argc, char **argv) {
   static struct queue *queues[MAX_QUEUES];
   static char buffer[65536];
@@ -61,6 +84,7 @@ int main(int argc, char **argv) {
     if (sscanf(argv[i], "%u:%lf", &number, &ms) != 2) return fprintf(stderr, "expected QUEUE:MS, not %s\n", argv[i]), 2;
     struct queue *q = queues[count++] = calloc(1, sizeof *q);
     if (q == NULL) return perror("calloc"), 1;
+    q->number = number;
     q->hold = (int64_t)(ms * 1e6);
     q->handle = nfq_create_queue(library, number, arrived, q);
     if (q->handle == NULL) return perror("nfq_create_queue"), 1;
@@ -82,7 +106,7 @@ int main(int argc, char **argv) {
     if (wait < 0) wait = 0;
     struct timespec left = {wait / SECOND, wait % SECOND};
     if (ppoll(polled, 2, &left, NULL) <= 0) continue;
-    if (polled[1].revents != 0 && read(STDIN_FILENO, buffer, sizeof buffer) <= 0) return 0;
+    if (polled[1].revents != 0 && !commanded(queues, count)) return 0;
     if (polled[0].revents == 0) continue;
     ssize_t length = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
     if (length > 0) nfq_handle_packet(library, buffer, (int)length);

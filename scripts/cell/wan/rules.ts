@@ -14,6 +14,18 @@ export function groupOf(net: number, dc: number): number {
   return 700_000_000 + net * 256 + dc
 }
 
+/** Group of the checker of a DC: in the DC's network, and to be cut off alone. */
+export function checkerGroupOf(net: number, dc: number): number {
+  return groupOf(net, dc) + 128
+}
+
+/** What no packet gets through to. */
+export interface Cuts {
+  readonly pairs: readonly Pair[]
+  /** Numbers of DCs whose checker reaches nothing of the cell, and is not reached. */
+  readonly checkers: readonly number[]
+}
+
 export function pairsOf(dcs: readonly number[]): Pair[] {
   const sorted = dcs.toSorted((a, b) => a - b)
   return sorted.flatMap((a, i) => sorted.slice(i + 1).map((b): Pair => [a, b]))
@@ -33,7 +45,7 @@ export function chainOf(net: number): string {
  * leave, one that drops or delays the packets of marked ones as they arrive, both ways. No other packet is touched.
  * Held back when they leave, packets would count as not sent yet, and TCP sends two at a time then.
  */
-export function rulesOf(cell: Net, cut: readonly Pair[], delayed: boolean): string {
+export function rulesOf(cell: Net, cuts: Cuts, delayed: boolean): string {
   const { net, dcs } = cell
   const chain = chainOf(net)
   const pairs = pairsOf(dcs)
@@ -42,12 +54,18 @@ export function rulesOf(cell: Net, cut: readonly Pair[], delayed: boolean): stri
     [
       [a, b],
       [b, a],
-    ].map(
-      ([from, to]) =>
-        `-A ${chain}-M -p tcp -m owner --gid-owner ${groupOf(net, from)} -d 127.${net}.${to}.0/24 -j CONNMARK --set-mark ${mark([a, b])}`,
+    ].flatMap(([from, to]) =>
+      [groupOf(net, from), checkerGroupOf(net, from)].map(
+        (group) =>
+          `-A ${chain}-M -p tcp -m owner --gid-owner ${group} -d 127.${net}.${to}.0/24 -j CONNMARK --set-mark ${mark([a, b])}`,
+      ),
     ),
   )
-  const drops = cut.map((pair) => `-A ${chain} -m connmark --mark ${mark(pair)} -j DROP`)
+  // What it asks, and what it answers.
+  const silenced = cuts.checkers.map(
+    (dc) => `-A ${chain}-M -m owner --gid-owner ${checkerGroupOf(net, dc)} -d 127.${net}.0.0/16 -j DROP`,
+  )
+  const drops = cuts.pairs.map((pair) => `-A ${chain} -m connmark --mark ${mark(pair)} -j DROP`)
   const queues = pairs.map(
     (pair) =>
       `-A ${chain} -m connmark --mark ${mark(pair)} -j NFQUEUE --queue-num ${queueOf(cell, pair)} --queue-bypass`,
@@ -56,6 +74,7 @@ export function rulesOf(cell: Net, cut: readonly Pair[], delayed: boolean): stri
     '*mangle',
     `:${chain} - [0:0]`,
     `:${chain}-M - [0:0]`,
+    ...silenced,
     ...marking,
     ...drops,
     ...(delayed ? queues : []),

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { errorLine } from '#scripts/output.ts'
-import { chainOf, groupOf, type Net, type Pair, pairsOf, queueOf, rulesOf } from './rules.ts'
+import { chainOf, checkerGroupOf, groupOf, type Net, type Pair, pairsOf, queueOf, rulesOf } from './rules.ts'
 
 export interface WanOptions extends Net {
   /** One-way delay between two DCs, milliseconds. Absent: packets are not delayed, only cut. */
@@ -28,6 +28,10 @@ export class Wan {
   readonly #options: WanOptions
   readonly #helper: ChildProcess | null
   readonly #cut = new Set<string>()
+  /** Numbers of DCs. */
+  readonly #cutCheckers = new Set<number>()
+  /** Milliseconds by which packets from and to a DC are late. */
+  readonly #late = new Map<number, number>()
   /** The rules would outlive a process that ends without closing. */
   readonly #atExit = (): void => removeRulesNow(this.#options.net)
 
@@ -65,6 +69,10 @@ export class Wan {
     return groupOf(this.#options.net, dc)
   }
 
+  checkerGroupOf(dc: number): number {
+    return checkerGroupOf(this.#options.net, dc)
+  }
+
   isCut(a: number, b: number): boolean {
     return this.#cut.has(pairOf(a, b).join(' '))
   }
@@ -80,6 +88,39 @@ export class Wan {
     await this.#apply()
   }
 
+  isCheckerCut(dc: number): boolean {
+    return this.#cutCheckers.has(dc)
+  }
+
+  /** Lets no packet through from and to the checker of a DC, or again all. */
+  async cutChecker(dc: number, cut: boolean): Promise<void> {
+    if (cut) this.#cutCheckers.add(dc)
+    else this.#cutCheckers.delete(dc)
+    await this.#apply()
+  }
+
+  /** Milliseconds by which packets between a DC and all others take longer, each way. */
+  lateness(dc: number): number {
+    return this.#late.get(dc) ?? 0
+  }
+
+  /** Rejects with an Error of one line where packets can't be delayed. */
+  async slow(dc: number, ms: number): Promise<void> {
+    const { dcs, delay } = this.#options
+    const stdin = this.#helper?.stdin
+    if (delay === undefined || !stdin) throw new Error('packets between DCs are not delayed here')
+    this.#late.set(dc, ms)
+    const lines = pairsOf(dcs)
+      .filter((pair) => pair.includes(dc))
+      .map(([a, b]) => {
+        const held = Math.max(0, delay(a, b)) + this.lateness(a) + this.lateness(b)
+        return `${queueOf(this.#options, [a, b])}:${held}\n`
+      })
+    await new Promise<void>((written, failed) =>
+      stdin.write(lines.join(''), (error) => (error ? failed(error) : written())),
+    )
+  }
+
   /** Takes rules and helper away. */
   async close(): Promise<void> {
     process.off('exit', this.#atExit)
@@ -88,8 +129,9 @@ export class Wan {
   }
 
   async #apply(): Promise<void> {
-    const cut = pairsOf(this.#options.dcs).filter((pair) => this.#cut.has(pair.join(' ')))
-    await run(`${iptables}-restore`, ['-w', '--noflush'], rulesOf(this.#options, cut, this.delays))
+    const pairs = pairsOf(this.#options.dcs).filter((pair) => this.#cut.has(pair.join(' ')))
+    const cuts = { pairs, checkers: [...this.#cutCheckers] }
+    await run(`${iptables}-restore`, ['-w', '--noflush'], rulesOf(this.#options, cuts, this.delays))
   }
 }
 

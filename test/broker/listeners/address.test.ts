@@ -12,9 +12,13 @@ describe('listener URLs', () => {
       { scheme: 'ws', host: '0.0.0.0', port: 8083, path: '/edge', proxy: true },
     ],
     ['TCP://h:1?proxy=0', { scheme: 'tcp', host: 'h', port: 1, path: null, proxy: false }],
+    [
+      'tls://h:1?reuse_port=1&proxy=1',
+      { scheme: 'tls', host: 'h', port: 1, path: null, proxy: true, reusePort: true },
+    ],
   ]
   for (const [url, expected] of good)
-    it(`reads ${url}`, () => expect(parseListenUrl(url)).to.deep.equal(expected))
+    it(`reads ${url}`, () => expect(parseListenUrl(url)).to.deep.equal({ reusePort: false, ...expected }))
 
   const bad: [string, RegExp][] = [
     ['mqtt://h:1', /unknown scheme; use tcp:\/\//],
@@ -23,7 +27,7 @@ describe('listener URLs', () => {
     ['tcp://:1883', /all interfaces: tcp:\/\/\[::\]:port/],
     ['tcp://h:70000', /not an address/],
     ['tcp://h:1/mqtt', /remove the path \/mqtt/],
-    ['tcp://h:1?backlog=5', /unknown parameter backlog; the only one is proxy=1/],
+    ['tcp://h:1?backlog=5', /unknown parameter backlog; there are proxy=1 and reuse_port=1/],
     ['tcp://h:1?proxy=yes', /proxy is 1 or 0, not "yes"/],
     ['tcp://u:p@h:1', /no user name and password/],
     ['ws://h:1/x#y', /remove what follows #/],

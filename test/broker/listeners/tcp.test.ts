@@ -61,6 +61,21 @@ describe('TCP listener', () => {
       )
   })
 
+  it('shares a port that all of its listeners want to share, and with no other', async () => {
+    if (process.platform !== 'linux') return
+    await harness.open('tcp://127.0.0.1:0?reuse_port=1')
+    const url = `tcp://127.0.0.1:${harness.port}`
+    const other = new Harness()
+    await other.open(`${url}?reuse_port=1`)
+    // Whom the kernel gives a connection to is chance.
+    while (harness.accepted.length === 0 || other.accepted.length === 0) {
+      const clients = Array.from({ length: 10 }, () => harness.dial())
+      await Promise.all(clients)
+    }
+    expect(await new Harness().open(url).catch((reason: unknown) => String(reason))).to.match(/is in use/)
+    await other.close()
+  })
+
   it('says that an address is not of this machine', async () => {
     const error: unknown = await harness.open('tcp://192.0.2.1:0').catch((reason: unknown) => reason)
     expect(error)

@@ -102,5 +102,14 @@ describe('inventory', () => {
     expect(devInventory().hosts).to.have.length(5)
     expect(devInventory({ full: true }).hosts).to.have.length(11)
     expect(devInventory({ net: 78 }).hosts[1].address).to.equal('127.78.2.1')
+    const { hosts, dns, health } = devInventory({ apps: 2, checkers: true })
+    expect(hosts.filter(({ dc }) => dc === 'dc03').map(({ name, roles }) => [name, ...roles])).to.deep.equal([
+      ['dc03-n1', 'db', 'app'],
+      ['dc03-n2', 'app'],
+      ['dc03-checker', 'checker'],
+    ])
+    expect([dns?.zone, health.quorum]).to.deep.equal(['cell.test', 3])
+    expect(devInventory({ dcs: 2, checkers: true }).health.quorum).to.equal(2)
+    expect(devInventory().dns).to.equal(undefined)
   })
 })

@@ -2,9 +2,12 @@ import { expect } from 'chai'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { get } from 'node:https'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'mocha'
+import mqtt from 'mqtt'
 import { type CellStatus, type DcStatus } from '#scripts/cell/cell.ts'
 import { askLauncher } from '#scripts/cell/control.ts'
 import { createClient } from '#client/index.ts'
@@ -94,6 +97,19 @@ describe('cinque dev --dcs', function () {
     while ((await latest(dc('dc02'))) !== 21.5) await new Promise((resolve) => setTimeout(resolve, 50))
   })
 
+  it('speaks TLS with certificates of its own authority, for MQTT and the API', async () => {
+    const { mqtts, https, parts } = dc('dc02')
+    const ca = readFileSync(join(folder.path, 'pki', 'ca.pem'))
+    const servername = parts[0].host
+    const { name: username, key: password } = ready.device
+    const identity = { username, password, protocolVersion: 5 as const, reconnectPeriod: 0 }
+    const client = await mqtt.connectAsync(mqtts, { ca, servername, ...identity })
+    await client.endAsync()
+    const [answer] = (await once(get(`${https}/livez`, { ca, servername }), 'response')) as [IncomingMessage]
+    answer.resume()
+    expect(answer.statusCode).to.equal(200)
+  })
+
   it('kills a DC while the other goes on, and starts it again', async () => {
     const killed = await askLauncher(folder.path, { do: 'processes', action: 'kill', dc: 'dc02' })
     expect(states(dc('dc02', killed))).to.deep.equal([
@@ -123,6 +139,12 @@ describe('cinque dev --dcs', function () {
     const status = JSON.parse(stdout) as CellStatus
     expect(states(dc('dc01', status))).to.include.members(['nats killed', 'broker running'])
     await askLauncher(folder.path, { do: 'processes', action: 'start', dc: 'dc01' })
+  })
+
+  it('names the hosts that a DC has, for one that it has not', async () => {
+    const { code, stderr } = await run('dc', 'kill', 'dc01', '--host', 'dc02-n1', '--data', folder.path)
+    expect(code).to.equal(2)
+    expect(stderr).to.match(/dc01 has no host "dc02-n1"; its hosts are dc01-n1/)
   })
 
   it('cuts DCs off from each other where the machine can, and says so where it cannot', async () => {

@@ -43,6 +43,7 @@ describe('a process of a cell', () => {
       name,
       kind: 'broker',
       dc: 'dc01',
+      host: 'dc01-n1',
       at: '127.0.0.1:1',
       log,
       directory: folder.path,

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { devInventory } from '#platform/inventory/dev.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
 import { startCell } from '#scripts/cell/cell.ts'
 import { askLauncher } from '#scripts/cell/control.ts'
 import { claim } from '#scripts/cell/claim.ts'
@@ -81,6 +82,26 @@ describe('a cell that cannot be started says so in a line, with the remedy', () 
     guard.close()
     expect(inventory).to.deep.equal(devInventory({ net: 212, dcs: 2 }))
     expect(directory.read()).to.deep.equal(inventory)
+  })
+
+  it('not a cell with data that is to have checkers, or none any more', async () => {
+    const directory = new CellDirectory(folder.path)
+    const asMade = devInventory({ net: 212 })
+    directory.create({ ...asMade, wan: [{ between: ['dc01', 'dc02'], ms: 3 }] })
+    directory.write([bornFile], '')
+    const start = async (checkers?: boolean): Promise<Inventory> => {
+      const { inventory, guard } = await claim(directory, { directory: folder.path, checkers })
+      guard.close()
+      return inventory
+    }
+    const watched = await start(true)
+    expect(watched.hosts.filter(({ roles }) => roles.includes('checker'))).to.have.length(5)
+    expect([watched.dns?.zone, watched.wan]).to.deep.equal([
+      'cell.test',
+      [{ between: ['dc01', 'dc02'], ms: 3 }],
+    ])
+    expect(await start()).to.deep.equal(watched)
+    expect((await start(false)).hosts).to.deep.equal(asMade.hosts)
   })
 
   it('a file where the directory should be', async () => {

@@ -10,7 +10,7 @@ describe('packet filter rules between DCs', () => {
   const cell = { net: 90, dcs: [1, 2, 3] }
 
   it('touch packets of the cell only: each names its addresses, or a mark that only they have', () => {
-    const rules = rulesOf(cell, [[1, 2]], true).split('\n')
+    const rules = rulesOf(cell, { pairs: [[1, 2]], checkers: [3] }, true).split('\n')
     for (const rule of rules.filter((line) => line.startsWith('-A'))) {
       expect(rule).to.match(/^-A CINQUE-90/)
       expect(rule).to.match(/-d 127\.90\.|--mark 0xc15a0/)
@@ -18,11 +18,11 @@ describe('packet filter rules between DCs', () => {
   })
 
   it('drop before they delay, and delay each pair by a queue of its own', () => {
-    const text = rulesOf(cell, [[1, 2]], true)
+    const text = rulesOf(cell, { pairs: [[1, 2]], checkers: [] }, true)
     expect(text.indexOf('-j DROP')).to.be.greaterThan(0).and.lessThan(text.indexOf('-j NFQUEUE'))
     const queues = pairsOf(cell.dcs).map((pair) => queueOf(cell, pair))
     expect(new Set(queues).size).to.equal(3)
-    expect(rulesOf(cell, [], false)).not.to.match(/DROP|NFQUEUE/)
+    expect(rulesOf(cell, { pairs: [], checkers: [] }, false)).not.to.match(/DROP|NFQUEUE/)
   })
 })
 
@@ -71,8 +71,8 @@ describe('the network between DCs on this machine', function () {
   }
 
   /** Milliseconds of a connection and one round trip, or what went wrong. */
-  async function roundTrips(from: number, to: number): Promise<number | string> {
-    const child = spawn(process.execPath, ['-e', dial, `127.${net}.${to}.1`], groupOf(from))
+  async function roundTrips(from: number, to: number, who = groupOf(from)): Promise<number | string> {
+    const child = spawn(process.execPath, ['-e', dial, `127.${net}.${to}.1`], who)
     const [text] = (await once(child.stdout, 'data')) as [Buffer]
     return Number(String(text)) || String(text).trim()
   }
@@ -102,6 +102,35 @@ describe('the network between DCs on this machine', function () {
     expect(await roundTrips(1, 3)).to.be.a('number')
     await wan.heal([[1, 2]])
     expect(await roundTrips(1, 2)).to.be.a('number')
+  })
+
+  it('cuts off the checker of a DC alone, though it has the network of its DC', async () => {
+    if (wan === null) {
+      expect(refusal).to.match(oneLine)
+      return
+    }
+    const checker = { gid: wan.checkerGroupOf(1) }
+    expect(await roundTrips(1, 2, checker)).to.be.at.least(80)
+    await wan.cutChecker(1, true)
+    expect(await roundTrips(1, 2, checker)).to.equal('silence')
+    expect(await roundTrips(1, 1, checker)).to.equal('silence')
+    expect(await roundTrips(1, 2)).to.be.a('number')
+    await wan.cutChecker(1, false)
+    expect(await roundTrips(1, 2, checker)).to.be.a('number')
+  })
+
+  it('makes a DC slow for all others, and quick again', async () => {
+    if (wan === null) {
+      expect(refusal).to.match(oneLine)
+      return
+    }
+    await wan.slow(3, 200)
+    expect(wan.lateness(3)).to.equal(200)
+    expect(await roundTrips(2, 3)).to.be.at.least(880)
+    await wan.slow(3, 0)
+    let again = await roundTrips(2, 3)
+    while (Number(again) >= 880) again = await roundTrips(2, 3)
+    expect(again).to.be.a('number')
   })
 
   it('takes its rules away, also those of a launcher that was killed', async () => {

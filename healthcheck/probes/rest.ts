@@ -1,0 +1,170 @@
+import { Agent, type IncomingMessage, request } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Access } from './access.ts'
+import { connect } from './connect.ts'
+import { plainError } from './errors.ts'
+import { renewMs } from './mqtt-sessions.ts'
+import type { Target } from './probe.ts'
+
+/** Connections to one host at a time; its probes seldom meet. */
+const maxSockets = 4
+/** Largest answer that is read: a page of metrics. */
+const maxBytes = 4_194_304
+
+interface Ask {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** Whole Authorization header; absent: none. */
+  readonly authorization?: string
+  readonly body?: unknown
+}
+
+export interface RestAnswer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly text: string
+}
+
+interface Held {
+  readonly agent: Agent
+  readonly since: number
+}
+
+/**
+ * The checker as a user of the REST API: by the address of a host, under the name of the service. Connections are kept
+ * for 30 seconds; those that end by themselves are told to `lost`.
+ */
+export class Rest {
+  readonly #access: Access
+  readonly #lost: (host: string) => void
+  readonly #held = new Map<string, Held>()
+  readonly #stop = new AbortController()
+
+  constructor(access: Access, lost: (host: string) => void) {
+    this.#access = access
+    this.#lost = lost
+  }
+
+  /** As a user with the checker's API key. Rejects unless the answer is 2xx. */
+  asUser(target: Target, path: string, signal: AbortSignal): Promise<unknown> {
+    const authorization = `Bearer ${this.#access.apiKey}`
+    return this.#json(target, { method: 'GET', path, authorization }, signal)
+  }
+
+  /** As the checker's device. Rejects unless the answer is 2xx. */
+  asDevice(target: Target, path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+    const authorization = `Device ${this.#access.device.key}`
+    return this.#json(target, { method: 'POST', path, authorization, body }, signal)
+  }
+
+  /** The answer, whatever its status. */
+  async ask(
+    target: Target,
+    { method, path, authorization, body }: Ask,
+    signal: AbortSignal,
+  ): Promise<RestAnswer> {
+    const { address } = target.host
+    const content = body === undefined ? undefined : JSON.stringify(body)
+    const agent = this.#agent(target)
+    try {
+      return await new Promise((resolve, reject) => {
+        const sent = request(
+          {
+            agent,
+            method,
+            path,
+            setHost: false,
+            headers: {
+              host: this.#access.serviceName,
+              accept: 'application/json, text/plain',
+              'user-agent': 'cinque-healthcheck',
+              ...(authorization === undefined ? {} : { authorization }),
+              ...(content === undefined
+                ? {}
+                : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+            },
+            signal,
+          },
+          (response) => void read(response).then(resolve, reject),
+        )
+        sent.on('error', reject)
+        sent.end(content)
+      })
+    } catch (error) {
+      throw signal.aborted ? (signal.reason as Error) : plainError(error, address)
+    }
+  }
+
+  close(): void {
+    this.#stop.abort(new Error('stopped'))
+    for (const { agent } of this.#held.values()) agent.destroy()
+    this.#held.clear()
+  }
+
+  async #json(target: Target, asked: Ask, signal: AbortSignal): Promise<unknown> {
+    const { status, text } = await this.ask(target, asked, signal)
+    const body = parsed(text)
+    if (status >= 200 && status < 300) return body
+    const { code, detail } = (body ?? {}) as { code?: unknown; detail?: unknown }
+    const why = [code, detail].filter((one) => typeof one === 'string').join(': ')
+    throw new Error(`${asked.method} ${asked.path.split('?')[0]}: ${status}${why === '' ? '' : ` ${why}`}`)
+  }
+
+  /** One whose connections are not older than 30 seconds. */
+  #agent(target: Target): Agent {
+    const { name } = target.host
+    const held = this.#held.get(name)
+    if (held !== undefined && performance.now() - held.since < renewMs) return held.agent
+    if (held !== undefined) retire(held.agent)
+    const agent = this.#newAgent(target)
+    this.#held.set(name, { agent, since: performance.now() })
+    return agent
+  }
+
+  #newAgent({ host }: Target): Agent {
+    const { inventory, tls } = this.#access
+    const port = tls ? inventory.ports.https : inventory.ports.http
+    const agent = new Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets })
+    agent.createConnection = (_options, opened) => {
+      connect(this.#access, { address: host.address, port, tls }, this.#stop.signal).then(
+        (socket) => {
+          socket.once('close', () => {
+            const current = this.#held.get(host.name)?.agent === agent
+            if (current && !this.#stop.signal.aborted) this.#lost(host.name)
+          })
+          opened?.(null, socket)
+        },
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- there is none with an error
+        (error: unknown) => opened?.(error as Error, undefined as unknown as Duplex),
+      )
+      return undefined
+    }
+    return agent
+  }
+}
+
+/** Requests under way go on; no connection is used again. */
+function retire(agent: Agent): void {
+  agent.maxFreeSockets = 0
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
+}
+
+async function read(response: IncomingMessage): Promise<RestAnswer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  const { statusCode = 0, headers } = response
+  return { status: statusCode, headers, text: Buffer.concat(chunks).toString('utf8') }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
