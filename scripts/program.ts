@@ -6,6 +6,7 @@ import { addDc } from './commands/dc.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
 import { addHealthcheck } from './commands/healthcheck.ts'
+import { addFleet } from './commands/fleet.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
 import { addSchema } from './commands/schema.ts'
@@ -89,7 +90,7 @@ export function createProgram(): Command {
   program.commandsGroup('Run it:')
   for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
   program.commandsGroup('Plan it:')
-  for (const add of [addInventory, addHosts, addCost]) add(program)
+  for (const add of [addInventory, addHosts, addCost, addFleet]) add(program)
   program.commandsGroup('Try it:')
   for (const add of [addSim, addTail, addToken]) add(program)
   program.commandsGroup('Use it:')
