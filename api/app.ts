@@ -32,10 +32,12 @@ import { ingest } from './resources/ingest.ts'
 import { invitations } from './resources/invitations.ts'
 import { latestRoutes } from './resources/latest.ts'
 import { live } from './resources/live.ts'
+import { checkerPlans, maintenance, silences } from './resources/maintenance.ts'
 import { meRoutes } from './resources/me.ts'
 import { nodes } from './resources/nodes.ts'
 import { openapi } from './resources/openapi.ts'
 import { organisations } from './resources/organisations.ts'
+import { overrides } from './resources/overrides.ts'
 import { passwordResets } from './resources/password-resets.ts'
 import { retentionRoutes } from './resources/retention.ts'
 import { sessions } from './resources/sessions.ts'
@@ -68,7 +70,11 @@ const allResources: readonly Route[] = [
   ...meRoutes,
   ...setup,
   ...administrators,
+  ...checkerPlans,
+  ...maintenance,
+  ...silences,
   ...auditRoutes,
+  ...overrides,
   ...devices,
   ...authorities,
   ...credentials,

@@ -106,6 +106,8 @@ export interface ApiDeps {
   readonly publish?: ((message: OutgoingMessage) => Promise<void>) | undefined
   /** Firmware that devices should run, for the IoT Guru library's update. Absent: there never is any. */
   readonly firmware?: FirmwareSource | undefined
+  /** Names of the datacenters and hosts that there are. Absent: the process does not know the inventory. */
+  readonly subjects?: (() => readonly string[]) | undefined
   /** Absent: `/v1/clients` is not there. */
   readonly clients?: Clients | undefined
   /** Holds answers against their schemas, which takes time; for tests. What schemas do not name is never sent. */

@@ -15,7 +15,9 @@ import { TopicFeeds } from './live/topic-feeds.ts'
 import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
 import { type Follower, Outlet } from './messages.ts'
+import { Plans } from './maintenance/plans.ts'
 import type { Metrics } from './metrics.ts'
+import { Overrides } from './overrides/overrides.ts'
 import { Presence } from './presence/presence.ts'
 import { Authorities } from './registry/authorities.ts'
 import { CertificateExpiry } from './registry/certificate-expiry.ts'
@@ -91,12 +93,16 @@ export interface Platform {
   /** Started by whoever serves the API. */
   readonly taskRunner: TaskRunner
   readonly repeats: Repeats
+  /** Maintenance windows and silences. */
+  readonly plans: Plans
   /** What organisations use, and may use. */
   readonly usage: Usage
   readonly authenticator: Authenticator
   readonly conventions: Conventions
   readonly commands: Commands
   readonly twins: Twins
+  /** People's words about datacenters and hosts, which checkers read. */
+  readonly overrides: Overrides
   /** Messages to devices go by it; whoever composes the broker opens it. */
   readonly outlet: Outlet
   /** For the broker: what becomes of those messages. */
@@ -217,11 +223,13 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     tasks,
     taskRunner,
     repeats: new Repeats(store, clock),
+    plans: new Plans(store, clock),
     usage,
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: firstOf(provisioningTopics, commands.sinks, twins.sinks, telemetry),
     commands,
     twins,
+    overrides: new Overrides(store, clock),
     outlet,
     follower: new TwinFollower(twins, commands.follower, log),
     organisation,

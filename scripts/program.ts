@@ -22,6 +22,8 @@ import { groups } from './commands/groups.ts'
 import { imports } from './commands/imports.ts'
 import { keys } from './commands/keys.ts'
 import { live } from './commands/live.ts'
+import { maintenance } from './commands/maintenance.ts'
+import { silence } from './commands/silence.ts'
 import { me } from './commands/me.ts'
 import { nodes } from './commands/nodes.ts'
 import { organisations } from './commands/organisations.ts'
@@ -68,6 +70,8 @@ export const nouns: readonly Noun[] = [
   sessions,
   keys,
   administrators,
+  maintenance,
+  silence,
   usage,
   audit,
 ]

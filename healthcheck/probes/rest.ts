@@ -25,6 +25,9 @@ export interface RestAnswer {
   readonly text: string
 }
 
+/** A connection that was kept broke before an answer began. */
+class StaleConnection extends Error {}
+
 interface Held {
   readonly agent: Agent
   readonly since: number
@@ -58,47 +61,54 @@ export class Rest {
   }
 
   /** The answer, whatever its status. */
-  async ask(
-    target: Target,
-    { method, path, authorization, body }: Ask,
-    signal: AbortSignal,
-  ): Promise<RestAnswer> {
-    const { address } = target.host
-    const content = body === undefined ? undefined : JSON.stringify(body)
-    const agent = this.#agent(target)
+  async ask(target: Target, asked: Ask, signal: AbortSignal): Promise<RestAnswer> {
     try {
-      return await new Promise((resolve, reject) => {
-        const sent = request(
-          {
-            agent,
-            method,
-            path,
-            setHost: false,
-            headers: {
-              host: this.#access.serviceName,
-              accept: 'application/json, text/plain',
-              'user-agent': 'cinque-healthcheck',
-              ...(authorization === undefined ? {} : { authorization }),
-              ...(content === undefined
-                ? {}
-                : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
-            },
-            signal,
-          },
-          (response) => void read(response).then(resolve, reject),
-        )
-        sent.on('error', reject)
-        sent.end(content)
-      })
+      return await this.#ask(target, asked, signal)
     } catch (error) {
-      throw signal.aborted ? (signal.reason as Error) : plainError(error, address)
+      if (signal.aborted) throw signal.reason
+      // A server may close an idle connection just when it is used again (RFC 9112, 9.3.1): not its fault.
+      if (!(error instanceof StaleConnection)) throw plainError(error, target.host.address)
+      this.#renew(target)
     }
+    return this.#ask(target, asked, signal).catch((error: unknown) => {
+      throw signal.aborted ? signal.reason : plainError(error, target.host.address)
+    })
   }
 
   close(): void {
     this.#stop.abort(new Error('stopped'))
     for (const { agent } of this.#held.values()) agent.destroy()
     this.#held.clear()
+  }
+
+  #ask(target: Target, { method, path, authorization, body }: Ask, signal: AbortSignal): Promise<RestAnswer> {
+    const content = body === undefined ? undefined : JSON.stringify(body)
+    const agent = this.#agent(target)
+    return new Promise((resolve, reject) => {
+      const sent = request(
+        {
+          agent,
+          method,
+          path,
+          setHost: false,
+          headers: {
+            host: this.#access.serviceName,
+            accept: 'application/json, text/plain',
+            'user-agent': 'cinque-healthcheck',
+            ...(authorization === undefined ? {} : { authorization }),
+            ...(content === undefined
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+          },
+          signal,
+        },
+        (response) => void read(response).then(resolve, reject),
+      )
+      sent.on('error', (error) =>
+        reject(sent.reusedSocket ? new StaleConnection(error.message, { cause: error }) : error),
+      )
+      sent.end(content)
+    })
   }
 
   async #json(target: Target, asked: Ask, signal: AbortSignal): Promise<unknown> {
@@ -114,10 +124,15 @@ export class Rest {
   #agent(target: Target): Agent {
     const { name } = target.host
     const held = this.#held.get(name)
-    if (held !== undefined && performance.now() - held.since < renewMs) return held.agent
-    if (held !== undefined) retire(held.agent)
+    return held !== undefined && performance.now() - held.since < renewMs ? held.agent : this.#renew(target)
+  }
+
+  #renew(target: Target): Agent {
+    const { name } = target.host
+    const old = this.#held.get(name)
     const agent = this.#newAgent(target)
     this.#held.set(name, { agent, since: performance.now() })
+    if (old !== undefined) retire(old.agent)
     return agent
   }
 

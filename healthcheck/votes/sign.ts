@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 
 /** Signs for this checker, and knows the signatures of all others. */
 export interface Keyring {
@@ -16,16 +16,16 @@ const signaturePattern = /^[A-Za-z0-9_-]{86}$/
 /**
  * Ed25519 keys (RFC 8032).
  *
- * @param privateKey this checker's, PEM (PKCS#8)
+ * @param privateKey this checker's, of type Ed25519
  * @param publicKeys of all checkers by name, this one's too: 32 bytes in base64url
  * @throws Error of one line that names the key that is wrong
  */
 export function keyring(options: {
   checker: string
-  privateKey: string
+  privateKey: KeyObject
   publicKeys: Readonly<Record<string, string>>
 }): Keyring {
-  const own = privateKeyOf(options.privateKey)
+  const own = options.privateKey
   const keys = new Map(
     Object.entries(options.publicKeys).map(([name, key]) => [name, publicKeyOf(name, key)]),
   )
@@ -36,9 +36,8 @@ export function keyring(options: {
     owners.set(key, name)
   }
   if (keys.get(options.checker)?.equals(createPublicKey(own)) !== true) {
-    throw new Error(
-      `keys.${options.checker}: does not belong to this checker's key_file; it is ${publicKeyText(options.privateKey)}`,
-    )
+    const { x } = createPublicKey(own).export({ format: 'jwk' })
+    throw new Error(`keys.${options.checker}: is not that of this checker's key_file, which is ${x}`)
   }
   return {
     sign: (text) => sign(null, Buffer.from(context + text), own).toString('base64url'),
@@ -48,27 +47,6 @@ export function keyring(options: {
       return verify(null, Buffer.from(context + text), key, Buffer.from(signature, 'base64url'))
     },
   }
-}
-
-/** The public key of a private one (PEM), as configurations have it. */
-export function publicKeyText(privateKey: string): string {
-  const { x } = createPublicKey(privateKeyOf(privateKey)).export({ format: 'jwk' })
-  return x ?? ''
-}
-
-function privateKeyOf(pem: string): KeyObject {
-  let key: KeyObject
-  try {
-    key = createPrivateKey(pem)
-  } catch (error) {
-    throw new Error('key_file: is no private key in PEM; make one: openssl genpkey -algorithm ed25519', {
-      cause: error,
-    })
-  }
-  if (key.asymmetricKeyType === 'ed25519') return key
-  throw new Error(
-    `key_file: is a key for ${key.asymmetricKeyType}; make one: openssl genpkey -algorithm ed25519`,
-  )
 }
 
 function publicKeyOf(name: string, text: string): KeyObject {

@@ -36,10 +36,10 @@ const host = z.strictObject({
   price: z.number().min(0).max(10_000).optional(),
 })
 
-const continents = ['AF', 'AN', 'AS', 'EU', 'NA', 'OC', 'SA'] as const
+/** Two letters each, as Route 53 and GeoIP databases have them. */
+export const continents = ['AF', 'AN', 'AS', 'EU', 'NA', 'OC', 'SA'] as const
 const region = z.strictObject({
   name,
-  /** Two letters each, as Route 53 and GeoIP databases have them. */
   continents: z.array(z.enum(continents)).default([]),
   /** ISO 3166-1, two letters; a country wins over its continent. */
   countries: z.array(z.string().regex(/^[A-Z]{2}$/, 'must be two capital letters (ISO 3166-1)')).default([]),

@@ -24,6 +24,8 @@ const middles: Readonly<Record<Continent, Location>> = {
   SA: [-16, -56],
 }
 
+const allContinents = Object.keys(middles) as Continent[]
+
 /**
  * The regions of a cell, each with its chain. Where the inventory names none: one for each continent, and the one
  * whose middle is nearest to the first live DC is the default.
@@ -44,6 +46,25 @@ export function middleOf({ location, continents }: Region): Location | undefined
   return continents.length === 0 ? undefined : meanLocation(continents.map((one) => middles[one]))
 }
 
+/** The continent whose people are nearest. */
+export function continentAt(location: Location): Continent {
+  return allContinents.reduce((best, one) =>
+    distanceKm(location, middles[one]) < distanceKm(location, middles[best]) ? one : best,
+  )
+}
+
+/** The region that a client is in: its country's, its continent's, or the default one. */
+export function regionAt(
+  regions: readonly RegionChain[],
+  { continent, country }: { readonly continent?: Continent; readonly country?: string },
+): RegionChain | undefined {
+  return (
+    regions.find(({ countries }) => country !== undefined && countries.includes(country)) ??
+    regions.find((one) => continent !== undefined && one.continents.includes(continent)) ??
+    regions.find((one) => one.default)
+  )
+}
+
 /** Names of the DCs, nearest first, the live ones before the backups; those without a location last, by number. */
 function byDistance(dcs: readonly Dc[], from: Location | undefined): string[] {
   const km = ({ location }: Dc): number =>
@@ -58,15 +79,8 @@ function byDistance(dcs: readonly Dc[], from: Location | undefined): string[] {
 
 function continentRegions(dcs: readonly Dc[]): Region[] {
   const first = dcs.toSorted((a, b) => a.number - b.number).find(({ kind }) => kind === 'live') ?? dcs[0]
-  const names = Object.keys(middles) as Continent[]
-  const { location } = first
-  const nearest =
-    location === undefined
-      ? 'EU'
-      : names.reduce((best, one) =>
-          distanceKm(location, middles[one]) < distanceKm(location, middles[best]) ? one : best,
-        )
-  return names.map((one) => ({
+  const nearest = first.location === undefined ? 'EU' : continentAt(first.location)
+  return allContinents.map((one) => ({
     name: one.toLowerCase(),
     continents: [one],
     countries: [],

@@ -9,6 +9,7 @@ import { ensureNatsServer } from '#platform/nats/server/engine.ts'
 import { makeCertificates } from '#platform/pki/certificates.ts'
 import { type AnswerOf, createClient } from '#client/index.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
+import { provisionCheckers } from './checkers.ts'
 import { claim, netOf } from './claim.ts'
 import { CellDc, type DcStatus } from './dc.ts'
 import { bornFile, CellDirectory } from './directory.ts'
@@ -93,6 +94,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       heapMb,
       sets: options.sets ?? [],
       groupOf: (dc) => wan?.groupOf(dc),
+      checkerGroupOf: (dc) => wan?.checkerGroupOf(dc),
       say,
     })
     opened.parts.push(...parts)
@@ -105,7 +107,15 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     await startCassandra({ inventory, directory, nodes, log, say })
     await startKinds(parts, ['nats'], say)
     await startKinds(parts, ['broker', 'api'], say)
-    return new Cell(inventory, directory, opened)
+    const cell = new Cell(inventory, directory, opened)
+    if (parts.some(({ options: { kind } }) => kind === 'checker')) {
+      const { token, dcs, caFile } = cell
+      await timed(say, 'devices and keys of checkers', () =>
+        provisionCheckers({ inventory, directory }, { url: dcs[0].http, token, caFile }),
+      )
+      await startKinds(parts, ['checker'], say)
+    }
+    return cell
   } catch (error) {
     await closeAll(opened)
     throw error instanceof CliError ? error : new CliError(errorLine(error), { cause: error })
@@ -126,6 +136,8 @@ export class Cell {
   readonly directory: string
   /** Opens everything in every DC's API. */
   readonly token: string
+  /** PEM of the authority that all its certificates are of. */
+  readonly caFile: string
   readonly dcs: readonly CellDc[]
   readonly #opened: Opened
   #stopping: Promise<void> | null = null
@@ -134,6 +146,7 @@ export class Cell {
     this.inventory = inventory
     this.directory = directory.path
     this.token = directory.kept(['admin-token'], () => '').trim()
+    this.caFile = directory.place('pki', 'ca.pem')
     this.#opened = opened
     this.dcs = inventory.dcs.map((dc) => new CellDc(dc, inventory, opened))
   }
@@ -176,7 +189,7 @@ export class Cell {
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
       const { parts } = this.#opened
-      for (const kinds of [['broker', 'api'], ['nats'], ['cassandra']]) {
+      for (const kinds of [['checker'], ['broker', 'api'], ['nats'], ['cassandra']]) {
         const some = parts.filter(({ options: { kind } }) => kinds.includes(kind))
         await Promise.all(some.map((part) => part.stop()))
       }

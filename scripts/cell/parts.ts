@@ -1,18 +1,19 @@
 import { existsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { nkeys } from '@nats-io/transport-node'
 import { stringify } from 'yaml'
 import type { z } from 'zod'
-import { type Engine, enginesDirectory } from '#cassandra/local/engine.ts'
+import type { Engine } from '#cassandra/local/engine.ts'
 import { type CassandraNode, cqlPort, startNode, storagePort } from '#cassandra/local/node.ts'
 import { newKey } from '#platform/auth/keys.ts'
 import type { Dc, Host, Inventory } from '#platform/inventory/inventory.ts'
 import { natsConfig } from '#platform/nats/server/config.ts'
 import type { Certificates } from '#platform/pki/certificates.ts'
+import { checkerParts, type CheckerPartsOptions } from './checkers.ts'
 import { bornFile, type CellDirectory } from './directory.ts'
 import { launch, type Launched, prefix } from './launch.ts'
 import type { memberConfig } from './member-config.ts'
+import { cinqueProcess } from './node-process.ts'
 import { Part, type PartOptions } from './part.ts'
 import type { WantedPort } from './preflight.ts'
 
@@ -27,10 +28,10 @@ export interface PartsOptions {
   readonly sets: readonly string[]
   /** Group of a DC's processes by its number, or that of this process. */
   readonly groupOf: (dc: number) => number | undefined
+  readonly checkerGroupOf: (dc: number) => number | undefined
   readonly say: (line: string) => void
 }
 
-const cinque = fileURLToPath(new URL('../cinque.js', import.meta.url))
 /** Of every cell: a Cassandra cluster belongs to one. */
 export const keyspace = 'cinque'
 const readyMs = 120_000
@@ -70,23 +71,7 @@ export function makeParts(options: PartsOptions): { parts: Part[]; cassandra: Ca
           ...partOptions(options, host, name, kind, at),
           launch: () =>
             launch({
-              file: process.execPath,
-              args: [
-                '--single-threaded-gc',
-                cinque,
-                kind,
-                '--cell',
-                file,
-                '--name',
-                name,
-                ...args,
-                ...[`tls.cert=${certFile}`, `tls.key=${keyFile}`, ...options.sets].flatMap((set) => [
-                  '--set',
-                  set,
-                ]),
-              ],
-              // Compiled once for all: a third of a second less for each process, and for each start.
-              env: { NODE_COMPILE_CACHE: join(enginesDirectory(), 'compiled') },
+              ...cinqueProcess([kind, '--cell', file, '--name', name, ...args, ...sets]),
               log: logOf(options, name),
               readyLine: /^ready /m,
               readyMs,
@@ -95,6 +80,10 @@ export function makeParts(options: PartsOptions): { parts: Part[]; cassandra: Ca
         })
       const { mqtt, mqtts, http, https, metrics } = inventory.ports
       const { certFile, keyFile } = certificates.files[host.name]
+      const sets = [`tls.cert=${certFile}`, `tls.key=${keyFile}`, ...options.sets].flatMap((set) => [
+        '--set',
+        set,
+      ])
       for (let index = 0; index < host.brokers; index++) {
         const at = `${host.address}:${mqtt + index}`
         const page = `${host.address}:${metrics + index}`
@@ -106,6 +95,8 @@ export function makeParts(options: PartsOptions): { parts: Part[]; cassandra: Ca
       parts.push(member(`${host.name}-api`, 'api', at, ['--http', at, '--https', `${host.address}:${https}`]))
     }
   }
+  const part: CheckerPartsOptions['part'] = (...rest) => partOptions(options, ...rest)
+  parts.push(...checkerParts({ inventory, directory, groupOf: options.checkerGroupOf, part }))
   return { parts, cassandra }
 }
 
@@ -127,6 +118,7 @@ export function portsOf(inventory: Inventory): WantedPort[] {
             ...want('api', ports.http, ports.https),
           ]
         : []),
+      ...(roles.includes('checker') ? want('checker', ports.checker) : []),
     ]
   })
 }

@@ -14,7 +14,8 @@ const nodeMb = 120
 export function checkMemory({ hosts }: Inventory, heapMb: number): void {
   const nodes = hosts.filter(({ roles }) => roles.includes('db')).length
   const apps = hosts.filter(({ roles }) => roles.includes('app'))
-  const processes = apps.reduce((sum, { brokers }) => sum + brokers + 1, 0)
+  const checkers = hosts.filter(({ roles }) => roles.includes('checker')).length
+  const processes = apps.reduce((sum, { brokers }) => sum + brokers + 1, checkers)
   const needed = nodes * (cassandraMb + heapMb) + apps.length * natsMb + processes * nodeMb
   const free = Math.floor(availableBytes() / MB)
   if (free >= needed) return

@@ -19,6 +19,7 @@ interface DevOptions {
   apps?: number
   brokers?: number
   net?: number
+  checkers: boolean
   wan: boolean
   json?: true
 }
@@ -66,6 +67,7 @@ export function addDev(program: Command): void {
     .option('--full', 'three Cassandra nodes in each live datacenter instead of one')
     .option('--apps <count>', 'hosts with brokers and API in each datacenter', wholeNumber(1, 2))
     .option('--brokers <count>', 'broker processes on each of these hosts', wholeNumber(1, 16))
+    .option('--no-checkers', 'without checkers, which answer for names in the zone cell.test')
     .option('--no-wan', 'do not delay packets between datacenters')
     .option(
       '--net <number>',
@@ -74,9 +76,11 @@ export function addDev(program: Command): void {
     )
     .action(async (options: DevOptions) => {
       if (options.dcs !== undefined) return runCell(options, options.dcs)
-      const { full, apps, brokers, net, wan } = options
-      if ([full, apps, brokers, net].some((one) => one !== undefined) || !wan) {
-        throw new CliError('--full, --apps, --brokers, --no-wan and --net go with --dcs', { exitCode: 2 })
+      const { full, apps, brokers, net, checkers, wan } = options
+      if ([full, apps, brokers, net].some((one) => one !== undefined) || !wan || !checkers) {
+        throw new CliError('--full, --apps, --brokers, --no-checkers, --no-wan and --net go with --dcs', {
+          exitCode: 2,
+        })
       }
       const { config } = loadConfig(brokerConfig, sourcesOf(options))
       const { runDev } = await import('#scripts/run/dev.ts')
@@ -91,7 +95,8 @@ async function runCell(options: DevOptions, dcs: number): Promise<void> {
     throw new CliError('--dcs goes without --memory, --trace and --config', { exitCode: 2 })
   }
   const { data: directory = defaultCellData, set, logLevel, json = false } = options
-  const { full, apps: appsPerDc, brokers: brokersPerHost, net, mqttPort, httpPort, wan } = options
+  const { full, apps: appsPerDc, brokers: brokersPerHost, net, mqttPort, httpPort } = options
+  const { checkers, wan } = options
   const sets = [`log_level=${logLevel ?? 'info'}`, ...(set ?? [])]
   // What is wrong with them is said before anything is started.
   const { config, origins } = loadConfig(brokerConfig, { env: process.env, sets })
@@ -101,7 +106,7 @@ async function runCell(options: DevOptions, dcs: number): Promise<void> {
     })
   }
   const { runDevCell } = await import('#scripts/cell/run.ts')
-  const shape = { dcs, full, appsPerDc, brokersPerHost, net, mqttPort, httpPort }
+  const shape = { dcs, full, appsPerDc, brokersPerHost, checkers, net, mqttPort, httpPort }
   await runDevCell({ directory, ...shape, wan, sets, json })
 }
 

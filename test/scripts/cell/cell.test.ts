@@ -29,7 +29,7 @@ describe('cinque dev --dcs', function () {
     told = []
     launcher = spawn(
       process.execPath,
-      [entry, 'dev', '--dcs', '2', '--net', String(net), '--data', folder.path, '--json'],
+      [entry, 'dev', '--dcs', '2', '--no-checkers', '--net', String(net), '--data', folder.path, '--json'],
       { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv() },
     )
     createInterface({ input: launcher.stderr ?? process.stdin }).on('line', (line) => told.push(line))

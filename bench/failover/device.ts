@@ -1,0 +1,89 @@
+import type { Socket } from 'node:net'
+import { MqttClient } from 'mqtt'
+import { dial, type Way } from '#scripts/sim/dial.ts'
+
+export interface DeviceOptions extends Way {
+  readonly name: string
+  /** Told of each acknowledgement. */
+  readonly acknowledged?: (device: Device) => void
+}
+
+const keepAliveS = 10
+/** A device that is not acknowledged for so long looks for another host, as its maker should have it do. */
+const patienceMs = 15_000
+const retryMs = 1000
+const connectMs = 8000
+
+/**
+ * A device that finds the service by its name and publishes numbered messages at QoS 1 from a persistent session. Comes
+ * back by itself: the name is resolved anew for each connection, and what was not acknowledged is sent again.
+ */
+export class Device {
+  readonly name: string
+  /** Numbers of messages that were acknowledged. */
+  readonly acked = new Set<number>()
+  /** Milliseconds (`performance.now`) of the last acknowledgement. */
+  ackedAt = 0
+  /** The address of the host that it is, or was last, connected to. */
+  host: string | null = null
+  readonly #client: MqttClient
+  readonly #acknowledged: ((device: Device) => void) | undefined
+  #socket: Socket | null = null
+  #sent = 0
+  /** When the oldest message that waits for its acknowledgement was sent over this connection. */
+  #waitingSince: number | null = null
+
+  constructor({ name, acknowledged, ...way }: DeviceOptions) {
+    this.name = name
+    this.#acknowledged = acknowledged
+    this.#client = new MqttClient(() => (this.#socket = dial(way)), {
+      clientId: name,
+      protocolVersion: 5,
+      clean: false,
+      keepalive: keepAliveS,
+      connectTimeout: connectMs,
+      reconnectPeriod: retryMs,
+      reconnectOnConnackError: true,
+      properties: { sessionExpiryInterval: 3600 },
+    })
+    // It connects again by itself.
+    this.#client.on('error', () => undefined)
+    this.#client.on('connect', () => {
+      this.host = this.#socket?.remoteAddress ?? null
+      this.#waitingSince = null
+    })
+  }
+
+  get connected(): boolean {
+    return this.#client.connected
+  }
+
+  get sent(): number {
+    return this.#sent
+  }
+
+  /** Publishes the next message; `topic` gets the device's name and the number. */
+  publish(): void {
+    const n = ++this.#sent
+    const now = performance.now()
+    this.#waitingSince ??= now
+    if (this.connected && now - this.#waitingSince > patienceMs) this.reconnect()
+    this.#client.publish(`failover/${this.name}`, String(n), { qos: 1 }, (error) => {
+      if (error) return
+      this.acked.add(n)
+      this.ackedAt = performance.now()
+      this.#waitingSince = null
+      this.#acknowledged?.(this)
+    })
+  }
+
+  /** Breaks its connection, and comes back where the name leads to then. */
+  reconnect(): void {
+    this.#waitingSince = null
+    this.#socket?.destroy()
+  }
+
+  async end(): Promise<void> {
+    await this.#client.endAsync(true)
+  }
+}

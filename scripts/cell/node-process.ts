@@ -1,0 +1,16 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { enginesDirectory } from '#cassandra/local/engine.ts'
+import type { LaunchOptions } from './launch.ts'
+
+const cinque = fileURLToPath(new URL('../cinque.js', import.meta.url))
+
+/** A `cinque` command as a process of a cell. */
+export function cinqueProcess(args: readonly string[]): Pick<LaunchOptions, 'file' | 'args' | 'env'> {
+  return {
+    file: process.execPath,
+    args: ['--single-threaded-gc', cinque, ...args],
+    // Compiled once for all: a third of a second less for each process, and for each start.
+    env: { NODE_COMPILE_CACHE: join(enginesDirectory(), 'compiled') },
+  }
+}
