@@ -13,14 +13,14 @@ interface FleetCommandOptions {
 
 /** Real hosts on this machine, for tests and for trying things out. */
 export function addFleet(program: Command): void {
-  const fleet = program
+  const group = program
     .command('fleet')
     .summary('boot a whole fleet of real hosts on this machine (root, Debian)')
     .description(
       'Real Debian hosts on this machine: systemd in containers, a network for each DC with the delay of the distance between\n' +
         'them, memory and processor limits of cheap hosts; made what they are to be by Puppet over ssh, as any host is.',
     )
-  withData(fleet, 'up', 'boot the hosts, run Puppet, make the schema, wait until they serve')
+  withData(group, 'up', 'boot the hosts, run Puppet, make the schema, wait until they serve')
     .addOption(
       new Option('--size <size>', 'one: a single host; small: one in each of five DCs; full: 11 hosts')
         .choices(fleetSizes)
@@ -42,10 +42,10 @@ export function addFleet(program: Command): void {
       await fleet.serves()
       await show(fleet, options)
     })
-  withData(fleet, 'status', 'show the hosts: state, memory, processor, services').action(
+  withData(group, 'status', 'show the hosts: state, memory, processor, services').action(
     async (options: FleetCommandOptions) => show(await open(options), options),
   )
-  withData(fleet, 'apply', 'run Puppet again')
+  withData(group, 'apply', 'run Puppet again')
     .argument('[hosts...]', 'these hosts; default: all')
     .option('--dry-run', 'say what would change, and change nothing')
     .option('--verbose', "print Puppet's own words")
@@ -62,7 +62,7 @@ export function addFleet(program: Command): void {
         if (options.json === true) printJson({ applied })
       },
     )
-  withData(fleet, 'reinstall', "throw a host's disk away, boot it and run Puppet")
+  withData(group, 'reinstall', "throw a host's disk away, boot it and run Puppet")
     .argument('<host>')
     .action(async (name: string, options: FleetCommandOptions) => {
       const fleet = await open(options)
@@ -72,7 +72,7 @@ export function addFleet(program: Command): void {
       if (host.roles.includes('app')) await fleet.serves([host])
       if (options.json === true) printJson(applied)
     })
-  withData(fleet, 'exec', 'run a shell command on a host; its exit code is ours')
+  withData(group, 'exec', 'run a shell command on a host; its exit code is ours')
     .argument('<host>')
     .argument('<command...>')
     .action(async (name: string, command: string[], options: FleetCommandOptions) => {
@@ -85,7 +85,7 @@ export function addFleet(program: Command): void {
       }
       process.exitCode = code
     })
-  withData(fleet, 'ssh', 'open a session on a host')
+  withData(group, 'ssh', 'open a session on a host')
     .argument('<host>')
     .action(async (name: string, options: FleetCommandOptions) => {
       const fleet = await open(options)
@@ -94,7 +94,7 @@ export function addFleet(program: Command): void {
     })
   for (const verb of ['cut', 'heal'] as const) {
     const what = verb === 'cut' ? 'let no packets through between two DCs' : 'let them through again'
-    withData(fleet, verb, what)
+    withData(group, verb, what)
       .argument('<dc>')
       .argument('<other>')
       .action(async (a: string, b: string, options: FleetCommandOptions) => {
@@ -104,7 +104,7 @@ export function addFleet(program: Command): void {
         await fleet.network.cut([low, high], verb === 'cut')
       })
   }
-  withData(fleet, 'down', 'power the hosts off')
+  withData(group, 'down', 'power the hosts off')
     .option('--wipe', 'and throw their disks away')
     .action(async (options: FleetCommandOptions & { wipe?: boolean }) => {
       await (await open(options)).down(options.wipe === true)

@@ -147,15 +147,21 @@ export class Fleet {
     for (const host of this.#with('db')) await this.#until(host, 'cassandra', cqlMs)
     const [host] = this.#with('app')
     const access = [
-      ...['--inventory', '/opt/cinque/puppet/inventory.yaml', '--username', 'cinque'],
-      ...['--password-file', '/etc/cinque/secrets/cassandra-password'],
-      ...[
-        '--ca',
-        '/etc/cinque/secrets/cassandra-ca.pem',
-        '--cert',
-        '/etc/cinque/secrets/cassandra-client.pem',
-      ],
-      ...['--key', '/etc/cinque/secrets/cassandra-client.key', '--dc', host.dc],
+      '--inventory',
+      '/opt/cinque/puppet/inventory.yaml',
+      '--username',
+      'cinque',
+      '--password-file',
+      '/etc/cinque/secrets/cassandra-password',
+
+      '--ca',
+      '/etc/cinque/secrets/cassandra-ca.pem',
+      '--cert',
+      '/etc/cinque/secrets/cassandra-client.pem',
+      '--key',
+      '/etc/cinque/secrets/cassandra-client.key',
+      '--dc',
+      host.dc,
     ].join(' ')
     for (const verb of ['secure', 'apply']) {
       const { code, stdout, stderr } = await this.#ssh.run(host, `cinque schema ${verb} ${access}`)
@@ -253,7 +259,14 @@ export class Fleet {
       if (stdout.trim() === 'active') return
       if (performance.now() > deadline) {
         const { stdout: said } = await this.machine(host).exec([
-          ...['journalctl', '--unit', unit, '--lines', '5', '--output', 'cat', '--no-pager'],
+          'journalctl',
+          '--unit',
+          unit,
+          '--lines',
+          '5',
+          '--output',
+          'cat',
+          '--no-pager',
         ])
         throw new CliError(
           `${host.name}: ${unit} is ${stdout.trim()} after ${ms / 1000} s: ${errorLine(said.trim())}`,

@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { type Inventory, outside } from '#platform/inventory/inventory.ts'
 
 /** What Puppet is told of a cell: files below `puppet/data/inventory`, by path. Pure. */
-export function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
+function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
   const { cell, dcs, hosts, ports, dns } = inventory
   const files = new Map<string, unknown>([
     [

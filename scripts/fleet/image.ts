@@ -4,20 +4,46 @@ import { join } from 'node:path'
 import { enginesDirectory } from '#cassandra/local/engine.ts'
 import { must, run } from './command.ts'
 
-export const release = 'bookworm'
+const release = 'bookworm'
 
 /** What a host has before Puppet comes, and what it would install: hosts of a test fleet reach no mirror. */
 const packages = [
-  ...['systemd', 'systemd-sysv', 'dbus', 'libpam-systemd', 'iproute2', 'netbase', 'procps', 'openssh-server'],
-  ...['puppet-agent', 'puppet-module-puppetlabs-stdlib', 'ca-certificates', 'curl', 'python3-minimal'],
-  ...['chrony', 'nftables', 'unattended-upgrades', 'prometheus-node-exporter', 'openjdk-17-jre-headless'],
-  ...['gdnsd', 'sudo', 'zstd', 'rsync'],
+  'systemd',
+  'systemd-sysv',
+  'dbus',
+  'libpam-systemd',
+  'iproute2',
+  'netbase',
+  'procps',
+  'openssh-server',
+  'puppet-agent',
+  'puppet-module-puppetlabs-stdlib',
+  'ca-certificates',
+  'curl',
+  'python3-minimal',
+  'chrony',
+  'nftables',
+  'unattended-upgrades',
+  'prometheus-node-exporter',
+  'openjdk-17-jre-headless',
+  'gdnsd',
+  'sudo',
+  'zstd',
+  'rsync',
 ]
 
 /** Puppet starts what it wants; time and updates are the machine's own affair. */
 const notStarted = [
-  ...['puppet', 'chrony', 'gdnsd', 'prometheus-node-exporter', 'unattended-upgrades', 'apt-daily.timer'],
-  ...['apt-daily-upgrade.timer', 'dpkg-db-backup.timer', 'e2scrub_all.timer', 'fstrim.timer'],
+  'puppet',
+  'chrony',
+  'gdnsd',
+  'prometheus-node-exporter',
+  'unattended-upgrades',
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+  'dpkg-db-backup.timer',
+  'e2scrub_all.timer',
+  'fstrim.timer',
 ]
 
 const left = ['doc', 'man', 'locale'].map((one) => `--dpkgopt=path-exclude=/usr/share/${one}/*`)
@@ -46,12 +72,18 @@ export async function ensureImage(say: (line: string) => void): Promise<string> 
       ...disable,
     ]
     await must('mmdebstrap', [
-      ...['--quiet', '--variant=minbase', '--mode=root', '--aptopt=APT::Install-Recommends "false"', ...left],
+      '--quiet',
+      '--variant=minbase',
+      '--mode=root',
+      '--aptopt=APT::Install-Recommends "false"',
+      ...left,
       // Java's package fails without it.
       '--essential-hook=mkdir -p "$1"/usr/share/man/man1',
       `--include=${packages.join(',')}`,
       ...hooks.map((hook) => `--customize-hook=${hook}`),
-      ...[release, tree, ...sources()],
+      release,
+      tree,
+      ...sources(),
     ])
     renameSync(tree, image)
   } finally {
@@ -75,7 +107,7 @@ const tools = [
   ['ssh', 'openssh-client'],
 ] as const
 
-export async function ensureTools(say: (line: string) => void): Promise<void> {
+async function ensureTools(say: (line: string) => void): Promise<void> {
   const found = await Promise.all(tools.map(([program]) => run(program, ['--version'])))
   const missing = tools.filter((_, at) => found[at].code === 127).map(([, name]) => name)
   if (missing.length === 0) return

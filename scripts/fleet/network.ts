@@ -177,7 +177,7 @@ export class FleetNetwork {
 }
 
 /** A program with the network of the routers: it reaches every host. */
-export function inRouters(program: string, args: readonly string[], input = ''): Promise<string> {
+function inRouters(program: string, args: readonly string[], input = ''): Promise<string> {
   return must('nsenter', [`--net=/run/netns/${routers}`, program, ...args], { input })
 }
 
