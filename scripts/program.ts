@@ -1,14 +1,17 @@
 import { Command } from 'commander'
 import { addApi } from './commands/api.ts'
+import { addBackup } from './commands/backup.ts'
 import { addBroker } from './commands/broker.ts'
 import { addCost } from './commands/cost.ts'
 import { addDc } from './commands/dc.ts'
+import { addDns } from './commands/dns.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
 import { addHealthcheck } from './commands/healthcheck.ts'
 import { addFleet } from './commands/fleet.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
+import { addRestore } from './commands/restore.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -94,7 +97,9 @@ export function createProgram(): Command {
   program.commandsGroup('Run it:')
   for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
   program.commandsGroup('Plan it:')
-  for (const add of [addInventory, addHosts, addCost, addFleet]) add(program)
+  for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
+  program.commandsGroup('Back it up:')
+  for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')
   for (const add of [addSim, addTail, addToken]) add(program)
   program.commandsGroup('Use it:')

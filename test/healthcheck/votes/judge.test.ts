@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { ProbeResult } from '#healthcheck/probes/probe.ts'
 import { abstention, type HostState, judge, judgeDc, judgeHost, looked } from '#healthcheck/votes/judge.ts'
 
