@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { enginesDirectory } from '#cassandra/local/engine.ts'
+import { enginesDirectory } from '#platform/engines/directory.ts'
 import { must, run } from './command.ts'
 
 const release = 'bookworm'
