@@ -4,8 +4,6 @@ import { dial, type Way } from '#scripts/sim/dial.ts'
 
 export interface DeviceOptions extends Way {
   readonly name: string
-  /** Told of each acknowledgement. */
-  readonly acknowledged?: (device: Device) => void
 }
 
 const keepAliveS = 10
@@ -27,15 +25,13 @@ export class Device {
   /** The address of the host that it is, or was last, connected to. */
   host: string | null = null
   readonly #client: MqttClient
-  readonly #acknowledged: ((device: Device) => void) | undefined
   #socket: Socket | null = null
   #sent = 0
   /** When the oldest message that waits for its acknowledgement was sent over this connection. */
   #waitingSince: number | null = null
 
-  constructor({ name, acknowledged, ...way }: DeviceOptions) {
+  constructor({ name, ...way }: DeviceOptions) {
     this.name = name
-    this.#acknowledged = acknowledged
     this.#client = new MqttClient(() => (this.#socket = dial(way)), {
       clientId: name,
       protocolVersion: 5,
@@ -73,7 +69,6 @@ export class Device {
       this.acked.add(n)
       this.ackedAt = performance.now()
       this.#waitingSince = null
-      this.#acknowledged?.(this)
     })
   }
 
