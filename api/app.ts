@@ -32,6 +32,7 @@ import { ingest } from './resources/ingest.ts'
 import { invitations } from './resources/invitations.ts'
 import { latestRoutes } from './resources/latest.ts'
 import { live } from './resources/live.ts'
+import { checkerPlans, maintenance, silences } from './resources/maintenance.ts'
 import { meRoutes } from './resources/me.ts'
 import { nodes } from './resources/nodes.ts'
 import { openapi } from './resources/openapi.ts'
@@ -69,6 +70,9 @@ const allResources: readonly Route[] = [
   ...meRoutes,
   ...setup,
   ...administrators,
+  ...checkerPlans,
+  ...maintenance,
+  ...silences,
   ...auditRoutes,
   ...overrides,
   ...devices,

@@ -33,6 +33,7 @@ export const problems = {
   command_not_found: [404, 'The device has no such command'],
   batch_not_found: [404, 'There is no such batch of commands'],
   twin_not_found: [404, 'The device has no such twin'],
+  plan_not_found: [404, 'There is no such maintenance window or silence'],
   override_not_found: [404, 'Nobody has said anything about this datacenter or host, or it has expired'],
   client_not_found: [404, 'There is no such MQTT client'],
   method_not_allowed: [405, 'The path does not have this method'],

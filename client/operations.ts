@@ -9,6 +9,8 @@ export const withIdempotencyKey: ReadonlySet<string> = new Set([
   'POST /v1/me/password',
   'POST /v1/me/erase',
   'POST /v1/setup/links',
+  'POST /v1/maintenance',
+  'POST /v1/silences',
   'POST /v1/devices',
   'POST /v1/devices/{device}/key',
   'POST /v1/authorities',

@@ -45,6 +45,7 @@ export type ProblemCode =
   | 'outcome_unknown'
   | 'overloaded'
   | 'override_not_found'
+  | 'plan_not_found'
   | 'precondition_failed'
   | 'provisioning_key_not_found'
   | 'provisioning_refused'
@@ -846,6 +847,260 @@ export interface paths {
           /** id of a user */
           user: string
         }
+      }
+      responses: {
+        204: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/checkers/plans': {
+    /** What checkers read: maintenance windows and silences that have not ended for 90 days, all at once */
+    get: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of an answer; 304 if nothing has changed since */
+          'if-none-match'?: string
+        }
+        path?: never
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: CheckerPlan[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        304: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/maintenance': {
+    /** Plan a maintenance window, from now on or later */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path?: never
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** what customers read */
+            title: string
+            /** more of it */
+            description?: string
+            /** names of datacenters and hosts; empty: all */
+            subjects?: string[]
+            /** default: now */
+            starts_at?: string
+            /** at most 30 days after its start */
+            ends_at: string
+            /** who answers for it; default: who asks */
+            owner?: string
+          }
+        }
+      }
+      responses: {
+        201: { content: { 'application/json': Maintenance } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** List maintenance windows, the newest first, all at once */
+    get: {
+      parameters: { query?: never; header?: never; path?: never }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Maintenance[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/maintenance/{id}': {
+    /** Read a maintenance window */
+    get: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of an answer; 304 if nothing has changed since */
+          'if-none-match'?: string
+        }
+        path: { id: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Maintenance } }
+        304: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Change a maintenance window */
+    patch: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of what is changed, or *: it must exist; 412 if it is another one by now */
+          'if-match'?: string
+        }
+        path: { id: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** what customers read */
+            title?: string
+            /** more of it */
+            description?: string
+            /** names of datacenters and hosts; empty: all */
+            subjects?: string[]
+            /** default: now */
+            starts_at?: string
+            /** at most 30 days after its start */
+            ends_at?: string
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Maintenance } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** End a maintenance window now, or take it back if it has not begun */
+    delete: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of what is changed, or *: it must exist; 412 if it is another one by now */
+          'if-match'?: string
+        }
+        path: { id: string }
+      }
+      responses: {
+        204: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/silences': {
+    /** Silence alerts, from now on or later */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path?: never
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            reason: string
+            /** names of datacenters and hosts; empty: all */
+            subjects?: string[]
+            /** names of alerts; empty: all */
+            alerts?: string[]
+            /** default: now */
+            starts_at?: string
+            /** at most 30 days after its start */
+            ends_at: string
+            /** who answers for it; default: who asks */
+            owner?: string
+          }
+        }
+      }
+      responses: {
+        201: { content: { 'application/json': Silence } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** List silences, the newest first, all at once */
+    get: {
+      parameters: { query?: never; header?: never; path?: never }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Silence[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/silences/{id}': {
+    /** Read a silence */
+    get: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of an answer; 304 if nothing has changed since */
+          'if-none-match'?: string
+        }
+        path: { id: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Silence } }
+        304: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Change a silence */
+    patch: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of what is changed, or *: it must exist; 412 if it is another one by now */
+          'if-match'?: string
+        }
+        path: { id: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            reason?: string
+            /** names of datacenters and hosts; empty: all */
+            subjects?: string[]
+            /** names of alerts; empty: all */
+            alerts?: string[]
+            /** default: now */
+            starts_at?: string
+            /** at most 30 days after its start */
+            ends_at?: string
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Silence } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** End a silence now, or take it back if it has not begun */
+    delete: {
+      parameters: {
+        query?: never
+        header?: {
+          /** ETag of what is changed, or *: it must exist; 412 if it is another one by now */
+          'if-match'?: string
+        }
+        path: { id: string }
       }
       responses: {
         204: { content?: never }
@@ -3690,6 +3945,9 @@ export interface components {
     Session: Session
     Me: Me
     Administrator: Administrator
+    CheckerPlan: CheckerPlan
+    Maintenance: Maintenance
+    Silence: Silence
     AuditEntry: AuditEntry
     Override: Override
     CheckerOverride: CheckerOverride
@@ -3860,6 +4118,50 @@ export type Me = {
 
 /** a person who administers the platform: all organisations */
 export type Administrator = { id: string; email: string; name: string }
+
+/** a maintenance window or silence, without who made it */
+export type CheckerPlan = {
+  id: string
+  kind: 'maintenance' | 'silence'
+  title: string
+  description: string
+  /** names of datacenters and hosts; empty: all */
+  subjects: string[]
+  /** names of alerts; empty: all */
+  alerts: string[]
+  starts_at: string
+  ends_at: string
+  created_at: string
+}
+
+/** planned maintenance, shown on the status page; its alerts are silent */
+export type Maintenance = {
+  id: string
+  /** what customers read */
+  title: string
+  /** more of it */
+  description: string
+  /** names of datacenters and hosts; empty: all */
+  subjects: string[]
+  starts_at: string
+  ends_at: string
+  owner: string
+  created_at: string
+}
+
+/** alerts that are known, and not sent */
+export type Silence = {
+  id: string
+  reason: string
+  /** names of datacenters and hosts; empty: all */
+  subjects: string[]
+  /** names of alerts; empty: all */
+  alerts: string[]
+  starts_at: string
+  ends_at: string
+  owner: string
+  created_at: string
+}
 
 export type AuditEntry = {
   id: string

@@ -39,6 +39,7 @@ export type PlatformErrorCode =
   | 'command_exists'
   | 'command_ended'
   | 'twin_not_found'
+  | 'plan_not_found'
   | 'override_not_found'
   | 'limit_reached'
   | 'conflict'

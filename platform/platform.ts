@@ -15,6 +15,7 @@ import { TopicFeeds } from './live/topic-feeds.ts'
 import { Repeats } from './idempotency/repeats.ts'
 import type { Logger } from './log.ts'
 import { type Follower, Outlet } from './messages.ts'
+import { Plans } from './maintenance/plans.ts'
 import type { Metrics } from './metrics.ts'
 import { Overrides } from './overrides/overrides.ts'
 import { Presence } from './presence/presence.ts'
@@ -92,6 +93,8 @@ export interface Platform {
   /** Started by whoever serves the API. */
   readonly taskRunner: TaskRunner
   readonly repeats: Repeats
+  /** Maintenance windows and silences. */
+  readonly plans: Plans
   /** What organisations use, and may use. */
   readonly usage: Usage
   readonly authenticator: Authenticator
@@ -220,6 +223,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     tasks,
     taskRunner,
     repeats: new Repeats(store, clock),
+    plans: new Plans(store, clock),
     usage,
     authenticator: new AuthenticatorChain(configured, devices),
     conventions: firstOf(provisioningTopics, commands.sinks, twins.sinks, telemetry),

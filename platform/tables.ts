@@ -3,6 +3,7 @@ import * as commands from './commands/tables.ts'
 import * as idempotency from './idempotency/tables.ts'
 import * as identity from './identity/tables.ts'
 import * as limits from './limits/tables.ts'
+import * as maintenance from './maintenance/tables.ts'
 import * as overrides from './overrides/tables.ts'
 import * as presence from './presence/tables.ts'
 import * as registry from './registry/tables.ts'
@@ -21,6 +22,7 @@ const modules: readonly object[] = [
   twins,
   idempotency,
   limits,
+  maintenance,
   presence,
   overrides,
 ]

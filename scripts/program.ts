@@ -1,13 +1,16 @@
 import { Command } from 'commander'
 import { addApi } from './commands/api.ts'
+import { addBackup } from './commands/backup.ts'
 import { addBroker } from './commands/broker.ts'
 import { addCost } from './commands/cost.ts'
 import { addDc } from './commands/dc.ts'
+import { addDns } from './commands/dns.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
 import { addHealthcheck } from './commands/healthcheck.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
+import { addRestore } from './commands/restore.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -21,6 +24,8 @@ import { groups } from './commands/groups.ts'
 import { imports } from './commands/imports.ts'
 import { keys } from './commands/keys.ts'
 import { live } from './commands/live.ts'
+import { maintenance } from './commands/maintenance.ts'
+import { silence } from './commands/silence.ts'
 import { me } from './commands/me.ts'
 import { nodes } from './commands/nodes.ts'
 import { organisations } from './commands/organisations.ts'
@@ -67,6 +72,8 @@ export const nouns: readonly Noun[] = [
   sessions,
   keys,
   administrators,
+  maintenance,
+  silence,
   usage,
   audit,
 ]
@@ -89,7 +96,9 @@ export function createProgram(): Command {
   program.commandsGroup('Run it:')
   for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
   program.commandsGroup('Plan it:')
-  for (const add of [addInventory, addHosts, addCost]) add(program)
+  for (const add of [addInventory, addHosts, addCost, addDns]) add(program)
+  program.commandsGroup('Back it up:')
+  for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')
   for (const add of [addSim, addTail, addToken]) add(program)
   program.commandsGroup('Use it:')

@@ -5,14 +5,20 @@ import type { Inventory } from '#platform/inventory/inventory.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
 import type { Timers } from '#platform/timers.ts'
+import type { Access } from '../probes/access.ts'
 import { allProbes } from '../probes/all.ts'
 import type { Target } from '../probes/probe.ts'
+import type { Voting } from '../votes/voting.ts'
 import type { CheckerConfig } from './config.ts'
+import { openDns } from './dns.ts'
+import { hostAndPortOf } from './listen.ts'
+import { ownFault } from './own-fault.ts'
 import { Pages } from './pages.ts'
 import { Results } from './results.ts'
 import type { Route } from './route.ts'
 import { Scheduler } from './scheduler.ts'
-import { serve } from './server.ts'
+import { serve as serveHttp } from './server.ts'
+import { openVotes } from './votes.ts'
 
 /** What the files that a configuration names say. */
 export interface CheckerSecrets {
@@ -42,53 +48,84 @@ export interface RunningChecker {
   /** `http://192.0.2.1:8053`; HTTPS is on the same port. */
   readonly url: string
   readonly results: Results
+  readonly voting: Voting
   /** Resolves when every probe has looked at every host once. */
   readonly firstRound: Promise<void>
   close(): Promise<void>
 }
 
-/** Runs a vantage point. Rejects with the error of `listen`. */
+/** Runs a vantage point. Rejects with the error of `listen`, or an Error of one line. */
 export async function startChecker(options: CheckerOptions): Promise<RunningChecker> {
-  const { config, inventory, secrets, metrics, clock, timers } = options
-  const results = new Results(metrics)
-  const targets = targetsOf(inventory)
-  const { probes, close: closeProbes } = allProbes({
-    access: {
-      inventory,
-      checker: config.name,
-      serviceName: config.probe.service_name ?? serviceNameOf(inventory),
-      secure: createSecureContext(secrets.probeCa === undefined ? {} : { ca: secrets.probeCa }),
-      tls: config.probe.tls,
-      device: { id: config.probe.device_id, key: secrets.deviceKey },
-      apiKey: secrets.apiKey,
-    },
-    config: config.probe,
-    targets,
-    failing: (host) => results.failing(host),
-    lost: (host) => scheduler.lookNow(host),
-  })
-  const scheduler = new Scheduler({
-    looks: targets.flatMap((target) => probes.map((probe) => ({ probe, target }))),
-    interval: inventory.health.interval,
-    downAfter: inventory.health.down_after,
-    timers,
-    clock,
-    onResult: (result) => results.add(result),
-  })
-  const pages = new Pages({ checker: config.name, results, metrics, sources: [] })
-  const routes: Route[] = [pages.route]
-  const server = await serve({ ...listenAddress(options), routes, metrics, tls: secrets.tls })
-  const firstRound = scheduler.start()
+  const { config, inventory, secrets, metrics, clock, timers, log } = options
+  const undo: (() => Promise<void> | void)[] = []
+  const close = async (): Promise<void> => {
+    // oxlint-disable-next-line no-await-in-loop -- in turn: what stands on others first
+    for (const step of undo.splice(0).toReversed()) await step()
+  }
+  try {
+    const results = new Results(metrics)
+    const targets = targetsOf(inventory)
+    const { probes, close: closeProbes } = allProbes({
+      access: accessOf(options),
+      config: config.probe,
+      targets,
+      failing: (host) => results.failing(host),
+      lost: (host) => scheduler.lookNow(host),
+    })
+    undo.push(closeProbes)
+    const stalls = metrics.counter(
+      'cinque_health_stalls_total',
+      'Looks thrown away, as the checker itself stood still',
+    )
+    const { health } = inventory
+    const scheduler = new Scheduler({
+      looks: targets.flatMap((target) => probes.map((probe) => ({ probe, target }))),
+      interval: health.interval,
+      downAfter: health.down_after,
+      timers,
+      clock,
+      onResult: (result) => results.add(result),
+      onStall: (ms) => {
+        stalls.value++
+        log.warn(
+          { event: 'health.stall', ms: Math.round(ms) },
+          'this process stood still: a look does not count',
+        )
+      },
+    })
+    const serve = probes.filter(({ weight }) => weight === 'serve').map(({ name }) => name)
+    const votes = openVotes(options, serve, () => [])
+    undo.push(() => votes.close())
+    results.onResult((result) => {
+      votes.voting.setFault(ownFault(results, targets))
+      votes.voting.take(result)
+    })
+    undo.push(await openDns(options, votes.voting))
+    const pages = new Pages({ checker: config.name, results, metrics, sources: [votes.source] })
+    undo.push(() => pages.close())
+    const routes: Route[] = [pages.route, votes.route]
+    const server = await serveHttp({ ...listenAddress(options), routes, metrics, tls: secrets.tls })
+    undo.push(() => server.close())
+    votes.voting.start()
+    undo.push(() => scheduler.stop())
+    const firstRound = scheduler.start()
+    return { url: server.url, results, voting: votes.voting, firstRound, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function accessOf({ config, inventory, secrets }: CheckerOptions): Access {
+  const { probe, name } = config
   return {
-    url: server.url,
-    results,
-    firstRound,
-    close: async () => {
-      await scheduler.stop()
-      await closeProbes()
-      pages.close()
-      await server.close()
-    },
+    inventory,
+    checker: name,
+    serviceName: probe.service_name ?? serviceNameOf(inventory),
+    secure: createSecureContext(secrets.probeCa === undefined ? {} : { ca: secrets.probeCa }),
+    tls: probe.tls,
+    device: { id: probe.device_id, key: secrets.deviceKey },
+    apiKey: secrets.apiKey,
   }
 }
 
@@ -112,6 +149,5 @@ function listenAddress({ config: { listen, name }, inventory }: CheckerOptions):
     const own = inventory.hosts.find((host) => host.name === name)
     return { host: own?.address ?? '127.0.0.1', port: inventory.ports.checker }
   }
-  const at = listen.lastIndexOf(':')
-  return { host: listen.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(listen.slice(at + 1)) }
+  return hostAndPortOf(listen)
 }

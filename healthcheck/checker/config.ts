@@ -48,6 +48,15 @@ const probe = z.strictObject({
     .describe('asked for the names of the zone; none: DNS is not tried'),
 })
 
+const hostAndPort = z.string().regex(/^(\[[0-9a-f:]+\]|[^:]+):\d{1,5}$/i, 'must be host:port')
+
+const dns = z.strictObject({
+  listen: hostAndPort.describe('where it answers DNS, UDP and TCP; port 53 needs CAP_NET_BIND_SERVICE'),
+  places_file: file(
+    'networks and where they are, see docs/dns.md; without it nobody’s place is known',
+  ).optional(),
+})
+
 /** What makes a process a checker: one file for each vantage point. */
 export const checkerConfig = z.strictObject({
   name: z.string().min(1).describe('name of the host in the inventory; it has the role checker'),
@@ -58,9 +67,7 @@ export const checkerConfig = z.strictObject({
     .describe('public keys of all checkers by name, its own included: 32 bytes in base64url'),
   secret_file: file('file with the secret part of the paths that DNS providers ask'),
   state: file('directory for what must survive a restart: history, the last overrides'),
-  listen: z
-    .string()
-    .regex(/^.+:\d{1,5}$/, 'must be host:port')
+  listen: hostAndPort
     .optional()
     .describe(
       'where it serves HTTP and HTTPS, both on one port (default: its address in the inventory, `ports.checker`)',
@@ -73,6 +80,7 @@ export const checkerConfig = z.strictObject({
     })
     .describe('between checkers'),
   probe,
+  dns: dns.optional().describe('the checker as a name server; without it there is none'),
   log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 

@@ -26,6 +26,8 @@ export interface ProvisionOptions {
   readonly organisation: string
   /** What checkers are told of probes, beside their credentials. */
   readonly probe?: Readonly<Record<string, unknown>>
+  /** Other keys of the configuration of a checker, as `dns`. */
+  readonly config?: (checker: Host) => Readonly<Record<string, unknown>>
 }
 
 export interface Provisioned {
@@ -61,13 +63,14 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned[
     mkdirSync(join(directory, name), { recursive: true, mode: 0o700 })
     keys[name] = ensureSigningKey(join(directory, name, 'signing.key'), () => note(name, 'signing key'))
   }
-  for (const { name } of checkers) {
+  for (const checker of checkers) {
+    const { name } = checker
     // oxlint-disable-next-line no-await-in-loop -- few, and an administrator's requests are limited
     const device = await ensureDevice(options, name, () => note(name, 'device'))
     // oxlint-disable-next-line no-await-in-loop
     await ensureApiKey(options, name, device, () => note(name, 'API key'))
     writePrivate(join(directory, name, 'secret'), secret)
-    writeConfig(options, name, { keys, device })
+    writeConfig(options, checker, { keys, device })
   }
   return checkers.map(({ name }) => ({
     checker: name,
@@ -136,7 +139,11 @@ async function ensureApiKey(
   }
   const { secret } = await admin.post('/v1/api-keys', {
     params: { query: { organisation } },
-    body: { name: `health-${name}`, role: 'viewer', scopes: ['devices:read', 'telemetry:read'] },
+    body: {
+      name: `health-${name}`,
+      role: 'viewer',
+      scopes: ['devices:read', 'telemetry:read', 'overrides:read'],
+    },
   })
   writePrivate(file, secret)
   made()
@@ -187,10 +194,11 @@ function isGood(file: string, address: string): boolean {
 
 /** What a person has added to the file stays, but for comments. */
 function writeConfig(
-  { directory, inventoryFile, probe }: ProvisionOptions,
-  name: string,
+  { directory, inventoryFile, probe, config: more }: ProvisionOptions,
+  checker: Host,
   { keys, device }: { keys: Record<string, string>; device: string },
 ): void {
+  const { name } = checker
   const file = join(directory, name, 'checker.yaml')
   const before = existsSync(file) ? (parse(readFileSync(file, 'utf8')) as Record<string, unknown>) : {}
   const config = {
@@ -201,6 +209,7 @@ function writeConfig(
     state: 'state',
     tls: { cert_file: 'tls.pem', key_file: 'tls.key', ca_file: 'tls-ca.pem' },
     ...before,
+    ...more?.(checker),
     keys,
     probe: {
       device_key_file: 'device.key',

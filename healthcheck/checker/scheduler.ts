@@ -1,6 +1,7 @@
 import type { Clock } from '#platform/clock.ts'
 import type { Timer, Timers } from '#platform/timers.ts'
-import type { Probe, ProbeNote, ProbeResult, Target } from '../probes/probe.ts'
+import { RefusedError } from '../probes/errors.ts'
+import type { Probe, ProbeResult, Target } from '../probes/probe.ts'
 
 /** One probe of one host. */
 export interface Look {
@@ -19,12 +20,16 @@ export interface SchedulerOptions {
   /** 0 to 1; spreads what would otherwise meet. */
   readonly random?: () => number
   readonly onResult: (result: ProbeResult) => void
+  /** A look was thrown away, as this process stood still for that many milliseconds. */
+  readonly onStall?: (ms: number) => void
 }
 
 /** After a failure that does not say "down" yet: soon enough to know, late enough for a lost packet. */
 const againMs = 2000
 /** A look is this part of its interval early or late, so that checkers do not fall into step. */
 const jitter = 0.1
+/** A time limit that comes so much too late says that this process stood still, not the host: the look does not count. */
+const stallMs = 1000
 /** Longest text of an error that is kept. */
 const maxError = 300
 
@@ -124,6 +129,10 @@ class Track {
     if (this.#stopped) return
     const ms = timers.monotonic() - begun
     const ok = outcome.error === undefined
+    if (!ok && ms > probe.timeoutMs + stallMs) {
+      this.#options.onStall?.(ms - probe.timeoutMs)
+      return this.#arm(Math.min(againMs, this.#intervalMs))
+    }
     this.#failures = ok ? 0 : this.#failures + 1
     const { name, weight, slowMs } = probe
     const about = { probe: name, weight, host: target.host.name, dc: target.dc.name }
@@ -152,7 +161,7 @@ async function tried(
   target: Target,
   abort: AbortController,
   timers: Timers,
-): Promise<{ error?: string; note?: ProbeNote }> {
+): Promise<Pick<ProbeResult, 'error' | 'note' | 'refused'>> {
   const { signal } = abort
   const limit = timers.after(probe.timeoutMs, () =>
     abort.abort(new Error(`no answer within ${probe.timeoutMs / 1000} s`)),
@@ -165,7 +174,7 @@ async function tried(
     const note = await Promise.race([probe.run(target, signal), aborted])
     return note === undefined ? {} : { note }
   } catch (error) {
-    return { error: lineOf(error) }
+    return { error: lineOf(error), ...(error instanceof RefusedError ? { refused: true } : {}) }
   } finally {
     limit.cancel()
   }

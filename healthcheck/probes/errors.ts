@@ -29,3 +29,6 @@ export function plainError(error: unknown, where: string): Error {
 function altNames({ message }: Error): string {
   return /cert's altnames: (.*)$/.exec(message)?.[1] ?? message
 }
+
+/** The host answers, but not to this checker: its device or API key is refused. */
+export class RefusedError extends Error {}

@@ -7,6 +7,7 @@ import {
   type Parser,
   parser,
 } from 'mqtt-packet'
+import { RefusedError } from './errors.ts'
 
 export interface MqttLogin {
   readonly clientId: string
@@ -32,6 +33,8 @@ const reasons: Readonly<Record<number, string>> = {
   0x9c: 'use another server',
   0x9f: 'connection rate exceeded',
 }
+/** The checker's own fault, or that of what knows its keys. */
+const refusals = new Set([0x86, 0x87, 0x8a])
 const version5 = { protocolVersion: 5 }
 
 /**
@@ -83,7 +86,9 @@ export class MqttSession {
         keepalive: keepAlive,
         properties: { sessionExpiryInterval: 0 },
       })
-      if (code !== 0) throw new Error(`CONNECT refused: ${reasonText(code)}`)
+      const line = `CONNECT refused: ${reasonText(code)}`
+      if (refusals.has(code)) throw new RefusedError(line)
+      if (code !== 0) throw new Error(line)
       open = true
       return session
     } catch (error) {

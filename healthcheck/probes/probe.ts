@@ -41,6 +41,8 @@ export interface ProbeResult {
   readonly ok: boolean
   /** It went well, but took longer than the probe's slow limit. */
   readonly slow?: boolean
+  /** It failed because the host refuses the checker's own device or key. */
+  readonly refused?: boolean
   /** When it ended, milliseconds since 1970, and how long it took. */
   readonly at: number
   readonly ms: number

@@ -2,7 +2,7 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Access } from './access.ts'
 import { connect } from './connect.ts'
-import { plainError } from './errors.ts'
+import { plainError, RefusedError } from './errors.ts'
 import { renewMs } from './mqtt-sessions.ts'
 import type { Target } from './probe.ts'
 
@@ -117,7 +117,8 @@ export class Rest {
     if (status >= 200 && status < 300) return body
     const { code, detail } = (body ?? {}) as { code?: unknown; detail?: unknown }
     const why = [code, detail].filter((one) => typeof one === 'string').join(': ')
-    throw new Error(`${asked.method} ${asked.path.split('?')[0]}: ${status}${why === '' ? '' : ` ${why}`}`)
+    const line = `${asked.method} ${asked.path.split('?')[0]}: ${status}${why === '' ? '' : ` ${why}`}`
+    throw status === 401 || status === 403 ? new RefusedError(line) : new Error(line)
   }
 
   /** One whose connections are not older than 30 seconds. */

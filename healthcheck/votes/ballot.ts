@@ -2,8 +2,9 @@ import type { Vote } from './vote.ts'
 
 /** What a checker has made of the votes itself; one that joins or comes back learns from it what was decided without it. */
 export interface Hold {
-  /** Voted down. */
+  /** Voted down, or degraded. */
   readonly down: boolean
+  readonly degraded: boolean
   /** Taken out by votes. */
   readonly out: boolean
   /** Percent that it comes back with by the checker's own timer, 100 if it is not coming back. */
@@ -17,9 +18,6 @@ export interface Ballot {
   readonly ageMs: number
   /** By subject; none: it abstains. */
   readonly votes: ReadonlyMap<string, Vote>
-  /** By subject; none: up, in, 100 percent. */
+  /** By subject; none: nothing has been decided since it began. */
   readonly holds: ReadonlyMap<string, Hold>
 }
-
-/** What is said of a subject that no checker holds anything about. */
-export const nothingHeld: Hold = { down: false, out: false, percent: 100 }

@@ -1,7 +1,7 @@
-import { type Ballot, type Hold, nothingHeld } from './ballot.ts'
+import type { Ballot, Hold } from './ballot.ts'
 import { agreedPercent, stepAfter } from './failback.ts'
 import type { DcSubject } from './subjects.ts'
-import { decided, type Poll, pollOf, votesFor } from './tally.ts'
+import { decided, others, type Poll, pollOf, votesFor } from './tally.ts'
 import type { Override, Standing, Vote } from './vote.ts'
 import { inForce, percentOf, saysIn, saysOut, wordReason } from './word.ts'
 
@@ -22,9 +22,10 @@ export interface CountRules {
 
 /** What is remembered of a subject from one count to the next; may be kept in a file. */
 export interface Remembered {
-  /** Voted down, voted degraded, taken out by votes. */
-  readonly down: boolean
-  readonly degraded: boolean
+  /** Voted down, voted degraded; undefined: votes have not decided yet. */
+  readonly down?: boolean | undefined
+  readonly degraded?: boolean | undefined
+  /** Taken out by votes. */
   readonly out: boolean
   /** Whether it was in DNS. */
   readonly serving: boolean
@@ -51,20 +52,21 @@ export interface Counted {
   readonly standings: ReadonlyMap<string, Standing>
   /** Subjects of which this checker's own down page says down, see docs/votes.md. */
   readonly asserted: ReadonlySet<string>
-  /** What it tells the others, see Ballot; subjects without anything to tell are not in it. */
+  /** What it tells the others, see Ballot; those that votes have not decided are not in it. */
   readonly holds: ReadonlyMap<string, Hold>
   readonly memory: Memory
 }
 
-const fresh: Remembered = { down: false, degraded: false, out: false, serving: true }
+const unknown: Remembered = { out: false, serving: true }
 
 /** One subject on its way through the count. */
 interface Item {
   readonly subject: string
   readonly before: Remembered
   readonly word: Override | undefined
-  readonly down: boolean
-  readonly degraded: boolean
+  /** Undefined: not decided, which is up. */
+  readonly down: boolean | undefined
+  readonly degraded: boolean | undefined
   readonly downVotes: readonly Vote[]
   /** Whether this checker itself says down. */
   readonly own: boolean
@@ -82,7 +84,8 @@ export function count(input: CountInput): Counted {
   const { checkers, quorum, voteTtlMs: ttlMs } = rules
   const poll = pollOf(ballots, { checker, checkers, quorum, ttlMs })
   const words = inForce(overrides, now)
-  const itemOf = (subject: string): Item => voted(subject, poll, before[subject] ?? fresh, words.get(subject))
+  const itemOf = (subject: string): Item =>
+    voted(subject, poll, before[subject] ?? unknown, words.get(subject))
   const zone = dcs.map((dc) => ({ dc, item: itemOf(dc.name), hosts: dc.hosts.map(itemOf) }))
 
   takeOutDcs(zone, poll, rules)
@@ -94,12 +97,7 @@ export function count(input: CountInput): Counted {
   return {
     standings: new Map(all.map((item) => [item.subject, standingOf(item, told(item).percent, poll)])),
     asserted: assertedBy(zone, poll, rules),
-    holds: new Map(
-      all.flatMap((item) => {
-        const hold: Hold = { down: item.down, out: item.out, percent: told(item).own }
-        return hold.down || hold.out || hold.percent < nothingHeld.percent ? [[item.subject, hold]] : []
-      }),
-    ),
+    holds: new Map(all.flatMap((item) => holdOf(item, told(item).own))),
     memory: Object.fromEntries(
       all.map((item) => {
         const { down, degraded, out, serving } = item
@@ -107,6 +105,10 @@ export function count(input: CountInput): Counted {
       }),
     ),
   }
+}
+
+function holdOf({ subject, down, degraded = false, out }: Item, percent: number): readonly [string, Hold][] {
+  return down === undefined ? [] : [[subject, { down, degraded, out, percent }]]
 }
 
 function voted(subject: string, poll: Poll, before: Remembered, word: Override | undefined): Item {
@@ -117,11 +119,15 @@ function voted(subject: string, poll: Poll, before: Remembered, word: Override |
   const down = decided(poll, {
     yes: downVotes.length,
     no: well,
-    held: ({ holds }) => holds.get(subject)?.down === true,
+    held: ({ holds }) => holds.get(subject)?.down,
     before: before.down,
   })
-  // Nobody is told who finds it poor: it is for people, and changes no answer of DNS.
-  const degraded = decided(poll, { yes: poor, no: up, held: () => before.degraded, before: before.degraded })
+  const degraded = decided(poll, {
+    yes: poor,
+    no: up,
+    held: ({ holds }) => holds.get(subject)?.degraded,
+    before: before.degraded,
+  })
   const own = poll.fresh.get(poll.checker)?.votes.get(subject)?.verdict === 'down'
   return { subject, before, word, down, degraded, downVotes, own, out: false, serving: true }
 }
@@ -134,10 +140,10 @@ interface DcItem {
 
 function takeOutDcs(zone: readonly DcItem[], poll: Poll, rules: CountRules): void {
   const free = zone.filter(({ item }) => !saysOut(item.word))
-  if (free.length > 0 && free.every(({ item }) => item.down)) {
+  if (free.length > 0 && free.every(({ item }) => item.down === true)) {
     for (const { item } of free) item.open = 'all DCs are down: none is taken out'
   } else {
-    const going = free.filter(({ item }) => item.down && !saysIn(item.word))
+    const going = free.filter(({ item }) => item.down === true && !saysIn(item.word))
     const ranked = going.filter(({ dc }) => dc.kind === 'live').toSorted(byRank(poll))
     const first = ranked.slice(0, rules.maxRemovedLive)
     for (const { item } of [...first, ...going.filter(({ dc }) => dc.kind === 'backup')]) item.out = true
@@ -155,19 +161,18 @@ function takeOutDcs(zone: readonly DcItem[], poll: Poll, rules: CountRules): voi
 /** Those that most checkers hold out already come first, so that they do not change places; else by number. */
 function byRank(poll: Poll): (a: DcItem, b: DcItem) => number {
   const holders = ({ item }: DcItem): number =>
-    Array.from(poll.fresh.values()).filter(
-      ({ checker, holds }) => checker !== poll.checker && holds.get(item.subject)?.out === true,
-    ).length + (item.before.out ? 1 : 0)
+    others(poll).filter(({ holds }) => holds.get(item.subject)?.out === true).length +
+    (item.before.out ? 1 : 0)
   return (a, b) => holders(b) - holders(a) || a.dc.number - b.dc.number
 }
 
 /** A DC that is in has a host that is in: when none is well, all are, as Route 53 has it too. */
 function takeOutHosts(dc: Item, hosts: readonly Item[]): void {
   const free = hosts.filter(({ word }) => !saysOut(word))
-  const open = dc.serving && free.length > 0 && free.every(({ down }) => down)
+  const open = dc.serving && free.length > 0 && free.every(({ down }) => down === true)
   for (const item of free) {
     if (open) item.open = 'all hosts are down: none is taken out'
-    else item.out = item.down && !saysIn(item.word)
+    else item.out = item.down === true && !saysIn(item.word)
   }
   if (dc.serving) serve(hosts, 'all hosts')
   else for (const item of hosts) item.serving = !item.out && !saysOut(item.word)
@@ -208,7 +213,7 @@ function percentNow(item: Item, poll: Poll, rules: CountRules, now: number): Per
 
 function standingOf(item: Item, percent: number, poll: Poll): Standing {
   const { subject, down, degraded, serving } = item
-  const state = down ? 'down' : degraded ? 'degraded' : 'up'
+  const state = down === true ? 'down' : degraded === true ? 'degraded' : 'up'
   return { subject, state, serving, percent, reason: reasonOf(item, percent, poll) }
 }
 
@@ -219,11 +224,12 @@ function reasonOf(
 ): string {
   const of = (number: number): string => `${number} of ${poll.all} checkers`
   const because = downVotes.find(({ reason }) => reason !== undefined)?.reason
-  const votes = down
-    ? `${of(downVotes.length)}: ${because ?? 'down'}`
-    : degraded
-      ? `degraded: ${votesFor(poll, subject, ({ reason, verdict }) => reason !== undefined && verdict !== 'abstain').at(0)?.reason ?? 'slow'}`
-      : ''
+  const votes =
+    down === true
+      ? `${of(downVotes.length)}: ${because ?? 'down'}`
+      : degraded === true
+        ? `degraded: ${votesFor(poll, subject, ({ reason, verdict }) => reason !== undefined && verdict !== 'abstain').at(0)?.reason ?? 'slow'}`
+        : ''
   const parts = [
     open ?? '',
     word === undefined ? '' : wordReason(word),
@@ -236,31 +242,28 @@ function reasonOf(
 }
 
 /**
- * What this checker says itself to who counts elsewhere, after the same cap: never more live DCs than may be out, so
- * that their count can't come to more either.
+ * What this checker says itself to who counts elsewhere, after the same rules: never more live DCs than may be out, so
+ * that a count of it can't come to more either.
  */
 function assertedBy(zone: readonly DcItem[], poll: Poll, rules: CountRules): ReadonlySet<string> {
-  const asserted = new Set<string>()
+  const all = zone.flatMap(({ item, hosts }) => [item, ...hosts])
+  const byWord = all.filter(({ word, serving }) => saysOut(word) && !serving)
   const free = zone.filter(({ item }) => !saysOut(item.word))
-  for (const { item } of zone) if (saysOut(item.word) && !item.serving) asserted.add(item.subject)
-  if (!free.every(({ item }) => item.own) && !free.every(({ item }) => item.down)) {
-    const going = free.filter(({ item }) => item.own && !saysIn(item.word))
-    const taken = free.filter(({ dc, item }) => dc.kind === 'live' && item.out).length
-    const live = going.filter(({ dc }) => dc.kind === 'live')
-    const first = live
-      .filter(({ item }) => !item.out)
-      .toSorted(byRank(poll))
-      .slice(0, Math.max(0, rules.maxRemovedLive - taken))
-    const out = live.filter(({ item }) => item.out)
-    for (const { item } of [...out, ...first, ...going.filter(({ dc }) => dc.kind === 'backup')]) {
-      asserted.add(item.subject)
-    }
-  }
-  for (const { hosts } of zone) {
-    for (const item of hosts) if (saysOut(item.word) && !item.serving) asserted.add(item.subject)
-    const left = hosts.filter(({ word }) => !saysOut(word))
-    if (left.every(({ own }) => own)) continue
-    for (const item of left) if (item.own && !saysIn(item.word)) asserted.add(item.subject)
-  }
-  return asserted
+  const removed = free.filter(({ dc, item }) => dc.kind === 'live' && item.out).length
+  const open = free.every(({ item }) => item.own) || free.every(({ item }) => item.down === true)
+  const going = free.filter(({ item }) => item.own && !item.out && !open && !saysIn(item.word))
+  const first = going
+    .filter(({ dc }) => dc.kind === 'live')
+    .toSorted(byRank(poll))
+    .slice(0, Math.max(0, rules.maxRemovedLive - removed))
+  const dcs = [
+    ...free.filter(({ item }) => item.own && item.out),
+    ...first,
+    ...going.filter(({ dc }) => dc.kind === 'backup'),
+  ].map(({ item }) => item)
+  const hosts = zone.flatMap((one) => {
+    const left = one.hosts.filter(({ word }) => !saysOut(word))
+    return left.every(({ own }) => own) ? [] : left.filter(({ own, word }) => own && !saysIn(word))
+  })
+  return new Set([...byWord, ...dcs, ...hosts].map(({ subject }) => subject))
 }

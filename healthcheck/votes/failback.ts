@@ -1,5 +1,5 @@
-import { type Ballot, nothingHeld } from './ballot.ts'
-import type { Poll } from './tally.ts'
+import type { Ballot } from './ballot.ts'
+import { others, type Poll } from './tally.ts'
 
 /** Percent `elapsed` milliseconds after it came back. */
 export function stepAfter(elapsed: number, steps: readonly number[], stepMs: number): number {
@@ -12,16 +12,14 @@ export function stepAfter(elapsed: number, steps: readonly number[], stepMs: num
  * together although each checker has its own timer, and fewer liars than a quorum can't hold a subject down.
  */
 export function agreedPercent(poll: Poll, subject: string, own: number, first: number): number {
-  const heard = Array.from(poll.fresh.values())
-    .filter(({ checker }) => checker !== poll.checker)
-    .map((ballot) => said(ballot, subject))
-  const silent = Array.from({ length: Math.max(1, poll.all - heard.length) }, () => own)
-  const all = [...heard, ...silent].toSorted((a, b) => a - b)
+  const heard = others(poll).map((ballot) => said(ballot, subject) ?? own)
+  const rest = Array.from({ length: Math.max(1, poll.all - heard.length) }, () => own)
+  const all = [...heard, ...rest].toSorted((a, b) => a - b)
   // Whoever has it out still must not keep it at nothing once it is in.
   return Math.max(Math.min(first, own), all[Math.min(poll.quorum, all.length) - 1])
 }
 
-function said({ holds }: Ballot, subject: string): number {
-  const { out, percent } = holds.get(subject) ?? nothingHeld
-  return out ? 0 : percent
+function said({ holds }: Ballot, subject: string): number | undefined {
+  const hold = holds.get(subject)
+  return hold?.out === true ? 0 : hold?.percent
 }

@@ -48,6 +48,7 @@ const messageShape = z.object({
       z.object({
         subject: name,
         down: z.boolean(),
+        degraded: z.boolean(),
         out: z.boolean(),
         percent: z.number().min(0).max(100),
       }),
@@ -66,7 +67,7 @@ export function messageText({ votes, holds, ...rest }: Message): string {
       since,
       ...(reason === undefined ? {} : { reason: reason.slice(0, reasonLength) }),
     })),
-    holds: Array.from(holds, ([subject, { down, out, percent }]) => ({ subject, down, out, percent })),
+    holds: Array.from(holds, ([subject, hold]) => ({ subject, ...hold })),
   }
   return JSON.stringify(message)
 }
@@ -94,9 +95,7 @@ export function parseMessage(signed: string): Message | undefined {
         { checker, subject, verdict, since, ...(reason === undefined ? {} : { reason }) },
       ]),
     ),
-    holds: new Map(
-      holds.map(({ subject, down, out, percent }): [string, Hold] => [subject, { down, out, percent }]),
-    ),
+    holds: new Map(holds.map(({ subject, ...hold }): [string, Hold] => [subject, hold])),
   }
 }
 

@@ -38,18 +38,28 @@ export function votesFor(poll: Poll, subject: string, wanted: (vote: Vote) => bo
 /**
  * Whether something is so: yes by a quorum of votes; no when so many say no that a quorum can't be reached even if all
  * that are silent say yes; else as it was, for silence changes nothing. Whoever was away takes it from a quorum of the
- * others (`held`) instead of its own memory.
+ * others (`held`; undefined: that one does not know) instead of its own memory. Undefined: nobody has ever known.
  */
 export function decided(
   poll: Poll,
-  { yes, no, held, before }: { yes: number; no: number; held: (ballot: Ballot) => boolean; before: boolean },
-): boolean {
+  about: {
+    readonly yes: number
+    readonly no: number
+    readonly held: (ballot: Ballot) => boolean | undefined
+    readonly before: boolean | undefined
+  },
+): boolean | undefined {
   const { all, quorum } = poll
-  if (yes >= quorum) return true
-  if (no > all - quorum) return false
-  const others = Array.from(poll.fresh.values()).filter(({ checker }) => checker !== poll.checker)
-  const holding = others.filter(held).length
-  if (holding >= quorum) return true
-  if (others.length - holding >= quorum) return false
-  return before
+  if (about.yes >= quorum) return true
+  if (about.no > all - quorum) return false
+  const held = others(poll).map(about.held)
+  for (const answer of [true, false]) {
+    if (held.filter((one) => one === answer).length >= quorum) return answer
+  }
+  return about.before
+}
+
+/** Fresh ballots of the other checkers. */
+export function others({ fresh, checker }: Poll): readonly Ballot[] {
+  return Array.from(fresh.values()).filter((ballot) => ballot.checker !== checker)
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import type { CheckerConfig } from '#healthcheck/checker/config.ts'
-import { type CheckerSecrets, startChecker } from '#healthcheck/checker/checker.ts'
+import { type CheckerOptions, type CheckerSecrets, startChecker } from '#healthcheck/checker/checker.ts'
 import { systemClock } from '#platform/clock.ts'
 import { type Inventory, InventoryError } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
@@ -17,24 +17,50 @@ export async function runHealthcheck(config: CheckerConfig, file: string, json: 
   const stopped = untilStopped()
   const metrics = new Metrics()
   const log = stderrLogger(config.log_level, metrics)
-  const directory = dirname(resolve(file))
-  const inventory = inventoryOf(config, directory)
-  const secrets = secretsOf(config, directory)
-  const state = resolve(directory, config.state)
-  const options = { config: { ...config, state }, inventory, secrets, log, metrics }
-  const checker = await startChecker({ ...options, clock: systemClock, timers: systemTimers }).catch(
-    (error: unknown) => {
-      if (errorCode(error) !== 'EADDRINUSE' && errorCode(error) !== 'EADDRNOTAVAIL') throw error
-      throw new CliError(`listen: ${errorLine(error)}`, {
-        remedy: 'Another address or port: `listen: HOST:PORT` in its configuration.',
-        cause: error,
-      })
-    },
-  )
+  const read = readChecker(config, file)
+  const checker = await startChecker({
+    ...read,
+    log,
+    metrics,
+    clock: systemClock,
+    timers: systemTimers,
+  }).catch((error: unknown) => {
+    if (errorCode(error) !== 'EADDRINUSE' && errorCode(error) !== 'EADDRNOTAVAIL') throw error
+    throw new CliError(`listen: ${errorLine(error)}`, {
+      remedy: 'Another address or port: `listen: HOST:PORT` in its configuration.',
+      cause: error,
+    })
+  })
   if (json) printJson({ ready: checker.url, name: config.name })
   else printLine(`ready ${checker.url} ${config.name}`)
   await stopped
   await checker.close()
+}
+
+/** What the files say that a configuration names; `file` is what it was read from. CliError with exit code 2. */
+export function readChecker(
+  config: CheckerConfig,
+  file: string,
+): Pick<CheckerOptions, 'config' | 'inventory' | 'secrets'> {
+  const directory = dirname(resolve(file))
+  return {
+    config: withPaths(config, directory),
+    inventory: inventoryOf(config, directory),
+    secrets: secretsOf(config, directory),
+  }
+}
+
+/** With whole paths, where files are read or written later. */
+function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
+  const { dns, state } = config
+  const places = dns?.places_file
+  return {
+    ...config,
+    state: resolve(directory, state),
+    ...(dns === undefined || places === undefined
+      ? {}
+      : { dns: { ...dns, places_file: resolve(directory, places) } }),
+  }
 }
 
 /** The inventory, which must have this checker and all whose keys are there. */

@@ -25,6 +25,7 @@ const elsewhere = new Map([
   ['reportTwin', 'devices do'],
   ['createIngest', 'devices do'],
   ['createProvision', 'devices do'],
+  ['listCheckerPlans', 'checkers do'],
   ['rotateOwnKey', 'devices do'],
   ['listErrors', 'the API about itself'],
   ['getOpenApi', 'the API about itself'],
@@ -313,6 +314,23 @@ describe('verbs of the command line', () => {
       await listOf('audit', /^AT +ACTOR +OPERATION/, 'audit', 'list', '--limit', '5')
       expect(await textOf('audit', 'export', '--format', 'csv')).to.match(/^id,|^at,/)
       expect(await textOf('organisations', 'rm', 'acme')).to.equal('removed acme\n')
+    })
+
+    it('maintenance windows and silences', async () => {
+      const until = new Date(noon + 3_600_000).toISOString()
+      const window = await jsonOf('maintenance', 'add', 'New disks', '--subjects', 'dc03', '--ends-at', until)
+      expect(window).to.deep.include({ title: 'New disks', subjects: ['dc03'], ends_at: until })
+      await listOf('windows', /^ID +TITLE +STARTS/, 'maintenance', 'list')
+      expect(await textOf('maintenance', 'show', window.id)).to.match(/^id +/)
+      expect(
+        (await jsonOf('maintenance', 'update', window.id, '--description', 'Nothing is lost.')).description,
+      ).to.equal('Nothing is lost.')
+      expect(await textOf('maintenance', 'end', window.id)).to.equal(`ended ${window.id}\n`)
+      const { id } = await jsonOf('silence', 'add', 'known', '--alerts', 'HostDown', '--ends-at', until)
+      expect(await listOf('silences', /^ID +REASON +ALERTS/, 'silence', 'list')).to.have.length(1)
+      expect(await textOf('silence', 'show', id)).to.match(/^id +/)
+      expect((await jsonOf('silence', 'update', id, '--reason', 'still')).reason).to.equal('still')
+      expect(await textOf('silence', 'end', id)).to.equal(`ended ${id}\n`)
     })
 
     it('says in one line what was refused, and exits with 2 for what was asked for wrongly', async () => {

@@ -38,6 +38,8 @@ export interface Plan {
   readonly fresh: { readonly endpoints: readonly string[]; readonly counts: readonly string[] }
   /** Ids of the checks that stay, by name. */
   readonly checkIds: ReadonlyMap<string, string>
+  /** Names of all checks that are ours, by id. */
+  readonly checkNames: ReadonlyMap<string, string>
   readonly existing: Counts
   /** Changed or deleted of those. */
   readonly touched: Counts
@@ -136,6 +138,7 @@ export function makePlan(
     notes: deleted.notes,
     fresh: freshChecks(wanted, names.steps, live, checks.chosen),
     checkIds: new Map([...checks.chosen].map(([name, { id }]) => [name, id])),
+    checkNames: checks.names,
     existing,
     touched,
     percent: Math.max(share(touched.records, existing.records), share(touched.checks, existing.checks)),

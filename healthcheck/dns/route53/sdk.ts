@@ -167,6 +167,8 @@ function route53Error(error: unknown): Route53Error {
   const { name, message, code } = error as NodeJS.ErrnoException
   const options = { cause: error }
   if (error instanceof Route53ServiceException) {
+    const wrong = batchMessages(error)
+    if (wrong !== undefined) return new Route53Error('InvalidChangeBatch', wrong.join('; '), options)
     const { httpStatusCode = 0 } = error.$metadata
     const known = name === 'ThrottlingException' ? 'Throttling' : name
     return new Route53Error(known, said(error), { ...options, refused: httpStatusCode < 500 })
@@ -179,9 +181,14 @@ function route53Error(error: unknown): Route53Error {
   return new Route53Error('Unreachable', code ?? message, { ...options, refused })
 }
 
-/** InvalidChangeBatch says what is wrong in a list beside its message, which may be empty. */
-function said(error: Route53ServiceException): string {
-  const messages = 'messages' in error && Array.isArray(error.messages) ? error.messages : []
-  const all = [error.message, ...messages.map(String)].filter((one) => one !== '' && one !== 'UnknownError')
-  return [...new Set(all)].join('; ') || error.name
+/** What is wrong with a batch: the API answers in a form of its own, which the SDK knows by its fields only. */
+function batchMessages(error: Route53ServiceException): string[] | undefined {
+  if (!('Messages' in error) || typeof error.Messages !== 'object' || error.Messages === null)
+    return undefined
+  const { Message: list } = error.Messages as { Message?: string | string[] }
+  return list === undefined ? undefined : [list].flat()
+}
+
+function said({ message, name }: Route53ServiceException): string {
+  return message === '' || message === 'UnknownError' ? name : message
 }
