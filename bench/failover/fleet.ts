@@ -43,10 +43,7 @@ export class Fleet {
     })
     this.devices = made.map(({ device }) => device)
     this.#byPlace = new Map(
-      spread.map(([name]) => [
-        name,
-        made.filter(({ place }) => place === name).map(({ device }) => device),
-      ]),
+      spread.map(([name]) => [name, made.filter(({ place }) => place === name).map(({ device }) => device)]),
     )
   }
 
@@ -69,7 +66,9 @@ export class Fleet {
 
   /** Devices that are connected to one of these addresses. */
   at(addresses: readonly string[]): readonly Device[] {
-    return this.devices.filter(({ connected, host }) => connected && host !== null && addresses.includes(host))
+    return this.devices.filter(
+      ({ connected, host }) => connected && host !== null && addresses.includes(host),
+    )
   }
 
   /** Messages that were sent and are not acknowledged. */

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
 import { join } from 'node:path'
@@ -24,7 +25,7 @@ export class Liar {
     const directory = join(cell.directory, 'checkers', checker)
     const read = (file: string): string => readFileSync(join(directory, file), 'utf8')
     const { keys: publicKeys } = config.parse(parse(read('checker.yaml')))
-    const keys = keyring({ checker, privateKey: read('signing.key'), publicKeys })
+    const keys = keyring({ checker, privateKey: createPrivateKey(read('signing.key')), publicKeys })
     const host = cell.inventory.hosts.find(({ name }) => name === checker)
     if (host === undefined) throw new Error(`there is no checker ${checker}`)
     const boot = `liar-${process.pid}`
@@ -35,12 +36,15 @@ export class Liar {
         { checker, subject, verdict: 'down' as const, since: Date.now(), reason: 'because I say so' },
       ]),
     )
-    const holds = new Map(subjects.map((subject) => [subject, { down: true, out: true, percent: 100 }]))
+    const holds = new Map(subjects.map((subject) => [subject, { down: true, degraded: false, out: true, percent: 100 }]))
     const server = createServer({ cert: read('tls.pem'), key: read('tls.key') })
     const liar = new Liar(server)
     server.on('request', (request, response) => {
       const nonce = new URL(request.url ?? '', 'https://liar').searchParams.get('nonce')
-      if (nonce === null) return void response.writeHead(404).end()
+      if (nonce === null) {
+        response.writeHead(404).end()
+        return
+      }
       liar.asked.add(`${request.socket.remoteAddress} ${request.socket.remotePort}`)
       const message = { cell: cell.inventory.cell, checker, nonce, boot, sequence: sequence++, votes, holds }
       const signed = messageText(message)

@@ -19,7 +19,9 @@ export class NameServer {
   /** All addresses that it gives now; null: it does not answer. */
   async look(): Promise<ReadonlySet<string> | null> {
     try {
-      const answers = await Promise.all(Array.from({ length: asks }, () => this.#resolver.resolve4(this.#name)))
+      const answers = await Promise.all(
+        Array.from({ length: asks }, () => this.#resolver.resolve4(this.#name)),
+      )
       return new Set(answers.flat())
     } catch {
       return null

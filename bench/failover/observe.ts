@@ -40,7 +40,9 @@ export async function observe(world: World, fault: Fault, say: (line: string) =>
   await fault.begin(world)
   const seen = fault.outcome === 'stays' ? await staying(world, fault, say) : null
   const moved =
-    fault.outcome === 'moves' ? await moving(world, fault, { timeline, gone, affected }) : (seen?.wrong ?? null)
+    fault.outcome === 'moves'
+      ? await moving(world, fault, { timeline, gone, affected })
+      : (seen?.wrong ?? null)
   timeline.begin('undone')
   await fault.undo(world)
   const back = fault.outcome === 'moves' ? await failingBack(world, fault, timeline) : null
@@ -71,7 +73,8 @@ async function moving(world: World, fault: Fault, watched: Watched): Promise<str
   const answers = new Absence(watched.gone)
   while (wanted.some((mark) => !timeline.has(mark))) {
     const late = wanted.filter((mark) => !timeline.has(mark))
-    if (performance.now() - timeline.from > movesMs) return `not within ${movesMs / 1000} s: ${late.join(', ')}`
+    if (performance.now() - timeline.from > movesMs)
+      return `not within ${movesMs / 1000} s: ${late.join(', ')}`
     const [views, given] = await Promise.all([world.views(), world.answers()])
     noteVotes(views, fault.subject, timeline)
     const since = answers.look(given)
@@ -97,7 +100,8 @@ function noteDevices({ timeline, gone, affected }: Watched): void {
     ({ host, ackedAt }) => host !== null && !gone.includes(host) && ackedAt > timeline.from,
   ).length
   if (back >= affected.length * 0.5) timeline.note('half', performance.now(), `${back} of ${affected.length}`)
-  if (back >= affected.length * 0.99) timeline.note('most', performance.now(), `${back} of ${affected.length}`)
+  if (back >= affected.length * 0.99)
+    timeline.note('most', performance.now(), `${back} of ${affected.length}`)
 }
 
 function noteUsers({ user }: World, timeline: Timeline): void {

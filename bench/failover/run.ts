@@ -123,7 +123,8 @@ try {
     },
   })
   if (values.help === true) process.stdout.write(usage)
-  else if (values.list === true) for (const { name, what } of faults) console.log(`${name.padEnd(12)} ${what}`)
+  else if (values.list === true)
+    for (const { name, what } of faults) console.log(`${name.padEnd(12)} ${what}`)
   else await runAll(parseOptions(values))
 } catch (error) {
   console.error(`bench/failover: ${messageOf(error)}`)

@@ -161,7 +161,9 @@ export class World {
     const deadline = performance.now() + settleMs
     const home = this.addressesOf(victim)
     const strayed = (): readonly { reconnect(): void; connected: boolean }[] =>
-      this.fleet.of(place).filter(({ host, connected }) => !connected || host === null || !home.includes(host))
+      this.fleet
+        .of(place)
+        .filter(({ host, connected }) => !connected || host === null || !home.includes(host))
     for (let left = strayed(); left.length > 0; left = strayed()) {
       if (performance.now() > deadline) throw new Error(`${left.length} devices are not at ${victim}`)
       for (const device of left) if (device.connected) device.reconnect()
