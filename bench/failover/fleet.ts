@@ -71,13 +71,18 @@ export class Fleet {
     )
   }
 
-  /** Messages that were sent and are not acknowledged. */
+  /** Messages that were sent, and neither acknowledged nor refused. */
   get waiting(): number {
-    return this.devices.reduce((sum, { sent, acked }) => sum + sent - acked.size, 0)
+    return this.devices.reduce((sum, { waiting }) => sum + waiting, 0)
   }
 
   get acknowledged(): number {
     return this.devices.reduce((sum, { acked }) => sum + acked.size, 0)
+  }
+
+  /** Why messages were not taken, since the last call. */
+  refusals(): string[] {
+    return this.devices.flatMap(({ refused }) => refused.splice(0))
   }
 
   async end(): Promise<void> {

@@ -36,7 +36,9 @@ export class Liar {
         { checker, subject, verdict: 'down' as const, since: Date.now(), reason: 'because I say so' },
       ]),
     )
-    const holds = new Map(subjects.map((subject) => [subject, { down: true, degraded: false, out: true, percent: 100 }]))
+    const holds = new Map(
+      subjects.map((subject) => [subject, { down: true, degraded: false, out: true, percent: 100 }]),
+    )
     const server = createServer({ cert: read('tls.pem'), key: read('tls.key') })
     const liar = new Liar(server)
     server.on('request', (request, response) => {

@@ -48,7 +48,9 @@ export async function observe(world: World, fault: Fault, say: (line: string) =>
   const back = fault.outcome === 'moves' ? await failingBack(world, fault, timeline) : null
   const lost = await world.settled()
   const { acknowledged } = world.fleet
-  say(`${acknowledged} messages acknowledged, ${lost} lost`)
+  const refused = world.fleet.refusals()
+  say(`${acknowledged} messages acknowledged, ${lost} lost, ${refused.length} refused ${refused[0] ?? ''}`)
+  if (world.fleet.waiting > 0) say(`${world.fleet.waiting} wait still`)
   const outcome = { fault, timeline, devices: affected.length, acknowledged, lost }
   return { ...outcome, wrong: moved ?? back, seen: seen?.said ?? null }
 }
@@ -96,9 +98,9 @@ function noteVotes(views: readonly CheckerView[], subject: string, timeline: Tim
 
 /** A device is back when a message of it was acknowledged by a host that has not failed. */
 function noteDevices({ timeline, gone, affected }: Watched): void {
-  const back = affected.filter(
-    ({ host, ackedAt }) => host !== null && !gone.includes(host) && ackedAt > timeline.from,
-  ).length
+  const moved = affected.filter(({ connected, host }) => connected && host !== null && !gone.includes(host))
+  const back = moved.filter(({ ackedAt, connectedAt }) => ackedAt > connectedAt).length
+  if (moved.length >= affected.length * 0.99) timeline.note('there')
   if (back >= affected.length * 0.5) timeline.note('half', performance.now(), `${back} of ${affected.length}`)
   if (back >= affected.length * 0.99)
     timeline.note('most', performance.now(), `${back} of ${affected.length}`)

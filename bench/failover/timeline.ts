@@ -3,6 +3,7 @@ export const marks = {
   vote: 'first vote',
   quorum: 'quorum',
   dns: 'DNS answer changed',
+  there: '99 % of devices connected elsewhere',
   half: '50 % of devices back',
   most: '99 % of devices back',
   users: 'users back',

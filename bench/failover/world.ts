@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Inventory } from '#platform/inventory/inventory.ts'
 import { type Cell, startCell } from '#scripts/cell/cell.ts'
 import { deviceAddress } from '#scripts/cell/places.ts'
 import { pause } from '#scripts/pause.ts'
@@ -33,9 +34,9 @@ const sets = ['auth.anonymous=true', 'log_level=warn', 'sys_interval=0', 'limits
 /** A cell of five DCs for a world, in an empty directory. */
 export function startWorldCell(
   directory: string,
-  { apps, say }: { apps: number; say: (line: string) => void },
+  { apps, health, say }: { apps: number; health: Partial<Inventory['health']>; say: (line: string) => void },
 ): Promise<Cell> {
-  return startCell({ directory, appsPerDc: apps, checkers: true, sets, say })
+  return startCell({ directory, appsPerDc: apps, checkers: true, health, sets, say })
 }
 
 /**

@@ -34,6 +34,8 @@ export interface CellOptions {
   readonly brokersPerHost?: number | undefined
   /** A process in each DC that looks at all the others, and answers for the names of the cell. Default: none. */
   readonly checkers?: boolean | undefined
+  /** What checkers go by, where the defaults do not suit; for a new cell only. */
+  readonly health?: Partial<Inventory['health']> | undefined
   /** Addresses 127.{net}.x.x; default: the first from 77 on that no other cell has. */
   readonly net?: number | undefined
   /** Delay packets between DCs, where the machine can. Default: true. */
