@@ -24,7 +24,7 @@ const lookMs = 250
 /** Everything must have moved by then. */
 const movesMs = 150_000
 /** For how long nothing may change. */
-const staysMs = 60_000
+const staysMs = 45_000
 /** Until a DC that was away is started, said to be up again, and has all of its share. */
 const failbackMs = 360_000
 /** So many looks in a row without the address: with two hosts an answer may lack one by chance. */

@@ -98,6 +98,7 @@ function runIn(
           say(`\n${fault.name}`)
           // oxlint-disable-next-line no-await-in-loop -- one fault at a time
           outcomes.push(await observe(world, fault, say))
+          say(markdownTable(outcomes.slice(-1)).split('\n').at(-1) ?? '')
         }
       } finally {
         await world.end()
