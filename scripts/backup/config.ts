@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { DirectoryStore } from '#platform/backup/directory-store.ts'
+import type { Logger } from '#platform/log.ts'
+import type { ConnectionOptions } from '#cassandra/store/connection.ts'
 import type { ObjectStore } from '#platform/backup/object-store.ts'
 import { S3Store } from '#platform/backup/s3/s3-store.ts'
 import { defaultRetention } from '#platform/backup/retention.ts'
-import { readSecret } from '#scripts/cell/member-config.ts'
+import { credentialsOf, pemsOf, readSecret } from '#scripts/cell/member-config.ts'
 import { loadConfig } from '#scripts/config/load.ts'
 import { CliError } from '#scripts/output.ts'
 
@@ -100,4 +102,12 @@ export function storageOf({ directory, s3 }: BackupConfig): ObjectStore {
     secretKey: readSecret(s3.secret_key_file, 's3.secret_key_file'),
   }
   return new S3Store({ endpoint, region, bucket, prefix: prefix.replace(/^\/+|\/+$/g, ''), credentials })
+}
+
+/** How the node of a configuration is spoken to. CliError with exit code 2. */
+export function connectionOf(
+  { address, dc, tls, ...credentials }: NonNullable<BackupConfig['cassandra']>,
+  log: Logger,
+): Omit<ConnectionOptions, 'keyspace' | 'only'> {
+  return { contactPoints: [address], localDc: dc, ...credentialsOf(credentials), ...pemsOf(tls), log }
 }
