@@ -50,7 +50,7 @@ export async function backupCassandra(options: CassandraBackup): Promise<Manifes
     return await takeBackup(repository, { log, waitMs }, async (shipper) => {
       const before = await writeCounts(client, keyspace)
       const taken = Date.now()
-      return withSnapshot({ tools, data, keyspace }, async (snapshot) => {
+      return withSnapshot({ tools, data, keyspace, log }, async (snapshot) => {
         const tables: TableBackup[] = []
         for (const { name, units } of snapshot) {
           if (ownTables.has(name)) continue
@@ -72,7 +72,7 @@ export async function backupCassandra(options: CassandraBackup): Promise<Manifes
       })
     })
   } catch (error) {
-    throw storeError(error, 'be read')
+    throw error instanceof cassandra.errors.DriverError ? storeError(error, 'be backed up') : error
   } finally {
     await client.shutdown()
   }

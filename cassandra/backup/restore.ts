@@ -45,6 +45,13 @@ export async function restoreCassandra(options: CassandraRestore): Promise<numbe
       'target',
       `backup ${manifest.id} is of the embedded store: it is restored to a directory (--into)`,
     )
+  const source = manifest.schema?.keyspace
+  if (source !== keyspace) {
+    throw new BackupError(
+      'target',
+      `the backup is of keyspace ${source}, not ${keyspace}: set cassandra.keyspace`,
+    )
+  }
   const wanted = manifest.tables.filter(
     ({ name, units }) => units.length > 0 && (options.table === undefined || name === options.table),
   )
@@ -52,25 +59,14 @@ export async function restoreCassandra(options: CassandraRestore): Promise<numbe
   const mark = options.table === undefined ? manifest.id : `${manifest.id} ${options.table}`
   try {
     await checkSchema(client, keyspace, manifest)
-    await refuseRows(
-      client,
-      keyspace,
-      wanted.map(({ name }) => name),
-      mark,
-    )
+    const mustBeEmpty = options.table === undefined ? await tablesThere(client, keyspace) : [options.table]
+    await refuseRows(client, keyspace, mustBeEmpty, mark)
     await setMark(client, keyspace, mark)
     let bytes = 0
     for (const [at, { name, units }] of wanted.entries()) {
       options.onTable?.(name, at + 1, wanted.length)
-      const source = manifest.schema?.keyspace ?? keyspace
       // oxlint-disable no-await-in-loop -- one table on the disk at a time
       bytes += await fetchAll(repository, units, scratch)
-      if (source !== keyspace) {
-        throw new BackupError(
-          'target',
-          `the backup is of keyspace ${source}, not ${keyspace}: set cassandra.keyspace`,
-        )
-      }
       const directory = join(scratch, keyspace, name)
       await runTool(tools.sstableloader, ['-d', connection.contactPoints.join(','), directory])
       await rm(directory, { recursive: true })
@@ -79,14 +75,14 @@ export async function restoreCassandra(options: CassandraRestore): Promise<numbe
     await setMark(client, keyspace, null)
     return bytes
   } catch (error) {
-    throw storeError(error, 'be restored to')
+    throw error instanceof cassandra.errors.DriverError ? storeError(error, 'be restored to') : error
   } finally {
     await client.shutdown()
   }
 }
 
 /** The tables must be those that the rows were in, or newer ones. */
-export async function checkSchema(
+async function checkSchema(
   client: cassandra.Client,
   keyspace: string,
   { schema, id }: Manifest,
@@ -135,6 +131,16 @@ async function refuseRows(
       `keyspace ${keyspace} is not empty: table ${name} has rows${why}; nothing was changed`,
     )
   }
+}
+
+/** All tables but that of versions. */
+async function tablesThere(client: cassandra.Client, keyspace: string): Promise<string[]> {
+  const { rows } = await client.execute(
+    'SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?',
+    [keyspace],
+    { prepare: true, fetchSize: 0 },
+  )
+  return rows.map((row) => String(row.table_name)).filter((name) => name !== 'schema_version')
 }
 
 async function setMark(client: cassandra.Client, keyspace: string, mark: string | null): Promise<void> {

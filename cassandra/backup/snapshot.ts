@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BackupError } from '#platform/backup/backup-error.ts'
+import type { Logger } from '#platform/log.ts'
 import type { UnitSource } from '#platform/backup/units.ts'
 import { runTool, type Tools } from './tools.ts'
 
@@ -23,7 +24,7 @@ export interface SnapshotTable {
  * @throws BackupError `failed`: nodetool says why; no such data directory
  */
 export async function withSnapshot<T>(
-  { tools, data, keyspace }: { tools: Tools; data: string; keyspace: string },
+  { tools, data, keyspace, log }: { tools: Tools; data: string; keyspace: string; log: Logger },
   work: (tables: SnapshotTable[]) => Promise<T>,
 ): Promise<T> {
   const clear = (tag: string): Promise<void> =>
@@ -37,7 +38,10 @@ export async function withSnapshot<T>(
   try {
     return await work(await tablesOf(data, keyspace, tag))
   } finally {
-    await clear(tag)
+    // The next backup removes it otherwise: no reason to throw this one away.
+    await clear(tag).catch((err: unknown) => {
+      log.warn({ event: 'backup.snapshot_left', tag, err }, `snapshot ${tag} could not be removed`)
+    })
   }
 }
 

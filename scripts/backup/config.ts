@@ -39,8 +39,15 @@ export const backupConfig = z.strictObject({
     .strictObject({
       endpoint: z.url().describe('as https://s3.eu-central-1.amazonaws.com; the bucket is put behind it'),
       region: z.string().min(1).default('us-east-1').describe('what requests are signed for'),
-      bucket: z.string().min(1).describe('its name'),
-      prefix: z.string().default('').describe('put in front of the name of every object'),
+      bucket: z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be 3 to 63 of a-z, 0-9, - and .')
+        .describe('its name'),
+      prefix: z
+        .string()
+        .regex(/^[A-Za-z0-9._/-]{0,200}$/, 'must be letters, digits, ., _, / and -')
+        .default('')
+        .describe('put in front of the name of every object'),
       access_key: z.string().min(1).describe('id of the key that requests are signed with'),
       secret_key_file: z.string().min(1).describe('file with the secret part of that key'),
     })

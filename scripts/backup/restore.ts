@@ -22,7 +22,8 @@ import { CliError, printJson, printLine, table as columns } from '#scripts/outpu
 import { stderrLogger } from '#scripts/run/logger.ts'
 import { type BackupConfig, connectionOf } from './config.ts'
 import { drillFamilies, writeMetricsFile } from './metrics-file.ts'
-import { chosen, openRepository, withScratch } from './open.ts'
+import { chosen, openRepository } from './open.ts'
+import { withScratch } from './scratch.ts'
 import { megabytes, seconds, type VerbOptions } from './verbs.ts'
 
 export interface RestoreOptions extends VerbOptions {

@@ -13,7 +13,8 @@ import { stderrLogger } from '#scripts/run/logger.ts'
 import { CliError, printJson, printLine, table } from '#scripts/output.ts'
 import { type BackupConfig, connectionOf } from './config.ts'
 import { ageFamilies, runFamilies, writeMetricsFile } from './metrics-file.ts'
-import { initRepository, type Opened, openRepository, withScratch } from './open.ts'
+import { initRepository, type Opened, openRepository } from './open.ts'
+import { withScratch } from './scratch.ts'
 
 /** How long a prune under way is waited for. */
 const waitMs = 10 * 60_000
