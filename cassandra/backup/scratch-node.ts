@@ -11,7 +11,7 @@ import { startNode } from '../local/node.ts'
 import { migrate } from '../migrate.ts'
 import type { ConnectionOptions } from '../store/connection.ts'
 
-export const scratchDc = 'scratch'
+const scratchDc = 'scratch'
 const heapMb = 512
 
 export interface ScratchNode {
