@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { loadConfig } from '#scripts/config/load.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
-import { publicUrl, smtp } from './mail.ts'
+import { smtpConfig } from '#platform/identity/smtp-config.ts'
+import { publicUrl } from './mail.ts'
 
 const tls = z.strictObject({
   ca: z.string().describe('PEM file of the authority that the servers are checked against'),
@@ -36,7 +37,7 @@ export const memberConfig = z.strictObject({
   }),
   admin_token_file: z.string().optional().describe('file with the token that opens everything; for the API'),
   public_url: publicUrl.optional(),
-  smtp: smtp.optional().describe('without it links are in the log'),
+  smtp: smtpConfig.optional().describe('without it links are in the log'),
 })
 
 export type MemberConfig = z.output<typeof memberConfig>
