@@ -83,7 +83,7 @@ function beforeText(record: ResourceRecordSet | undefined, { checkNames }: Plan)
 }
 
 /** `weight 10, 192.0.2.11, 60 s, check dc01` */
-export function recordText(record: ResourceRecordSet): string {
+function recordText(record: ResourceRecordSet): string {
   const { Weight, Failover, GeoLocation, AliasTarget, ResourceRecords, TTL, HealthCheckId } =
     canonical(record)
   const parts = [

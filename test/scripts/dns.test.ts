@@ -9,6 +9,7 @@ import {
   Route53Client,
 } from '@aws-sdk/client-route-53'
 import { expect } from 'chai'
+import { runHere } from './cli-runner.ts'
 import { type Child, cinque, cleanEnv, type Finished, temporaryFolder } from './child.ts'
 import { ensureMoto, type Moto, motoCredentials, startMoto } from '../healthcheck/dns/route53/moto.ts'
 
@@ -44,12 +45,20 @@ describe('cinque dns', function () {
   let file: string
   const children = new Set<Child>()
 
+  const environment = { ...process.env }
+
   before(async function () {
     this.timeout(300_000)
     await ensureMoto()
+    process.env = cleanEnv({ ...motoCredentials, AWS_EC2_METADATA_DISABLED: 'true' })
+    moto = await startMoto()
+  })
+  after(async () => {
+    process.env = environment
+    await moto.stop()
   })
   beforeEach(async () => {
-    moto = await startMoto()
+    await fetch(`${moto.endpoint}/moto-api/reset`, { method: 'POST' })
     client = new Route53Client({
       region: 'us-east-1',
       endpoint: moto.endpoint,
@@ -66,20 +75,27 @@ describe('cinque dns', function () {
     await Promise.all([...children].map((child) => child.end('SIGKILL')))
     children.clear()
     client.destroy()
-    await moto.stop()
     folder.remove()
   })
 
+  const argsOf = (verb: string, args: readonly string[]): string[] => [
+    'dns',
+    verb,
+    '--inventory',
+    file,
+    '--secret-file',
+    join(folder.path, 'secret'),
+    '--endpoint',
+    moto.endpoint,
+    ...args,
+  ]
+  /** In a process of its own, which has no terminal. */
   const start = (verb: string, args: readonly string[], env: Record<string, string> = {}): Child => {
-    const common = ['--inventory', file, '--secret-file', join(folder.path, 'secret')]
-    const child = cinque(['dns', verb, ...common, '--endpoint', moto.endpoint, ...args], {
-      cwd: folder.path,
-      env: cleanEnv({ ...motoCredentials, AWS_EC2_METADATA_DISABLED: 'true', CI: '', ...env }),
-    })
+    const child = cinque(argsOf(verb, args), { cwd: folder.path, env: cleanEnv({ CI: '', ...env }) })
     children.add(child)
     return child
   }
-  const dns = (verb: string, ...args: string[]): Promise<Finished> => start(verb, args).end()
+  const dns = (verb: string, ...args: string[]): Promise<Finished> => runHere(...argsOf(verb, args))
   const apply = (...args: string[]): Promise<Finished> => dns('apply', '--yes', '--settle', '0', ...args)
   const records = async (): Promise<ResourceRecordSet[]> =>
     (await client.send(new ListResourceRecordSetsCommand({ HostedZoneId: zone, MaxItems: 300 })))
@@ -105,13 +121,13 @@ describe('cinque dns', function () {
     expect(plan.stdout).to.include('health checks: 12 to create')
     expect(plan.stdout).to.include('+ dc01@dc03-app1  http 203.0.113.21:8053/hc/.../dc01/down')
     expect(plan.stdout).not.to.include(secret)
-    expect(await dns('plan', '--check')).to.include({ code: 1 })
+    expect(await start('plan', ['--check']).end()).to.include({ code: 1 })
 
     const applied = await apply()
     expect(applied).to.include({ code: 0, stderr: '' })
     expect(applied.stdout).to.match(/\nchanged iot\.example\.org: \d+ changes in batch 1 of 1\n/)
     expect(applied.stdout).to.match(/\ndone: all name servers of Route 53 have it\n$/)
-    const again = await dns('plan', '--check', '--json')
+    const again = await start('plan', ['--check', '--json']).end()
     expect(again).to.include({ code: 0, stderr: '' })
     expect(JSON.parse(again.stdout)).to.include({ names: 0, tags: 0, percent: 0 })
     expect((await records()).find(({ Name }) => Name === www.Name)).to.deep.equal(www)
@@ -192,7 +208,7 @@ describe('cinque dns', function () {
   it('changes nothing when nobody is there to be asked, and much only by a typed percent', async () => {
     const dry = await start('apply', [], { CI: 'true' }).end()
     expect(dry.stdout).to.match(/\nnothing was changed: a dry run, as CI is set; --yes applies it\n$/)
-    expect((await dns('apply')).stdout).to.include('as there is no terminal to ask at')
+    expect((await start('apply', []).end()).stdout).to.include('as there is no terminal to ask at')
     expect(await records()).to.have.length(2)
     await apply()
     writeFileSync(file, inventory({ ttl: 30 }))
@@ -207,10 +223,10 @@ describe('cinque dns', function () {
   })
 
   it('says in a line what is wrong with the account, the zone or the inventory, and what to do', async () => {
-    const failure = async (args: string[], env: Record<string, string> = {}): Promise<string> =>
-      (await start('plan', args, env).end()).stderr
-    const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_SHARED_CREDENTIALS_FILE: '/none' }
-    expect(await failure([], { ...none, AWS_CONFIG_FILE: '/none' })).to.match(
+    const failure = async (args: string[]): Promise<string> => (await dns('plan', ...args)).stderr
+    const files = { AWS_SHARED_CREDENTIALS_FILE: '/none', AWS_CONFIG_FILE: '/none' }
+    const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', ...files }
+    expect((await start('plan', [], none).end()).stderr).to.match(
       /^cinque: no AWS credentials: .*\n {2}Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE\..*\n$/,
     )
     expect(await failure(['--zone-id', zoneName])).to.match(

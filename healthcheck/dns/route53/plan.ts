@@ -47,7 +47,7 @@ export interface Plan {
   readonly percent: number
 }
 
-export interface Counts {
+interface Counts {
   readonly records: number
   readonly checks: number
 }
@@ -83,14 +83,14 @@ export type CheckStep =
     }
   | { readonly action: 'delete'; readonly name: string; readonly live: LiveCheck; readonly why: string }
 
-export interface TagStep {
+interface TagStep {
   readonly of: Tagged
   readonly id: string
   readonly name: string
   readonly tags: Tags
 }
 
-export interface Conflict {
+interface Conflict {
   readonly name: string
   readonly type: string
   /** One line: what is there, and why it is not ours. */
