@@ -3,7 +3,7 @@ import { DirectoryStore } from '#platform/backup/directory-store.ts'
 import type { ObjectStore } from '#platform/backup/object-store.ts'
 import { S3Store } from '#platform/backup/s3/s3-store.ts'
 import { defaultRetention } from '#platform/backup/retention.ts'
-import { readSecret } from '#scripts/cell/member-config.ts'
+import { readSecret } from '#scripts/cell/secret.ts'
 import { loadConfig } from '#scripts/config/load.ts'
 import { CliError } from '#scripts/output.ts'
 
