@@ -11,6 +11,7 @@ import type { Target } from '../probes/probe.ts'
 import type { Voting } from '../votes/voting.ts'
 import type { CheckerConfig } from './config.ts'
 import { openDns } from './dns.ts'
+import { openGdnsd } from './gdnsd.ts'
 import { hostAndPortOf } from './listen.ts'
 import { ownFault } from './own-fault.ts'
 import { Pages } from './pages.ts'
@@ -101,6 +102,7 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
       votes.voting.take(result)
     })
     undo.push(await openDns(options, votes.voting))
+    undo.push(openGdnsd(options, votes.voting))
     const pages = new Pages({ checker: config.name, results, metrics, sources: [votes.source] })
     undo.push(() => pages.close())
     const routes: Route[] = [pages.route, votes.route]

@@ -81,6 +81,10 @@ export const checkerConfig = z.strictObject({
     .describe('between checkers'),
   probe,
   dns: dns.optional().describe('the checker as a name server; without it there is none'),
+  gdnsd: z
+    .strictObject({ state_file: file('what the extfile service of gdnsd reads') })
+    .optional()
+    .describe('a gdnsd beside it, see docs/dns.md'),
   log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 

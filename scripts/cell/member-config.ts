@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { loadConfig } from '#scripts/config/load.ts'
 import { CliError } from '#scripts/output.ts'
-import { publicUrl, smtp } from './mail.ts'
+import { smtpConfig } from '#platform/identity/smtp-config.ts'
+import { publicUrl } from './mail.ts'
 import { readSecret } from './secret.ts'
 
 const tls = z.strictObject({
@@ -36,7 +37,7 @@ export const memberConfig = z.strictObject({
   }),
   admin_token_file: z.string().optional().describe('file with the token that opens everything; for the API'),
   public_url: publicUrl.optional(),
-  smtp: smtp.optional().describe('without it links are in the log'),
+  smtp: smtpConfig.optional().describe('without it links are in the log'),
 })
 
 export type MemberConfig = z.output<typeof memberConfig>

@@ -11,6 +11,7 @@ import { readSecret } from '#scripts/cell/secret.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { CliError, errorCode, errorLine, printJson, printLine } from '#scripts/output.ts'
 import { stderrLogger } from './logger.ts'
+import { serviceReady } from './service-manager.ts'
 
 /** Runs a checker until SIGTERM or SIGINT; `file` is what `config` was read from. Rejects with CliError. */
 export async function runHealthcheck(config: CheckerConfig, file: string, json: boolean): Promise<void> {
@@ -33,6 +34,7 @@ export async function runHealthcheck(config: CheckerConfig, file: string, json: 
   })
   if (json) printJson({ ready: checker.url, name: config.name })
   else printLine(`ready ${checker.url} ${config.name}`)
+  serviceReady(log)
   await stopped
   await checker.close()
 }
@@ -52,7 +54,7 @@ export function readChecker(
 
 /** With whole paths, where files are read or written later. */
 function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
-  const { dns, state } = config
+  const { dns, gdnsd, state } = config
   const places = dns?.places_file
   return {
     ...config,
@@ -60,6 +62,7 @@ function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
     ...(dns === undefined || places === undefined
       ? {}
       : { dns: { ...dns, places_file: resolve(directory, places) } }),
+    ...(gdnsd === undefined ? {} : { gdnsd: { state_file: resolve(directory, gdnsd.state_file) } }),
   }
 }
 

@@ -51,7 +51,7 @@ describe('Probes of a real platform', () => {
     expect(bench.lost).to.deep.equal([])
   })
 
-  const faults: [fault: Fault, probe: string, says: RegExp][] = [
+  const faults: [fault: Extract<Fault, string>, probe: string, says: RegExp][] = [
     ['closed', 'rest-read', /connection refused/],
     ['closed', 'rest-write', /connection refused/],
     ['closed', 'mqtt-tcp', /connection refused/],
@@ -73,7 +73,7 @@ describe('Probes of a real platform', () => {
     ['unavailable', 'mqtt-tcp', /closed/],
   ]
   for (const [fault, name, says] of faults) {
-    it(`${name} says what is wrong with a host that is ${String(fault)}`, async () => {
+    it(`${name} says what is wrong with a host that is ${fault}`, async () => {
       await fleet.set({ host }, fault)
       expect(await wrong(probes()[name], bench.target(host))).to.match(says)
       // Its neighbour is not to blame.

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
+import { array, assert, integer, property } from 'fast-check'
 import { apply, defaultRetention } from '#platform/backup/retention.ts'
 
 const hourMs = 3_600_000
@@ -31,8 +31,8 @@ describe('retention of backups', () => {
   })
 
   it('always keeps the newest, and loses none in the split', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 200 * 24 }), { maxLength: 60 }), (hours) => {
+    assert(
+      property(array(integer({ min: 0, max: 200 * 24 }), { maxLength: 60 }), (hours) => {
         const backups = named(hours.map((hour) => start + hour * hourMs))
         const { kept, dropped } = apply(defaultRetention, backups)
         expect(kept.length + dropped.length).to.equal(backups.length)

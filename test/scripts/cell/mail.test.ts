@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { identityOptions, publicUrl, smtp } from '#scripts/cell/mail.ts'
+import { smtpConfig as smtp } from '#platform/identity/smtp-config.ts'
+import { identityOptions, publicUrl } from '#scripts/cell/mail.ts'
 
 const read = (file: string): string => `secret of ${file}`
 
