@@ -62,7 +62,7 @@ function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
     ...(dns === undefined || places === undefined
       ? {}
       : { dns: { ...dns, places_file: resolve(directory, places) } }),
-    ...(gdnsd === undefined ? {} : { gdnsd: { state_file: resolve(directory, gdnsd.state_file) } }),
+    ...(gdnsd === undefined ? {} : { gdnsd: { states_file: resolve(directory, gdnsd.states_file) } }),
   }
 }
 
