@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { enginesDirectory } from '#platform/engines/directory.ts'
 import type { Logger } from '#platform/log.ts'
 import { archiveClasses } from './class-archive.ts'
 import { EngineError } from './engine-error.ts'
@@ -17,14 +17,6 @@ export interface Engine {
   readonly classPath: string
   /** Archive of loaded classes (AppCDS), which saves about a second of CPU a start; null: there is none. */
   readonly classArchive: string | null
-}
-
-/** Where engines are kept: `$CINQUE_ENGINES`, or `cinque/engines` in the user's cache. */
-export function enginesDirectory(): string {
-  const given = process.env.CINQUE_ENGINES
-  if (given !== undefined && given !== '') return given
-  const cache = process.env.XDG_CACHE_HOME
-  return join(cache === undefined || cache === '' ? join(homedir(), '.cache') : cache, 'cinque', 'engines')
 }
 
 /**

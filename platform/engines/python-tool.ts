@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Logger } from '#platform/log.ts'
+import { enginesDirectory } from './directory.ts'
 
 const run = promisify(execFile)
 const installTimeoutMs = 300_000
@@ -61,12 +61,6 @@ export async function ensurePythonTool(
   } finally {
     await rm(workshop, { recursive: true, force: true })
   }
-}
-
-function enginesDirectory(): string {
-  const told = process.env.CINQUE_ENGINES
-  if (told !== undefined && told !== '') return path.resolve(told)
-  return path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'cinque', 'engines')
 }
 
 /** The environment leads to the Python that it was made with, which an upgrade of the system may have taken away. */

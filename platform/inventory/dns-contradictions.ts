@@ -1,3 +1,4 @@
+import { continentOf } from './countries.ts'
 import type { Inventory, Region } from './inventory.ts'
 import { middleOf } from './regions.ts'
 
@@ -62,6 +63,14 @@ function* placesTwice(regions: readonly Region[]): Generator<Contradiction> {
           yield [[...path, field, index], `${place} is in region ${other} already; a place is in one region`]
         }
         taken.set(`${field} ${place}`, region.name)
+      }
+    }
+    for (const [index, country] of region.countries.entries()) {
+      if (continentOf(country) === undefined) {
+        yield [
+          [...path, 'countries', index],
+          `there is no country "${country}"; see ISO 3166-1 (Great Britain is GB)`,
+        ]
       }
     }
     if (region.continents.length + region.countries.length === 0 && !region.default) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { enginesDirectory } from '#cassandra/local/engine.ts'
+import { enginesDirectory } from '#platform/engines/directory.ts'
 import type { LaunchOptions } from './launch.ts'
 
 const cinque = fileURLToPath(new URL('../cinque.js', import.meta.url))

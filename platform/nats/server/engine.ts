@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { enginesDirectory } from '#platform/engines/directory.ts'
 import type { Logger } from '#platform/log.ts'
 
 const run = promisify(execFile)
@@ -30,13 +30,6 @@ const BUILD_TIMEOUT_MS = 600_000
 const BINARY = process.platform === 'win32' ? 'nats-server.exe' : 'nats-server'
 
 type Version = readonly [number, number, number]
-
-/** Where the servers that a cell needs are kept: `$CINQUE_ENGINES`, or `cinque/engines` in the user's cache. */
-function enginesDirectory(): string {
-  const told = process.env.CINQUE_ENGINES
-  if (told !== undefined && told !== '') return path.resolve(told)
-  return path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'cinque', 'engines')
-}
 
 /**
  * Path of a nats-server that is new enough. The first call on a machine makes it: built from source by Go (about 40 s,

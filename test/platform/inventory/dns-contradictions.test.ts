@@ -72,6 +72,11 @@ describe('inventory: names, regions and votes', () => {
     ],
     ['an unknown continent', regions({ ...world, continents: ['XX'] }), /regions\[0\]\.continents\[0\]/],
     [
+      'an unknown country',
+      regions({ ...world, countries: ['DE', 'UK'] }),
+      /regions\[0\]\.countries\[1\]: there is no country "UK"/,
+    ],
+    [
       'an unknown DC in a chain',
       chain(...order, 'dc09'),
       /regions\[0\]\.chain\[5\]: there is no DC "dc09"; .*dcb2/,
