@@ -45,8 +45,10 @@ export class Followed<T> {
     const { file, item, metrics, timers, name } = options
     this.#items = file.read((value): value is T[] => z.array(item).safeParse(value).success) ?? []
     this.#readAt = timers.monotonic()
-    metrics.gauge(`cinque_health_${name}_age_seconds`, `Since when the ${name} of the store could not be read`, () =>
-      (timers.monotonic() - this.#readAt) / 1000,
+    metrics.gauge(
+      `cinque_health_${name}_age_seconds`,
+      `Since when the ${name} of the store could not be read`,
+      () => (timers.monotonic() - this.#readAt) / 1000,
     )
   }
 
@@ -91,7 +93,10 @@ export class Followed<T> {
     }
     this.#reading = null
     if (failure !== undefined && !stop.signal.aborted)
-      log.warn({ event: 'health.unread', list: name, err: failure }, `${name} can not be read; they stay as they were`)
+      log.warn(
+        { event: 'health.unread', list: name, err: failure },
+        `${name} can not be read; they stay as they were`,
+      )
   }
 
   async #readFrom(target: Target, signal: AbortSignal): Promise<void> {

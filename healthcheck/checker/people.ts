@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { smtpMailer } from '#platform/identity/smtp.ts'
 import { smtpOptions } from '#platform/identity/smtp-config.ts'
 import type { Plan } from '#platform/maintenance/plan.ts'
+import type { Timer } from '#platform/timers.ts'
+import type { Alert } from '../alerts/alert.ts'
 import { ActiveAlerts } from '../alerts/active.ts'
 import { conditionsOf } from '../alerts/conditions.ts'
 import type { View } from '../alerts/view.ts'
@@ -16,7 +18,7 @@ import type { Target } from '../probes/probe.ts'
 import { Rest } from '../probes/rest.ts'
 import { statusRoute } from '../status/route.ts'
 import { Status } from '../status/status.ts'
-import { votingDefaults } from '../votes/voting.ts'
+import { type Voting, votingDefaults } from '../votes/voting.ts'
 import type { CheckerOptions } from './checker.ts'
 import { Followed } from './followed.ts'
 import type { HealthSource } from './pages.ts'
@@ -50,7 +52,12 @@ export interface People {
 /** What the checker tells people: alerts, the status page, letters and webhooks. */
 export function openPeople(
   options: CheckerOptions,
-  { access, targets, results, votes }: { access: Access; targets: readonly Target[]; results: Results; votes: Votes },
+  {
+    access,
+    targets,
+    results,
+    votes,
+  }: { access: Access; targets: readonly Target[]; results: Results; votes: Votes },
 ): People {
   const { config, inventory, secrets, log, metrics, clock, timers } = options
   const rest = new Rest(access, () => undefined)
@@ -77,37 +84,48 @@ export function openPeople(
     channels: channelsOf(options),
     about: { cell: inventory.cell, runbooks: config.notify.runbooks, url: config.status.url ?? null },
     repeatMs: config.notify.repeat_hours * 3_600_000,
-    live: () => heard(votes),
-    read: votes.notified,
+    live: () => heard(votes.voting),
+    read: (checker, signal) => votes.notified(checker, signal),
   })
   const forget = results.onResult((result) => status.result(result))
   const listeners: (() => void)[] = []
-  let alerts = active.look([], timers.monotonic())
+  let alerts: readonly Alert[] = []
   metrics.gauge('cinque_health_alerts', 'Alerts that this checker sees', () =>
-    alerts.map(({ name, subject, severity }): [Record<string, string>, number] => [{ alert: name, subject, severity }, 1]),
+    alerts.map(({ name, subject, severity }): [Record<string, string>, number] => [
+      { alert: name, subject, severity },
+      1,
+    ]),
   )
   const look = (): void => {
-    const view = viewOf(votes, results, plans.items.map(planOf))
+    const view = viewOf(votes.voting, results, plans.items.map(planOf))
     const before = alerts.map(({ key }) => key).join(' ')
-    alerts = active.look(conditionsOf(inventory, view), timers.monotonic())
-    status.look(view, alerts)
+    const conditions = conditionsOf(inventory, view)
+    alerts = active.look(conditions, timers.monotonic())
+    status.look(
+      view,
+      alerts,
+      conditions.some(({ name }) => name === 'CheckersBlind'),
+    )
     notifier.look(alerts, view.plans)
     if (alerts.map(({ key }) => key).join(' ') !== before) for (const listener of listeners) listener()
   }
-  const timer = { cancel: () => undefined as void }
+  let timer: Timer | null = null
   return {
-    routes: [statusRoute(() => status.files()), notifiedRoute({ secret: secrets.path, page: () => notifier.page() })],
+    routes: [
+      statusRoute(() => status.files()),
+      notifiedRoute({ secret: secrets.path, page: () => notifier.page() }),
+    ],
     source: {
       name: 'alerts',
-      value: () => alerts.map(({ since, ...rest_ }) => ({ ...rest_, since: new Date(since).toISOString() })),
+      value: () => alerts.map((one) => ({ ...one, since: new Date(one.since).toISOString() })),
       onChange: (listener) => void listeners.push(listener),
     },
     start: () => {
       plans.start()
-      timer.cancel = timers.every(lookMs, look).cancel
+      timer = timers.every(lookMs, look)
     },
     close: () => {
-      timer.cancel()
+      timer?.cancel()
       forget()
       plans.stop()
       rest.close()
@@ -115,4 +133,53 @@ export function openPeople(
       status.close()
     },
   }
+}
+
+/** The receivers: each person and each address is one, so that one that fails does not make the others hear it twice. */
+function channelsOf({ config: { notify }, secrets }: CheckerOptions): Channel[] {
+  const { email, webhooks } = notify
+  const mailer = email === undefined ? null : smtpMailer(smtpOptions(email.smtp, secrets.mailPassword))
+  return [
+    ...(email?.to ?? []).flatMap((to) =>
+      mailer === null ? [] : [mail({ name: nameOf('mail', to), to, mailer })],
+    ),
+    ...webhooks.map(({ url }, i) =>
+      webhook({ name: nameOf('webhook', url), url, key: secrets.webhookKeys[i] }),
+    ),
+  ]
+}
+
+/** The same at all checkers; says nothing of an address. */
+function nameOf(kind: string, address: string): string {
+  return `${kind}:${hash('sha256', address).slice(0, 16)}`
+}
+
+/** Other checkers whose votes count now. */
+function heard(voting: Voting): string[] {
+  const { neighbours } = voting.snapshot()
+  return neighbours.flatMap(({ checker, ageMs }) =>
+    ageMs !== null && ageMs <= votingDefaults.voteTtlMs ? [checker] : [],
+  )
+}
+
+function viewOf(voting: Voting, results: Results, plans: readonly Plan[]): View {
+  const { standings, ballots } = voting.snapshot()
+  return {
+    standings: Array.from(standings.values()),
+    votes: ballots
+      .filter(({ ageMs }) => ageMs <= votingDefaults.voteTtlMs)
+      .flatMap(({ votes }) => Array.from(votes.values())),
+    results: Array.from(results.records, ({ last }) => last),
+    plans,
+  }
+}
+
+function planOf({
+  starts_at: starts,
+  ends_at: ends,
+  created_at: created,
+  ...rest
+}: z.output<typeof plan>): Plan {
+  const times = { startsAt: Date.parse(starts), endsAt: Date.parse(ends), createdAt: Date.parse(created) }
+  return { ...rest, ...times, owner: '', version: 0 }
 }

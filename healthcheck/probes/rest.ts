@@ -17,6 +17,7 @@ interface Ask {
   /** Whole Authorization header; absent: none. */
   readonly authorization?: string
   readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface RestAnswer {
@@ -81,7 +82,11 @@ export class Rest {
     this.#held.clear()
   }
 
-  #ask(target: Target, { method, path, authorization, body }: Ask, signal: AbortSignal): Promise<RestAnswer> {
+  #ask(
+    target: Target,
+    { method, path, authorization, body, headers }: Ask,
+    signal: AbortSignal,
+  ): Promise<RestAnswer> {
     const content = body === undefined ? undefined : JSON.stringify(body)
     const agent = this.#agent(target)
     return new Promise((resolve, reject) => {
@@ -95,6 +100,7 @@ export class Rest {
             host: this.#access.serviceName,
             accept: 'application/json, text/plain',
             'user-agent': 'cinque-healthcheck',
+            ...headers,
             ...(authorization === undefined ? {} : { authorization }),
             ...(content === undefined
               ? {}
