@@ -8,6 +8,7 @@ import { addDns } from './commands/dns.ts'
 import { addDev } from './commands/dev.ts'
 import { devices } from './commands/devices.ts'
 import { addHealthcheck } from './commands/healthcheck.ts'
+import { addFleet } from './commands/fleet.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
 import { addOperator } from './commands/operator.ts'
@@ -101,7 +102,7 @@ export function createProgram(): Command {
   program.commandsGroup('Run it:')
   for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema]) add(program)
   program.commandsGroup('Plan it:')
-  for (const add of [addInventory, addHosts, addCost, addDns]) add(program)
+  for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
   program.commandsGroup('Back it up:')
   for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')

@@ -13,6 +13,7 @@ import type { CheckerConfig } from './config.ts'
 import { openDns } from './dns.ts'
 import { hostAndPortOf } from './listen.ts'
 import { ownFault } from './own-fault.ts'
+import { openOverrides } from './overrides.ts'
 import { Pages } from './pages.ts'
 import { openPeople } from './people.ts'
 import { Results } from './results.ts'
@@ -70,8 +71,9 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
   try {
     const results = new Results(metrics)
     const targets = targetsOf(inventory)
+    const access = accessOf(options)
     const { probes, close: closeProbes } = allProbes({
-      access: accessOf(options),
+      access,
       config: config.probe,
       targets,
       failing: (host) => results.failing(host),
@@ -99,7 +101,13 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
       },
     })
     const serve = probes.filter(({ weight }) => weight === 'serve').map(({ name }) => name)
-    const votes = openVotes(options, serve, () => [])
+    const overrides = openOverrides(options, {
+      access,
+      targets,
+      onChange: () => votes.voting.overridesChanged(),
+    })
+    undo.push(() => overrides.close())
+    const votes = openVotes(options, serve, () => overrides.current())
     undo.push(() => votes.close())
     results.onResult((result) => {
       votes.voting.setFault(ownFault(results, targets))
@@ -115,6 +123,7 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
     const server = await serveHttp({ ...listenAddress(options), routes, metrics, tls: secrets.tls })
     undo.push(() => server.close())
     votes.voting.start()
+    overrides.start()
     people.start()
     undo.push(() => scheduler.stop())
     const firstRound = scheduler.start()

@@ -36,6 +36,7 @@ export class Followed<T> {
   #etag: string | undefined
   #from = 0
   #readAt: number
+  #failing = false
   #reading: AbortController | null = null
   #timer: Timer | null = null
   readonly #listeners: (() => void)[] = []
@@ -92,11 +93,14 @@ export class Followed<T> {
       }
     }
     this.#reading = null
-    if (failure !== undefined && !stop.signal.aborted)
+    if (stop.signal.aborted) return
+    if (failure !== undefined && !this.#failing) {
       log.warn(
         { event: 'health.unread', list: name, err: failure },
         `${name} can not be read; they stay as they were`,
       )
+    }
+    this.#failing = failure !== undefined
   }
 
   async #readFrom(target: Target, signal: AbortSignal): Promise<void> {

@@ -16,8 +16,9 @@ interface Ask {
   readonly path: string
   /** Whole Authorization header; absent: none. */
   readonly authorization?: string
-  readonly body?: unknown
+  /** More of them, in small letters. */
   readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
 }
 
 export interface RestAnswer {
@@ -84,7 +85,7 @@ export class Rest {
 
   #ask(
     target: Target,
-    { method, path, authorization, body, headers }: Ask,
+    { method, path, authorization, headers, body }: Ask,
     signal: AbortSignal,
   ): Promise<RestAnswer> {
     const content = body === undefined ? undefined : JSON.stringify(body)

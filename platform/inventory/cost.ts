@@ -2,7 +2,7 @@ import { providerOf } from './concerns.ts'
 import type { Host, Inventory } from './inventory.ts'
 
 /** What is paid for each month. */
-export interface CostItem {
+interface CostItem {
   readonly what: string
   /** DC, `outside`, or `dns`. */
   readonly where: string
@@ -50,7 +50,7 @@ export function costOf(inventory: Inventory, options: CostOptions): Cost {
 }
 
 /** Route 53's health checks for each DC: one for each checker that is asked, and one that counts these. */
-export function checksOf({ hosts, dcs, dns }: Inventory): { endpoint: number; calculated: number } {
+function checksOf({ hosts, dcs, dns }: Inventory): { endpoint: number; calculated: number } {
   if (dns === undefined) return { endpoint: 0, calculated: 0 }
   const checkers = hosts.filter(({ roles }) => roles.includes('checker')).length
   return { endpoint: checkers * dcs.length, calculated: checkers === 0 ? 0 : dcs.length }

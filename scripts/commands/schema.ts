@@ -13,26 +13,39 @@ interface SchemaOptions {
 }
 
 export function addSchema(program: Command): void {
-  program
-    .command('schema')
-    .description("the tables of a cell's Cassandra")
-    .command('apply')
+  const schema = program.command('schema').description("the tables of a cell's Cassandra")
+  withAccess(schema, 'apply')
     .summary('make the keyspace of a cell, or bring it up to date')
     .description(
       'Makes the keyspace of a cell, or brings it up to date: applies what is missing, finishes what was cut off, and waits\n' +
         'until all nodes agree. All nodes must be up. Run again it changes nothing.',
     )
+    .option('--keyspace <name>', 'its name', 'cinque')
+    .action(async ({ json = false, ...options }: Omit<SchemaOptions, 'json'> & { json?: boolean }) => {
+      const { applySchema } = await import('#scripts/run/schema.ts')
+      await applySchema({ ...options, json })
+    })
+  withAccess(schema, 'secure')
+    .summary('give a new cluster its user, and take away the one that everybody knows')
+    .description(
+      'Gives a new Cassandra cluster the user of --username with the password of --password-file, and takes away the one that\n' +
+        'every new cluster has (cassandra). All nodes must be up. Run again it changes nothing.',
+    )
+    .action(async ({ json = false, ...options }: Omit<SchemaOptions, 'json'> & { json?: boolean }) => {
+      const { secureCluster } = await import('#scripts/run/schema.ts')
+      await secureCluster({ ...options, json })
+    })
+}
+
+function withAccess(schema: Command, verb: string): Command {
+  return schema
+    .command(verb)
     .requiredOption('--inventory <file>', 'which DCs there are, and how many replicas each has')
     .option('--dc <name>', 'DC whose nodes are asked (default: the first one)')
-    .option('--keyspace <name>', 'its name', 'cinque')
     .option('--username <name>', 'user of Cassandra')
     .option('--password-file <file>', "file with that user's password")
     .option('--ca <file>', 'PEM file of the authority that the nodes are checked against; turns TLS on')
     .option('--cert <file>', 'PEM file of our own certificate, where the nodes want one')
     .option('--key <file>', 'PEM file of its private key')
     .option('--json', 'print JSON')
-    .action(async ({ json = false, ...options }: Omit<SchemaOptions, 'json'> & { json?: boolean }) => {
-      const { applySchema } = await import('#scripts/run/schema.ts')
-      await applySchema({ ...options, json })
-    })
 }

@@ -11,6 +11,7 @@ import { version } from '#scripts/version.ts'
 import { checkConfig } from './check-config.ts'
 import { stderrLogger } from './logger.ts'
 import { openMember } from './member.ts'
+import { serviceReady } from './service-manager.ts'
 import { setupLink } from './setup-link.ts'
 
 export interface ApiRun {
@@ -75,6 +76,7 @@ export async function runApi(config: BrokerConfig, { file, name, http, https, js
     log.warn({ event: 'identity.setup', link }, 'create the first administrator: good for 30 minutes, once')
   if (json) printJson({ ready })
   else printLine(`ready ${ready.join(' ')}`)
+  serviceReady(log)
   await stopped
   await Promise.all([broker.drain(), server.close()])
   await member.close()

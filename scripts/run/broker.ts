@@ -10,6 +10,7 @@ import { printJson, printLine } from '#scripts/output.ts'
 import { checkConfig } from './check-config.ts'
 import { stderrLogger } from './logger.ts'
 import { serveMetrics } from './metrics-page.ts'
+import { serviceReady } from './service-manager.ts'
 import { openStore } from './store.ts'
 
 export interface BrokerRun {
@@ -41,6 +42,7 @@ export async function runBroker(config: BrokerConfig, options: BrokerRun): Promi
     if (page !== null) printLine(`metrics ${page.url}`)
     printLine(`ready ${urls.join(' ')}`)
   }
+  serviceReady(log)
   await stopped
   await broker.drain()
   page?.close()

@@ -12,6 +12,7 @@ import { readSecret } from '#scripts/cell/member-config.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { CliError, errorCode, errorLine, printJson, printLine } from '#scripts/output.ts'
 import { stderrLogger } from './logger.ts'
+import { serviceReady } from './service-manager.ts'
 
 /** Runs a checker until SIGTERM or SIGINT; `file` is what `config` was read from. Rejects with CliError. */
 export async function runHealthcheck(config: CheckerConfig, file: string, json: boolean): Promise<void> {
@@ -34,6 +35,7 @@ export async function runHealthcheck(config: CheckerConfig, file: string, json: 
   })
   if (json) printJson({ ready: checker.url, name: config.name })
   else printLine(`ready ${checker.url} ${config.name}`)
+  serviceReady(log)
   await stopped
   await checker.close()
 }

@@ -1,4 +1,5 @@
 import { migrate } from '#cassandra/migrate.ts'
+import { secure } from '#cassandra/secure.ts'
 import { InventoryError } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { Metrics } from '#platform/metrics.ts'
@@ -21,7 +22,36 @@ export interface SchemaRun {
 
 /** Brings the schema of the cell in an inventory up to date. CliError. */
 export async function applySchema(run: SchemaRun): Promise<void> {
-  const { keyspace, username, passwordFile, ca, cert, key, json } = run
+  const { keyspace, json } = run
+  await withCluster(run, async (cluster) => {
+    const { applied, version } = await migrate({ ...cluster, keyspace })
+    if (json) printJson({ keyspace, version, applied })
+    else if (applied.length === 0) printLine(`keyspace ${keyspace} is up to date (version ${version})`)
+    else printLine(`keyspace ${keyspace}: applied ${applied.join(', ')} (version ${version})`)
+  })
+}
+
+/** Makes a new cluster that of its user alone. CliError. */
+export async function secureCluster(run: Omit<SchemaRun, 'keyspace'>): Promise<void> {
+  await withCluster(run, async ({ credentials, ...cluster }) => {
+    if (credentials === undefined) {
+      throw new CliError('--username and --password-file are missing: whom is it to belong to?', {
+        exitCode: 2,
+      })
+    }
+    const changed = await secure({ ...cluster, credentials })
+    if (run.json) printJson({ username: credentials.username, changed })
+    else printLine(`Cassandra ${changed ? 'now belongs' : 'belongs'} to ${credentials.username} alone`)
+  })
+}
+
+type Cluster = Omit<Parameters<typeof migrate>[0], 'keyspace'>
+
+async function withCluster(
+  run: Omit<SchemaRun, 'keyspace'>,
+  work: (cluster: Cluster) => Promise<void>,
+): Promise<void> {
+  const { username, passwordFile, ca, cert, key, json } = run
   try {
     const { dcs, hosts } = loadInventory(run.inventory)
     const dc = run.dc ?? dcs[0].name
@@ -32,18 +62,14 @@ export async function applySchema(run: SchemaRun): Promise<void> {
       const names = dcs.map(({ name }) => name).join(', ')
       throw new CliError(`--dc ${dc}: there is no such DC; the DCs are ${names}`, { exitCode: 2 })
     }
-    const { applied, version } = await migrate({
+    await work({
       contactPoints,
       localDc: dc,
-      keyspace,
       replication: Object.fromEntries(dcs.map(({ name, replicas }) => [name, replicas])),
       ...credentialsOf({ username, password_file: passwordFile }),
       ...pemsOf(ca === undefined ? undefined : { ca, cert, key }),
       log: stderrLogger(json ? 'warn' : 'info', new Metrics()),
     })
-    if (json) printJson({ keyspace, version, applied })
-    else if (applied.length === 0) printLine(`keyspace ${keyspace} is up to date (version ${version})`)
-    else printLine(`keyspace ${keyspace}: applied ${applied.join(', ')} (version ${version})`)
   } catch (error) {
     if (error instanceof InventoryError) throw new CliError(error.message, { exitCode: 2, cause: error })
     if (error instanceof StoreError) throw new CliError(error.message, { cause: error })

@@ -170,7 +170,7 @@ async function startHelper(
   options: WanOptions,
   delay: (a: number, b: number) => number,
 ): Promise<ChildProcess> {
-  const program = await compile(options)
+  const program = await compileDelayQueue(options)
   const queues = pairsOf(options.dcs).map(
     (pair) => `${queueOf(options, pair)}:${Math.max(0, delay(...pair))}`,
   )
@@ -188,7 +188,10 @@ async function startHelper(
 }
 
 /** Compiles the helper, anew if its source is newer. */
-async function compile({ directory, say }: WanOptions): Promise<string> {
+export async function compileDelayQueue({
+  directory,
+  say,
+}: Pick<WanOptions, 'directory' | 'say'>): Promise<string> {
   const source = fileURLToPath(new URL('delayq.c', import.meta.url))
   const program = join(directory, 'delayq')
   if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return program

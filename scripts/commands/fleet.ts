@@ -1,0 +1,161 @@
+import { spawnSync } from 'node:child_process'
+import { type Command, Option } from 'commander'
+import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
+import { fleetInventory, type FleetSize, fleetSizes } from '#scripts/fleet/inventory.ts'
+import type { Fleet } from '#scripts/fleet/fleet.ts'
+import { CliError, printJson, printLine, table } from '#scripts/output.ts'
+import { inventoryFrom } from './inventory.ts'
+
+interface FleetCommandOptions {
+  data: string
+  json?: true
+}
+
+/** Real hosts on this machine, for tests and for trying things out. */
+export function addFleet(program: Command): void {
+  const group = program
+    .command('fleet')
+    .summary('boot a whole fleet of real hosts on this machine (root, Debian)')
+    .description(
+      'Real Debian hosts on this machine: systemd in containers, a network for each DC with the delay of the distance between\n' +
+        'them, memory and processor limits of cheap hosts; made what they are to be by Puppet over ssh, as any host is.',
+    )
+  withData(group, 'up', 'boot the hosts, run Puppet, make the schema, wait until they serve')
+    .addOption(
+      new Option('--size <size>', 'one: a single host; small: one in each of five DCs; full: 11 hosts')
+        .choices(fleetSizes)
+        .default('small'),
+    )
+    .option('--inventory <file>', 'these hosts instead, with addresses 10.60.DC.HOST')
+    .action(async (options: FleetCommandOptions & { size: FleetSize; inventory?: string }) => {
+      const directory = new FleetDirectory(options.data)
+      if (!directory.exists) {
+        directory.create(
+          options.inventory === undefined ? fleetInventory(options.size) : inventoryFrom(options.inventory),
+        )
+      }
+      const fleet = await open(options)
+      await fleet.prepare()
+      await fleet.boot()
+      await fleet.apply()
+      await fleet.schema()
+      await fleet.serves()
+      await show(fleet, options)
+    })
+  withData(group, 'status', 'show the hosts: state, memory, processor, services').action(
+    async (options: FleetCommandOptions) => show(await open(options), options),
+  )
+  withData(group, 'apply', 'run Puppet again')
+    .argument('[hosts...]', 'these hosts; default: all')
+    .option('--dry-run', 'say what would change, and change nothing')
+    .option('--verbose', "print Puppet's own words")
+    .action(
+      async (names: string[], options: FleetCommandOptions & { dryRun?: boolean; verbose?: boolean }) => {
+        const fleet = await open(options)
+        await fleet.prepare()
+        const hosts = names.length === 0 ? fleet.inventory.hosts : names.map((name) => fleet.host(name))
+        const onLine = (host: string, line: string): void => printLine(`${host}: ${line}`)
+        const applied = await fleet.apply(hosts, {
+          dryRun: options.dryRun === true,
+          ...(options.verbose === true ? { onLine } : {}),
+        })
+        if (options.json === true) printJson({ applied })
+      },
+    )
+  withData(group, 'reinstall', "throw a host's disk away, boot it and run Puppet")
+    .argument('<host>')
+    .action(async (name: string, options: FleetCommandOptions) => {
+      const fleet = await open(options)
+      const host = fleet.host(name)
+      await fleet.prepare()
+      const applied = await fleet.reinstall(host)
+      if (host.roles.includes('app')) await fleet.serves([host])
+      if (options.json === true) printJson(applied)
+    })
+  withData(group, 'exec', 'run a shell command on a host; its exit code is ours')
+    .argument('<host>')
+    .argument('<command...>')
+    .action(async (name: string, command: string[], options: FleetCommandOptions) => {
+      const fleet = await open(options)
+      const { code, stdout, stderr } = await fleet.run(fleet.host(name), command.join(' '))
+      if (options.json === true) printJson({ code, stdout, stderr })
+      else {
+        process.stdout.write(stdout)
+        process.stderr.write(stderr)
+      }
+      process.exitCode = code
+    })
+  withData(group, 'ssh', 'open a session on a host')
+    .argument('<host>')
+    .action(async (name: string, options: FleetCommandOptions) => {
+      const fleet = await open(options)
+      process.exitCode =
+        spawnSync('nsenter', fleet.session(fleet.host(name)), { stdio: 'inherit' }).status ?? 1
+    })
+  for (const verb of ['cut', 'heal'] as const) {
+    const what = verb === 'cut' ? 'let no packets through between two DCs' : 'let them through again'
+    withData(group, verb, what)
+      .argument('<dc>')
+      .argument('<other>')
+      .action(async (a: string, b: string, options: FleetCommandOptions) => {
+        const fleet = await open(options)
+        const [low, high] = [numberOf(fleet, a), numberOf(fleet, b)].toSorted((one, two) => one - two)
+        if (low === high) throw new CliError('two different DCs are cut from each other', { exitCode: 2 })
+        await fleet.network.cut([low, high], verb === 'cut')
+      })
+  }
+  withData(group, 'down', 'power the hosts off')
+    .option('--wipe', 'and throw their disks away')
+    .action(async (options: FleetCommandOptions & { wipe?: boolean }) => {
+      await (await open(options)).down(options.wipe === true)
+    })
+}
+
+function withData(parent: Command, verb: string, description: string): Command {
+  const example = ['exec'].includes(verb) ? ' dc01-n1 systemctl --failed' : ''
+  const host = ['reinstall', 'ssh'].includes(verb) ? ' dc01-n1' : ''
+  const pair = ['cut', 'heal'].includes(verb) ? ' dc01 dc03' : ''
+  return parent
+    .command(verb)
+    .description(`${description.charAt(0).toUpperCase()}${description.slice(1)}.`)
+    .summary(description)
+    .option('--data <dir>', 'directory of the fleet', defaultFleet)
+    .option('--json', 'print JSON')
+    .addHelpText('after', `\nExample:\n  cinque fleet ${verb}${example}${host}${pair}`)
+}
+
+async function open({ data, json }: FleetCommandOptions): Promise<Fleet> {
+  const { Fleet: TestFleet } = await import('#scripts/fleet/fleet.ts')
+  const { stderrLogger } = await import('#scripts/run/logger.ts')
+  const { Metrics } = await import('#platform/metrics.ts')
+  const say = (line: string): void => {
+    if (json !== true) printLine(line)
+  }
+  return TestFleet.open({ directory: data, log: stderrLogger('warn', new Metrics()), say })
+}
+
+function numberOf({ inventory }: Fleet, dc: string): number {
+  const found = inventory.dcs.find(({ name }) => name === dc)
+  if (found !== undefined) return found.number
+  const names = inventory.dcs.map(({ name }) => name).join(', ')
+  throw new CliError(`there is no DC "${dc}"; the DCs are ${names}`, { exitCode: 2 })
+}
+
+async function show(fleet: Fleet, { json }: FleetCommandOptions): Promise<void> {
+  const hosts = await fleet.status()
+  if (json === true) {
+    printJson({ hosts, cuts: fleet.network.cuts() })
+    return
+  }
+  const rows = hosts.map(({ name, roles, address, state, memory, cpuSeconds, units }) => [
+    name,
+    roles.join(','),
+    address,
+    state,
+    `${Math.round(memory / 1_048_576)} MB`,
+    `${cpuSeconds.toFixed(0)} s`,
+    units.join(' '),
+  ])
+  for (const line of table(['HOST', 'ROLES', 'ADDRESS', 'STATE', 'MEMORY', 'CPU', 'SERVICES'], rows))
+    printLine(line)
+}

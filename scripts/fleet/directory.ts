@@ -1,0 +1,55 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { stringify } from 'yaml'
+import type { Inventory } from '#platform/inventory/inventory.ts'
+import { loadInventory } from '#platform/inventory/load.ts'
+import { CliError } from '#scripts/output.ts'
+
+/** Where a fleet of this machine is. */
+export const defaultFleet = '/var/lib/cinque-fleet'
+
+/** Everything that a test fleet is: its inventory, keys, and a directory for each host. */
+export class FleetDirectory {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = resolve(path)
+  }
+
+  get inventoryFile(): string {
+    return join(this.path, 'inventory.yaml')
+  }
+
+  get exists(): boolean {
+    return existsSync(this.inventoryFile)
+  }
+
+  /** CliError: there is no fleet. */
+  inventory(): Inventory {
+    if (this.exists) return loadInventory(this.inventoryFile)
+    throw new CliError(`there is no fleet in ${this.path}`, {
+      remedy: 'Start one: cinque fleet up; or name another directory: --data DIR.',
+    })
+  }
+
+  create(inventory: Inventory): void {
+    mkdirSync(this.path, { recursive: true, mode: 0o700 })
+    writeFileSync(this.inventoryFile, stringify(inventory))
+  }
+
+  /** A directory in it, made if it is not there. */
+  make(...parts: string[]): string {
+    const path = join(this.path, ...parts)
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return path
+  }
+
+  /** A text of its own for the whole life of the fleet. */
+  kept(name: string, fresh: () => string): string {
+    const file = join(this.path, name)
+    if (existsSync(file)) return readFileSync(file, 'utf8')
+    const text = fresh()
+    writeFileSync(file, text, { mode: 0o600 })
+    return text
+  }
+}

@@ -1,0 +1,278 @@
+import { join } from 'node:path'
+import type { Host, Inventory } from '#platform/inventory/inventory.ts'
+import type { Logger } from '#platform/log.ts'
+import { CliError, errorLine } from '#scripts/output.ts'
+import { pause } from '#scripts/pause.ts'
+import { type Applied, apply, packTree } from './apply.ts'
+import { makeArtifacts } from './artifacts.ts'
+import type { Finished } from './command.ts'
+import { FleetDirectory } from './directory.ts'
+import { ensureImage } from './image.ts'
+import { Machine, type MachineState } from './machine.ts'
+import { FleetNetwork } from './network.ts'
+import { makeSecrets } from './secrets.ts'
+import { FleetSsh } from './ssh.ts'
+
+export interface FleetOptions {
+  readonly directory: string
+  readonly log: Logger
+  /** Tells a person what is being done. */
+  readonly say: (line: string) => void
+}
+
+export interface HostStatus {
+  readonly name: string
+  readonly dc: string
+  readonly roles: readonly string[]
+  readonly address: string
+  readonly state: MachineState
+  /** Resident bytes. */
+  readonly memory: number
+  readonly cpuSeconds: number
+  /** Units of systemd that failed, and those of ours that run. */
+  readonly units: readonly string[]
+}
+
+/** As of the cheap hosts that the platform is made for. */
+const memoryMb = 4096
+const cpus = 2
+/** A machine that carries many hosts at once gives each less. */
+const sizes = {
+  'profile::cassandra::heap_mb': 256,
+  'profile::cassandra::young_mb': 64,
+  'profile::cassandra::memtable_mb': 32,
+  'profile::broker::heap_mb': 256,
+  'profile::api::heap_mb': 256,
+}
+const cqlMs = 180_000
+const servesMs = 180_000
+const pollMs = 500
+
+/** Real hosts on this machine: made, configured by Puppet, looked at, reinstalled, removed. */
+export class Fleet {
+  readonly inventory: Inventory
+  readonly #fleet: FleetDirectory
+  readonly #options: FleetOptions
+  readonly #ssh: FleetSsh
+  readonly #network: FleetNetwork
+  readonly #machines: ReadonlyMap<string, Machine>
+  #release = ''
+
+  private constructor(fleet: FleetDirectory, options: FleetOptions, image: string) {
+    this.inventory = fleet.inventory()
+    this.#fleet = fleet
+    this.#options = options
+    this.#ssh = new FleetSsh(fleet)
+    this.#network = new FleetNetwork(this.inventory, fleet.make('network'))
+    const directory = fleet.path
+    const artifacts = fleet.make('artifacts')
+    this.#machines = new Map(
+      this.inventory.hosts.map(({ name, address }) => [
+        name,
+        new Machine({ name, address, directory, image, artifacts, memoryMb, cpus }),
+      ]),
+    )
+  }
+
+  /** The fleet in a directory. CliError: there is none, or this is no machine for one. */
+  static async open(options: FleetOptions): Promise<Fleet> {
+    if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+      throw new CliError('a test fleet needs root on a Debian machine', {
+        remedy: 'Processes instead of hosts, without root: cinque dev --dcs 5.',
+      })
+    }
+    const fleet = new FleetDirectory(options.directory)
+    fleet.inventory()
+    return new Fleet(fleet, options, await ensureImage(options.say))
+  }
+
+  /** Network, secrets and programs of all hosts; what is there stays. */
+  async prepare(): Promise<void> {
+    const { log, say } = this.#options
+    say('packing the release')
+    const { release } = await makeArtifacts(this.#fleet.make('artifacts'), log)
+    this.#release = release
+    await makeSecrets(this.inventory, this.#fleet)
+    await this.#ssh.prepare()
+    await this.#network.up(say)
+  }
+
+  host(name: string): Host {
+    const found = this.inventory.hosts.find((host) => host.name === name)
+    if (found !== undefined) return found
+    const names = this.inventory.hosts.map((host) => host.name).join(', ')
+    throw new CliError(`there is no host "${name}"; the hosts are ${names}`, { exitCode: 2 })
+  }
+
+  machine(host: Host): Machine {
+    const machine = this.#machines.get(host.name)
+    if (machine === undefined) throw new Error(`no machine ${host.name}`)
+    return machine
+  }
+
+  /** Boots hosts that are off. */
+  async boot(hosts: readonly Host[] = this.inventory.hosts): Promise<void> {
+    for (const host of hosts) {
+      const machine = this.machine(host)
+      if ((await machine.state()) !== 'off') continue
+      await machine.mount()
+      await this.#name(host, machine.root)
+      await this.#ssh.install(host, machine.root)
+      await machine.boot()
+      this.#options.say(`${host.name} is booted`)
+    }
+  }
+
+  /** Lets Puppet make hosts what they are to be, `at` a time; in the order of their roles: rows first. */
+  async apply(
+    hosts: readonly Host[] = this.inventory.hosts,
+    { dryRun = false, onLine }: { dryRun?: boolean; onLine?: (host: string, line: string) => void } = {},
+  ): Promise<Applied[]> {
+    const { inventory, ...own } = { inventory: this.inventory, fleet: this.#fleet, ssh: this.#ssh }
+    const local = { ...sizes, 'profile::cinque::release': this.#release }
+    const packed = await packTree({ inventory, fleet: this.#fleet, local })
+    const applied: Applied[] = []
+    for (const host of hosts) {
+      const line = onLine && ((text: string): void => onLine(host.name, text))
+      const done = await apply(host, packed, { inventory, ...own, local, dryRun, onLine: line })
+      this.#options.say(`${host.name}: ${done.outcome} by Puppet in ${done.seconds.toFixed(1)} s`)
+      applied.push(done)
+    }
+    return applied
+  }
+
+  /** Makes the cell's Cassandra ours, with the schema; waits for its nodes before that. Run again it changes nothing. */
+  async schema(): Promise<void> {
+    const { say } = this.#options
+    for (const host of this.#with('db')) await this.#until(host, 'cassandra', cqlMs)
+    const [host] = this.#with('app')
+    const access = [
+      '--inventory',
+      '/opt/cinque/puppet/inventory.yaml',
+      '--username',
+      'cinque',
+      '--password-file',
+      '/etc/cinque/secrets/cassandra-password',
+
+      '--ca',
+      '/etc/cinque/secrets/cassandra-ca.pem',
+      '--cert',
+      '/etc/cinque/secrets/cassandra-client.pem',
+      '--key',
+      '/etc/cinque/secrets/cassandra-client.key',
+      '--dc',
+      host.dc,
+    ].join(' ')
+    for (const verb of ['secure', 'apply']) {
+      const { code, stdout, stderr } = await this.#ssh.run(host, `cinque schema ${verb} ${access}`)
+      if (code !== 0) throw new CliError(`${host.name}: ${stderr.trim().split('\n')[0]}`)
+      say(stdout.trim())
+    }
+  }
+
+  /** Waits until every app host takes devices and requests. */
+  async serves(hosts: readonly Host[] = this.#with('app')): Promise<void> {
+    for (const host of hosts) {
+      await this.#until(host, 'cinque-broker1', servesMs)
+      await this.#until(host, 'cinque-api', servesMs)
+      const url = `http://${host.address}:${this.inventory.ports.http}/readyz`
+      const deadline = performance.now() + servesMs
+      for (;;) {
+        const { code, stdout } = await this.#ssh.run(host, `curl -sS --max-time 5 ${url} 2>&1`)
+        if (code === 0 && !stdout.includes('"status":503')) break
+        if (performance.now() > deadline) throw new CliError(`${host.name} does not serve: ${stdout.trim()}`)
+        await pause(pollMs)
+      }
+      this.#options.say(`${host.name} serves`)
+    }
+  }
+
+  /** Throws a host's disk away and makes it anew, as far as Puppet's first run. */
+  async reinstall(host: Host): Promise<Applied> {
+    await this.#ssh.close([host])
+    await this.machine(host).wipe()
+    await this.boot([host])
+    return (await this.apply([host]))[0]
+  }
+
+  status(): Promise<HostStatus[]> {
+    return Promise.all(
+      this.inventory.hosts.map(async ({ name, dc, roles, address }) => {
+        const machine = this.machine(this.host(name))
+        const state = await machine.state()
+        const list = 'systemctl list-units --plain --no-legend --state=active,activating,failed'
+        const units =
+          state === 'off'
+            ? []
+            : (await machine.exec([...list.split(' '), 'cinque-*', 'cassandra*'])).stdout
+                .split('\n')
+                .map((line) => line.trim().split(/\s+/))
+                .filter(([unit]) => unit?.endsWith('.service'))
+                .map(
+                  ([unit, , active]) =>
+                    `${unit.replace(/^cinque-|\.service$/g, '').replace(/\.service$/, '')}${active === 'active' ? '' : `(${active})`}`,
+                )
+        return { name, dc, roles, address, state, ...machine.usage(), units }
+      }),
+    )
+  }
+
+  /** Runs a shell command on a host by ssh. */
+  run(host: Host, command: string, onLine?: (line: string) => void): Promise<Finished> {
+    return this.#ssh.run(host, command, { onLine })
+  }
+
+  /** Arguments of nsenter for a session of a person. */
+  session(host: Host): string[] {
+    return this.#ssh.command(host, ['-t'])
+  }
+
+  get network(): FleetNetwork {
+    return this.#network
+  }
+
+  /** Ends everything; with `wipe` nothing of it stays but its secrets. */
+  async down(wipe: boolean): Promise<void> {
+    await this.#ssh.close(this.inventory.hosts)
+    await Promise.all(
+      [...this.#machines.values()].map((machine) => (wipe ? machine.wipe() : machine.powerOff())),
+    )
+    await this.#network.down()
+  }
+
+  #with(role: 'db' | 'app'): Host[] {
+    return this.inventory.hosts.filter(({ roles }) => roles.includes(role))
+  }
+
+  /** What an installer does to a bare host: its name, and those of the others. */
+  async #name(host: Host, root: string): Promise<void> {
+    const { writeFile } = await import('node:fs/promises')
+    const others = this.inventory.hosts.map(({ name, address }) => `${address} ${name}\n`).join('')
+    await writeFile(join(root, 'etc/hostname'), `${host.name}\n`)
+    await writeFile(join(root, 'etc/hosts'), `127.0.0.1 localhost\n${others}`)
+  }
+
+  async #until(host: Host, unit: string, ms: number): Promise<void> {
+    const deadline = performance.now() + ms
+    for (;;) {
+      const { stdout } = await this.machine(host).exec(['systemctl', 'is-active', unit])
+      if (stdout.trim() === 'active') return
+      if (performance.now() > deadline) {
+        const { stdout: said } = await this.machine(host).exec([
+          'journalctl',
+          '--unit',
+          unit,
+          '--lines',
+          '5',
+          '--output',
+          'cat',
+          '--no-pager',
+        ])
+        throw new CliError(
+          `${host.name}: ${unit} is ${stdout.trim()} after ${ms / 1000} s: ${errorLine(said.trim())}`,
+        )
+      }
+      await pause(pollMs)
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { stringify } from 'yaml'
+import { type Inventory, outside } from '#platform/inventory/inventory.ts'
+
+/** What Puppet is told of a cell: files below `puppet/data/inventory`, by path. Pure. */
+function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
+  const { cell, dcs, hosts, ports, dns } = inventory
+  const files = new Map<string, unknown>([
+    [
+      'cell.yaml',
+      {
+        'cinque::cell': cell,
+        'cinque::dcs': dcs.map(({ name, number, kind, replicas }) => ({ name, number, kind, replicas })),
+        'cinque::hosts': hosts.map(({ name, dc, roles, address }) => ({ name, dc, roles, address })),
+        'cinque::ports': ports,
+        ...(dns === undefined ? {} : { 'cinque::public_url': `https://${dns.names[0]}.${dns.zone}` }),
+      },
+    ],
+  ])
+  for (const host of hosts) {
+    const dc = dcs.find(({ name }) => name === host.dc)
+    const db = hosts.filter((one) => one.dc === host.dc && one.roles.includes('db')).indexOf(host)
+    const { name, roles, address, brokers } = host
+    files.set(`host/${name}.yaml`, {
+      'cinque::host': {
+        name,
+        dc: dc?.name ?? outside,
+        dc_number: dc?.number ?? 0,
+        dc_kind: dc?.kind ?? outside,
+        // Each replica of a row is in another rack of its DC, so on another host.
+        rack: `r${db < 0 ? 1 : db + 1}`,
+        roles,
+        address,
+        brokers,
+      },
+    })
+  }
+  return files
+}
+
+/** Writes them; those of hosts that are gone do not stay. */
+export function writeHiera(inventory: Inventory, directory: string): void {
+  rmSync(join(directory, 'host'), { recursive: true, force: true })
+  for (const [path, values] of hieraOf(inventory)) {
+    const file = join(directory, path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, `# Written by \`cinque inventory hiera\`.\n${stringify(values)}`)
+  }
+}

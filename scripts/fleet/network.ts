@@ -1,0 +1,187 @@
+import { spawn } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import type { Host, Inventory } from '#platform/inventory/inventory.ts'
+import { delayBetween } from '#platform/inventory/wan.ts'
+import { type Pair, pairsOf } from '#scripts/cell/wan/rules.ts'
+import { compileDelayQueue } from '#scripts/cell/wan/wan.ts'
+import { enginesDirectory } from '#platform/engines/directory.ts'
+import { pause } from '#scripts/pause.ts'
+import { must, run } from './command.ts'
+import { gatewayOf, network } from './inventory.ts'
+
+/** Network namespace of the routers; a bridge in it is a DC. Nothing in it touches the machine's own network. */
+export const routers = 'cinque-fleet'
+export const namespaceOf = (host: string): string => `cinque-${host}`
+const readyMs = 10_000
+
+/**
+ * The network of a fleet: a namespace for each host, a bridge for each DC, and a router between DCs that holds packets
+ * back for as long as the distance takes, or lets none through.
+ */
+export class FleetNetwork {
+  readonly #inventory: Inventory
+  readonly #directory: string
+
+  constructor(inventory: Inventory, directory: string) {
+    this.#inventory = inventory
+    this.#directory = directory
+  }
+
+  /** Makes what is missing. */
+  async up(say: (line: string) => void): Promise<void> {
+    const { dcs, hosts } = this.#inventory
+    const there = await namespaces()
+    if (!there.has(routers)) {
+      await must('ip', ['netns', 'add', routers])
+      const inside = (...args: string[]): Promise<string> => must('ip', ['-n', routers, ...args])
+      await inside('link', 'set', 'lo', 'up')
+      await inRouters('sysctl', ['-qw', 'net.ipv4.ip_forward=1'])
+      // What is nowhere is refused at once: a question to the cloud's metadata server would hang for a minute.
+      await inside('route', 'add', 'unreachable', 'default', 'metric', '4294967295')
+      for (const { number } of dcs) {
+        const bridge = `dc${number}`
+        await inside('link', 'add', bridge, 'type', 'bridge')
+        await inside('addr', 'add', `${gatewayOf(number)}/24`, 'dev', bridge)
+        await inside('link', 'set', bridge, 'up')
+      }
+    }
+    for (const [at, host] of hosts.entries()) {
+      if (!there.has(namespaceOf(host.name))) await this.#join(host, at)
+    }
+    await this.#startDelays(say)
+    await this.#apply()
+  }
+
+  /** Removes everything. */
+  async down(): Promise<void> {
+    const pid = this.#helperPid()
+    if (pid !== null) process.kill(pid, 'SIGTERM')
+    rmSync(join(this.#directory, 'pid'), { force: true })
+    const there = await namespaces()
+    for (const name of [...this.#inventory.hosts.map((host) => namespaceOf(host.name)), routers]) {
+      if (there.has(name)) await must('ip', ['netns', 'del', name])
+    }
+  }
+
+  /** Lets no packet through between two DCs, without telling them; or again. */
+  async cut(pair: Pair, cut: boolean): Promise<void> {
+    const cuts = this.cuts().filter((one) => one.join() !== pair.join())
+    writeFileSync(join(this.#directory, 'cuts.json'), JSON.stringify(cut ? [...cuts, pair] : cuts))
+    await this.#apply()
+  }
+
+  /** Pairs of DC numbers, the lower one first. */
+  cuts(): Pair[] {
+    const file = join(this.#directory, 'cuts.json')
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Pair[]) : []
+  }
+
+  async #join({ name, address, dc }: Host, at: number): Promise<void> {
+    const number = this.#numberOf(dc)
+    const namespace = namespaceOf(name)
+    const outer = `h${at}`
+    await must('ip', ['netns', 'add', namespace])
+    const veth = ['type', 'veth', 'peer', 'name', 'host0', 'netns', namespace]
+    await must('ip', ['link', 'add', outer, 'netns', routers, ...veth])
+    await must('ip', ['-n', routers, 'link', 'set', outer, 'master', `dc${number}`, 'up'])
+    const inside = (...args: string[]): Promise<string> => must('ip', ['-n', namespace, ...args])
+    await inside('addr', 'add', `${address}/24`, 'dev', 'host0')
+    await inside('link', 'set', 'lo', 'up')
+    await inside('link', 'set', 'host0', 'up')
+    await inside('route', 'add', 'default', 'via', gatewayOf(number))
+  }
+
+  #numberOf(dc: string): number {
+    const found = this.#inventory.dcs.find(({ name }) => name === dc)
+    if (found === undefined) throw new Error(`a host of a test fleet is in a DC; ${dc} is none`)
+    return found.number
+  }
+
+  #pairs(): Pair[] {
+    return pairsOf(this.#inventory.dcs.map(({ number }) => number))
+  }
+
+  async #startDelays(say: (line: string) => void): Promise<void> {
+    if (this.#helperPid() !== null || this.#pairs().length === 0) return
+    const program = await compileDelayQueue({ directory: join(enginesDirectory(), 'delayq'), say })
+    mkdirSync(this.#directory, { recursive: true })
+    const nameOf = (number: number): string =>
+      this.#inventory.dcs.find((dc) => dc.number === number)?.name ?? ''
+    const queues = this.#pairs().map(
+      ([a, b], queue) => `${queue}:${delayBetween(this.#inventory, nameOf(a), nameOf(b))}`,
+    )
+    // It ends with its standard input: a pipe that it holds open itself never ends.
+    const fifo = join(this.#directory, 'stdin')
+    rmSync(fifo, { force: true })
+    await must('mkfifo', [fifo])
+    const stdin = openSync(fifo, constants.O_RDWR)
+    const log = join(this.#directory, 'delayq.log')
+    const out = openSync(log, 'w')
+    const child = spawn('nsenter', [`--net=/run/netns/${routers}`, program, ...queues], {
+      stdio: [stdin, out, out],
+      detached: true,
+    })
+    child.unref()
+    closeSync(stdin)
+    closeSync(out)
+    writeFileSync(join(this.#directory, 'pid'), String(child.pid))
+    const deadline = performance.now() + readyMs
+    while (!readFileSync(log, 'utf8').includes('ready')) {
+      if (performance.now() > deadline || child.exitCode !== null) {
+        throw new Error(`the delay helper did not start: ${readFileSync(log, 'utf8').trim()}`)
+      }
+      await pause(20)
+    }
+  }
+
+  #helperPid(): number | null {
+    const file = join(this.#directory, 'pid')
+    if (!existsSync(file)) return null
+    const pid = Number(readFileSync(file, 'utf8'))
+    const command = `/proc/${pid}/cmdline`
+    return existsSync(command) && readFileSync(command, 'utf8').includes('delayq') ? pid : null
+  }
+
+  async #apply(): Promise<void> {
+    const cuts = new Set(this.cuts().map((pair) => pair.join()))
+    const rules = this.#pairs().flatMap(([a, b], queue) => {
+      const verdict = cuts.has([a, b].join()) ? 'drop' : `queue num ${queue} bypass`
+      return [
+        [a, b],
+        [b, a],
+      ].map(([from, to]) => `ip saddr ${network(from)} ip daddr ${network(to)} ${verdict}`)
+    })
+    const table = [
+      'table ip wan',
+      'delete table ip wan',
+      'table ip wan {',
+      '  chain forward {',
+      '    type filter hook forward priority filter; policy accept;',
+      ...rules.map((rule) => `    ${rule}`),
+      '  }',
+      '}',
+      '',
+    ]
+    await inRouters('nft', ['-f', '-'], table.join('\n'))
+  }
+}
+
+/** A program with the network of the routers: it reaches every host. */
+function inRouters(program: string, args: readonly string[], input = ''): Promise<string> {
+  return must('nsenter', [`--net=/run/netns/${routers}`, program, ...args], { input })
+}
+
+async function namespaces(): Promise<Set<string>> {
+  const { stdout } = await run('ip', ['netns', 'list'])
+  return new Set(stdout.split('\n').map((line) => line.split(' ')[0]))
+}
