@@ -11,6 +11,7 @@ import type { Target } from '../probes/probe.ts'
 import type { Voting } from '../votes/voting.ts'
 import type { CheckerConfig } from './config.ts'
 import { openDns } from './dns.ts'
+import { feedGdnsd } from './gdnsd.ts'
 import { hostAndPortOf } from './listen.ts'
 import { ownFault } from './own-fault.ts'
 import { openOverrides } from './overrides.ts'
@@ -114,6 +115,7 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
       votes.voting.take(result)
     })
     undo.push(await openDns(options, votes.voting))
+    undo.push(feedGdnsd(options, votes.voting))
     const people = openPeople(options, { access: accessOf(options), targets, results, votes })
     undo.push(() => people.close())
     const sources = [votes.source, people.source]

@@ -55,7 +55,7 @@ export function readChecker(
 
 /** With whole paths, where files are read or written later. */
 function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
-  const { dns, state, status } = config
+  const { dns, gdnsd, state, status } = config
   const places = dns?.places_file
   return {
     ...config,
@@ -66,6 +66,7 @@ function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
     ...(dns === undefined || places === undefined
       ? {}
       : { dns: { ...dns, places_file: resolve(directory, places) } }),
+    ...(gdnsd === undefined ? {} : { gdnsd: { states_file: resolve(directory, gdnsd.states_file) } }),
   }
 }
 
