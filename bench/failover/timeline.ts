@@ -7,7 +7,6 @@ export const marks = {
   half: '50 % of devices back',
   most: '99 % of devices back',
   users: 'users back',
-  up: 'a checker says up again',
   begun: 'failback begun',
   done: 'failback done',
 } as const
