@@ -11,8 +11,10 @@ import type { Target } from '../probes/probe.ts'
 import type { Voting } from '../votes/voting.ts'
 import type { CheckerConfig } from './config.ts'
 import { openDns } from './dns.ts'
+import { feedGdnsd } from './gdnsd.ts'
 import { hostAndPortOf } from './listen.ts'
 import { ownFault } from './own-fault.ts'
+import { openOverrides } from './overrides.ts'
 import { Pages } from './pages.ts'
 import { Results } from './results.ts'
 import type { Route } from './route.ts'
@@ -65,8 +67,9 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
   try {
     const results = new Results(metrics)
     const targets = targetsOf(inventory)
+    const access = accessOf(options)
     const { probes, close: closeProbes } = allProbes({
-      access: accessOf(options),
+      access,
       config: config.probe,
       targets,
       failing: (host) => results.failing(host),
@@ -94,19 +97,27 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
       },
     })
     const serve = probes.filter(({ weight }) => weight === 'serve').map(({ name }) => name)
-    const votes = openVotes(options, serve, () => [])
+    const overrides = openOverrides(options, {
+      access,
+      targets,
+      onChange: () => votes.voting.overridesChanged(),
+    })
+    undo.push(() => overrides.close())
+    const votes = openVotes(options, serve, () => overrides.current())
     undo.push(() => votes.close())
     results.onResult((result) => {
       votes.voting.setFault(ownFault(results, targets))
       votes.voting.take(result)
     })
     undo.push(await openDns(options, votes.voting))
+    undo.push(feedGdnsd(options, votes.voting))
     const pages = new Pages({ checker: config.name, results, metrics, sources: [votes.source] })
     undo.push(() => pages.close())
     const routes: Route[] = [pages.route, votes.route]
     const server = await serveHttp({ ...listenAddress(options), routes, metrics, tls: secrets.tls })
     undo.push(() => server.close())
     votes.voting.start()
+    overrides.start()
     undo.push(() => scheduler.stop())
     const firstRound = scheduler.start()
     return { url: server.url, results, voting: votes.voting, firstRound, close }

@@ -57,6 +57,10 @@ const dns = z.strictObject({
   ).optional(),
 })
 
+const gdnsd = z.strictObject({
+  states_file: file('the file `cinque` in the directory `extfile` of its state directory, see docs/dns.md'),
+})
+
 /** What makes a process a checker: one file for each vantage point. */
 export const checkerConfig = z.strictObject({
   name: z.string().min(1).describe('name of the host in the inventory; it has the role checker'),
@@ -81,6 +85,7 @@ export const checkerConfig = z.strictObject({
     .describe('between checkers'),
   probe,
   dns: dns.optional().describe('the checker as a name server; without it there is none'),
+  gdnsd: gdnsd.optional().describe('a gdnsd beside it, which gives what the votes say'),
   log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 

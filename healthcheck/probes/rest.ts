@@ -16,6 +16,8 @@ interface Ask {
   readonly path: string
   /** Whole Authorization header; absent: none. */
   readonly authorization?: string
+  /** More of them, in small letters. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
 }
 
@@ -81,7 +83,11 @@ export class Rest {
     this.#held.clear()
   }
 
-  #ask(target: Target, { method, path, authorization, body }: Ask, signal: AbortSignal): Promise<RestAnswer> {
+  #ask(
+    target: Target,
+    { method, path, authorization, headers, body }: Ask,
+    signal: AbortSignal,
+  ): Promise<RestAnswer> {
     const content = body === undefined ? undefined : JSON.stringify(body)
     const agent = this.#agent(target)
     return new Promise((resolve, reject) => {
@@ -95,6 +101,7 @@ export class Rest {
             host: this.#access.serviceName,
             accept: 'application/json, text/plain',
             'user-agent': 'cinque-healthcheck',
+            ...headers,
             ...(authorization === undefined ? {} : { authorization }),
             ...(content === undefined
               ? {}

@@ -54,7 +54,7 @@ export function readChecker(
 
 /** With whole paths, where files are read or written later. */
 function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
-  const { dns, state } = config
+  const { dns, gdnsd, state } = config
   const places = dns?.places_file
   return {
     ...config,
@@ -62,6 +62,7 @@ function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
     ...(dns === undefined || places === undefined
       ? {}
       : { dns: { ...dns, places_file: resolve(directory, places) } }),
+    ...(gdnsd === undefined ? {} : { gdnsd: { states_file: resolve(directory, gdnsd.states_file) } }),
   }
 }
 
