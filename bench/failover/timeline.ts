@@ -1,5 +1,5 @@
 /** What is noted of a fault, in the order in which it should happen; seconds from the fault, or from its end. */
-export const marks = {
+const marks = {
   vote: 'first vote',
   quorum: 'quorum',
   dns: 'DNS answer changed',

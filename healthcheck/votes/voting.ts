@@ -48,7 +48,7 @@ export interface Snapshot {
 }
 
 /** Defaults of what an inventory does not say. */
-export const votingDefaults = {
+const votingDefaults = {
   voteTtlMs: 30_000,
   pullMs: 2000,
   timeoutMs: 2000,
