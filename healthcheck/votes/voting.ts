@@ -48,7 +48,7 @@ export interface Snapshot {
 }
 
 /** Defaults of what an inventory does not say. */
-const votingDefaults = {
+export const votingDefaults = {
   voteTtlMs: 30_000,
   pullMs: 2000,
   timeoutMs: 2000,
