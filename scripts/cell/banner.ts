@@ -53,6 +53,6 @@ function nameLines({ names, inventory: { ports }, caFile }: Cell): string[] {
   return [
     `  Names     mqtts://${names.mqtt}:${ports.mqtts} and https://${names.api}:${ports.https}, authority ${caFile}`,
     `            name servers ${names.nameServers.join(' ')}: dig @${address} -p ${port} ${names.mqtt}`,
-    `  Health    ${names.checkers[0]}/v1/health, and of each other checker`,
+    `  Status    ${names.checkers[0]}/, for programs /v1/health; the same of each other checker`,
   ]
 }
