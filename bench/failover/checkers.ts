@@ -25,7 +25,7 @@ export interface CheckerView {
   readonly subjects: ReadonlyMap<string, SubjectView>
 }
 
-export interface SubjectView {
+interface SubjectView {
   readonly state: string
   readonly serving: boolean
   readonly percent: number

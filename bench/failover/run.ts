@@ -84,7 +84,12 @@ function runIn(
   { devices, paceMs, health, say }: Omit<Options, 'chosen' | 'json'> & { say: (line: string) => void },
 ): Promise<Outcome[]> {
   return withDirectory(async (directory) => {
-    const cell = await startWorldCell(join(directory, 'cell'), { apps, health, say })
+    const cell = await startWorldCell({
+      directory: join(directory, 'cell'),
+      appsPerDc: apps,
+      health,
+      say,
+    })
     const early = onEarlyExit(() => void cell.kill())
     const outcomes: Outcome[] = []
     try {

@@ -1,5 +1,5 @@
 /** What is noted of a fault, in the order in which it should happen; seconds from the fault, or from its end. */
-export const marks = {
+const marks = {
   vote: 'first vote',
   quorum: 'quorum',
   dns: 'DNS answer changed',
@@ -7,7 +7,6 @@ export const marks = {
   half: '50 % of devices back',
   most: '99 % of devices back',
   users: 'users back',
-  up: 'a checker says up again',
   begun: 'failback begun',
   done: 'failback done',
 } as const

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Inventory } from '#platform/inventory/inventory.ts'
-import { type Cell, startCell } from '#scripts/cell/cell.ts'
+import { type Cell, type CellOptions, startCell } from '#scripts/cell/cell.ts'
 import { deviceAddress } from '#scripts/cell/places.ts'
 import { pause } from '#scripts/pause.ts'
 import { type CheckerView, viewOf } from './checkers.ts'
@@ -31,12 +30,9 @@ const settleMs = 120_000
 /** What brokers are told: devices without accounts, which may come back often. */
 const sets = ['auth.anonymous=true', 'log_level=warn', 'sys_interval=0', 'limits.flapping_ban=1']
 
-/** A cell of five DCs for a world, in an empty directory. */
-export function startWorldCell(
-  directory: string,
-  { apps, health, say }: { apps: number; health: Partial<Inventory['health']>; say: (line: string) => void },
-): Promise<Cell> {
-  return startCell({ directory, appsPerDc: apps, checkers: true, health, sets, say })
+/** A cell of five DCs with checkers for a world, in an empty directory. */
+export function startWorldCell(options: Omit<CellOptions, 'checkers' | 'sets'>): Promise<Cell> {
+  return startCell({ ...options, checkers: true, sets })
 }
 
 /**

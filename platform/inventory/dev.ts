@@ -13,6 +13,8 @@ export interface DevCell {
   readonly checkers?: boolean | undefined
   /** Of its checkers, where the defaults do not suit. */
   readonly health?: Partial<Inventory['health']> | undefined
+  /** Seconds for which an address that its checkers give may be kept. */
+  readonly ttl?: number | undefined
   /** Second number of the loopback addresses, `127.{net}.{dc}.{host}`: cells with another one don't meet. */
   readonly net?: number | undefined
   readonly mqttPort?: number | undefined
@@ -36,7 +38,7 @@ const ports = { nats: 14_222, gateway: 17_222, nats_http: 18_222, metrics: 19_18
 /** Where the names of a development cell are: nobody else's (RFC 6761, 6.2). */
 const zone = 'cell.test'
 /** Short, as nobody but this machine asks: seconds. */
-const ttl = 20
+const defaultTtl = 20
 /** Last number of the address of a checker. */
 const checkerAddress = 200
 
@@ -48,6 +50,7 @@ export function devInventory({
   brokers = 1,
   checkers = false,
   health,
+  ttl = defaultTtl,
   net = devNet,
   mqttPort,
   httpPort,

@@ -30,6 +30,7 @@ export function cellBanner(cell: Cell, version: string, { device, token }: Secre
     device === null
       ? `  Device    add one: ${cinque} devices add NAME --dc ${first.name}${data}`
       : `  Device    ${name} (made for you), key ${key}`,
+    ...nameLines(cell),
     `  Admin     a link for the first one: curl -X POST -H 'authorization: Bearer ${token}' ${first.http}/v1/setup/links`,
     '',
     `Send a value in ${first.name}, and read it in ${far.name}:`,
@@ -43,4 +44,15 @@ export function cellBanner(cell: Cell, version: string, { device, token }: Secre
     `  ${cinque} dc cut ${first.name} ${far.name}${data}; ${cinque} dc heal ${first.name}${data}`,
     '',
   ].join('\n')
+}
+
+/** How the cell is found by its names; nothing without checkers. */
+function nameLines({ names, inventory: { ports }, caFile }: Cell): string[] {
+  if (names === null) return []
+  const [address, port] = names.nameServers[0].split(':')
+  return [
+    `  Names     mqtts://${names.mqtt}:${ports.mqtts} and https://${names.api}:${ports.https}, authority ${caFile}`,
+    `            name servers ${names.nameServers.join(' ')}: dig @${address} -p ${port} ${names.mqtt}`,
+    `  Status    ${names.checkers[0]}/, for programs /v1/health; the same of each other checker`,
+  ]
 }

@@ -18,6 +18,7 @@ import { makeSchema, spreadSchema, updateSchema } from './migrate.ts'
 import type { Part, PartKind } from './part.ts'
 import { type CassandraPart, makeParts, portsOf } from './parts.ts'
 import { checkMemory, checkPorts } from './preflight.ts'
+import { type CellStandings, standingsOf } from './standings.ts'
 import { Wan } from './wan/wan.ts'
 
 export type { CellDc, DcStatus }
@@ -36,6 +37,8 @@ export interface CellOptions {
   readonly checkers?: boolean | undefined
   /** What checkers go by, where the defaults do not suit; for a new cell only. */
   readonly health?: Partial<Inventory['health']> | undefined
+  /** Seconds for which an address that they give may be kept; for a new cell only. */
+  readonly dnsTtl?: number | undefined
   /** Addresses 127.{net}.x.x; default: the first from 77 on that no other cell has. */
   readonly net?: number | undefined
   /** Delay packets between DCs, where the machine can. Default: true. */
@@ -181,8 +184,15 @@ export class Cell {
       cell: this.inventory.cell,
       directory: this.directory,
       wan: this.wan,
+      names: this.names,
       dcs: this.dcs.map((dc) => dc.status()),
     }
+  }
+
+  /** With what a checker has made of the votes, if one answers. */
+  async statusWithStandings(): Promise<CellStatus> {
+    const standings = await standingsOf(this.names?.checkers ?? [])
+    return standings === null ? this.status() : { ...this.status(), standings }
   }
 
   /** Makes a device through one DC's API, the first one's unless told. */
@@ -214,7 +224,9 @@ export interface CellStatus {
   readonly cell: string
   readonly directory: string
   readonly wan: Cell['wan']
+  readonly names: CellNames | null
   readonly dcs: readonly DcStatus[]
+  readonly standings?: CellStandings
 }
 
 async function openWan(

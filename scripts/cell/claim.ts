@@ -100,6 +100,7 @@ function shapeOf(options: CellOptions, otherwise: DevCell): DevCell {
     brokers: options.brokersPerHost ?? otherwise.brokers,
     checkers: options.checkers ?? otherwise.checkers,
     health: options.health,
+    ttl: options.dnsTtl,
     net: options.net ?? otherwise.net,
     mqttPort: options.mqttPort ?? otherwise.mqttPort,
     httpPort: options.httpPort ?? otherwise.httpPort,

@@ -63,8 +63,9 @@ async function converse(cell: Cell, socket: Socket): Promise<void> {
 
 async function answerTo(cell: Cell, line: string): Promise<Answer> {
   try {
-    await carryOut(cell, request.parse(JSON.parse(line)))
-    return { ok: cell.status() }
+    const asked = request.parse(JSON.parse(line))
+    await carryOut(cell, asked)
+    return { ok: asked.do === 'status' ? await cell.statusWithStandings() : cell.status() }
   } catch (error) {
     const { remedy, exitCode } = error instanceof CliError ? error : {}
     return { error: { message: errorLine(error), remedy, exitCode } }

@@ -188,6 +188,6 @@ export class CellDc {
 }
 
 /** Hosts that run brokers. */
-export function appHosts({ hosts }: Inventory): Inventory['hosts'] {
+function appHosts({ hosts }: Inventory): Inventory['hosts'] {
   return hosts.filter(({ roles }) => roles.includes('app'))
 }

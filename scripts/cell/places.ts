@@ -2,7 +2,7 @@ import type { Inventory } from '#platform/inventory/inventory.ts'
 import { netOf } from './claim.ts'
 
 /** Networks of simulated devices, a place each; `127.{net}.{number}.0/24`. Numbers of DCs are far below. */
-export const devicePlaces = {
+const devicePlaces = {
   AF: 201,
   AN: 202,
   AS: 203,

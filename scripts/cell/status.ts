@@ -1,9 +1,10 @@
 import { table } from '#scripts/output.ts'
 import type { CellStatus, DcStatus } from './cell.ts'
 import type { PartStatus } from './part.ts'
+import type { CellStandings } from './standings.ts'
 
 /** A line for each process, one for each DC that is cut off, and what is wrong with those that crashed. */
-export function statusLines({ dcs, wan }: CellStatus): string[] {
+export function statusLines({ dcs, wan, standings }: CellStatus): string[] {
   const rows = dcs.flatMap((dc) => dc.parts.map((part) => row(dc, part)))
   const cuts = dcs.flatMap(({ name, cutFrom, checkerCut, lateMs }) => [
     ...(cutFrom.length > 0 ? [`${name}: no packets to and from ${cutFrom.join(', ')}`] : []),
@@ -23,6 +24,21 @@ export function statusLines({ dcs, wan }: CellStatus): string[] {
     ...cuts,
     ...problems,
     network,
+    ...(standings === undefined ? [] : standingLines(standings)),
+  ]
+}
+
+function standingLines({ checker, abstains, subjects }: CellStandings): string[] {
+  const rows = subjects.map(({ subject, state, serving, percent, reason }) => [
+    subject,
+    state,
+    serving ? `${percent} %` : 'no',
+    reason,
+  ])
+  return [
+    '',
+    `as ${checker} has counted the votes${abstains === null ? '' : ` (it says nothing itself: ${abstains})`}`,
+    ...table(['DC OR HOST', 'STATE', 'IN DNS', 'WHY'], rows),
   ]
 }
 
