@@ -4,7 +4,7 @@ import type { CheckerOptions } from './checker.ts'
 
 /** Until then a checker that just started may not know better than the one before it. */
 const firstWriteMs = 60_000
-/** After a failed write; also how often a healthy file is made sure of. */
+/** How soon a failed write is tried again. */
 const againMs = 10_000
 
 /**

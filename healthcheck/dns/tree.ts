@@ -141,7 +141,8 @@ function* chainRecords(context: Context, type: AddressType, region: RegionChain)
       routing: first,
       answer: { alias: `${dc}.${context.zone}`, evaluateHealth: true },
     }
-    yield { name, type, id: 'next', routing: second, answer: { alias: next, evaluateHealth: true } }
+    // No DC can have that name.
+    yield { name, type, id: '_next', routing: second, answer: { alias: next, evaluateHealth: true } }
   }
 }
 

@@ -55,6 +55,8 @@ const dns = z.strictObject({
   /** The zone that the names are in: `iot.example.org`. */
   zone: z
     .string()
+    // A name has 253 characters at most (RFC 1035, 2.3.4), and those of chains need 45 before the zone.
+    .max(200, 'must have 200 characters at most')
     .regex(
       /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/,
       'must be a domain name, without a dot at its end',

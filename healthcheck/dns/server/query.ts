@@ -29,7 +29,7 @@ export interface Query extends QueryHead {
   readonly edns?: Edns
 }
 
-export interface Edns {
+interface Edns {
   /** Bytes that the asker takes by UDP. */
   readonly size: number
   readonly version: number

@@ -104,6 +104,11 @@ describe('inventory: names, regions and votes', () => {
       /dns\.names\[1\]: mqtt is there twice/,
     ],
     ['a zone with a dot at its end', { dns: { zone: 'cell.test.' } }, /dns\.zone: must be a domain name/],
+    [
+      'a zone so long that its names would be too long',
+      { dns: { zone: `${'a.'.repeat(100)}test` } },
+      /dns\.zone: must have 200 characters at most/,
+    ],
     ['a time to live above a minute', { dns: { zone: 'cell.test', ttl: 3600 } }, /dns\.ttl/],
     [
       'more votes than checkers',
