@@ -29,7 +29,9 @@ export function soak({ hours, loss, seed }: { hours: number; loss: number; seed:
     checkers,
     quorum: health.quorum,
     maxRemovedLive: health.max_removed_live,
-    ...votingDefaults,
+    voteTtlMs: votingDefaults.voteTtlMs,
+    failback: [25, 50, 100],
+    failbackStepMs: 60_000,
   }
   const states = checkers.map(() => new Map<string, HostState>())
   const soaked = { looks: 0, hostVotes: 0, dcVotes: 0, falseDowns: 0 }
