@@ -21,7 +21,7 @@ export interface CountRules {
 }
 
 /** What is remembered of a subject from one count to the next; may be kept in a file. */
-export interface Remembered {
+interface Remembered {
   /** Voted down, voted degraded; undefined: votes have not decided yet. */
   readonly down?: boolean | undefined
   readonly degraded?: boolean | undefined

@@ -6,7 +6,7 @@ import { override } from './tables.ts'
 
 /** `out`: not in DNS; `in`: in DNS whatever checkers say; `weight`: so many percent of its own new connections. */
 export const overrideActions = ['out', 'in', 'weight'] as const
-export type OverrideAction = (typeof overrideActions)[number]
+type OverrideAction = (typeof overrideActions)[number]
 
 /** What somebody wants of a DC or host, whatever checkers find. */
 export interface OverrideWord {
