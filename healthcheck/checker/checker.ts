@@ -16,6 +16,7 @@ import { hostAndPortOf } from './listen.ts'
 import { ownFault } from './own-fault.ts'
 import { openOverrides } from './overrides.ts'
 import { Pages } from './pages.ts'
+import { openPeople } from './people.ts'
 import { Results } from './results.ts'
 import type { Route } from './route.ts'
 import { Scheduler } from './scheduler.ts'
@@ -34,6 +35,10 @@ export interface CheckerSecrets {
   readonly probeCa: string | undefined
   /** PEM, between checkers. */
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string }
+  /** Of the mail server. */
+  readonly mailPassword: string | undefined
+  /** That sign webhooks, in their order. */
+  readonly webhookKeys: readonly Buffer[]
 }
 
 export interface CheckerOptions {
@@ -113,13 +118,17 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
     })
     undo.push(await openDns(options, votes.voting))
     undo.push(feedGdnsd(options, votes.voting))
-    const pages = new Pages({ checker: config.name, results, metrics, sources: [votes.source] })
+    const people = openPeople(options, { access: accessOf(options), targets, results, votes })
+    undo.push(() => people.close())
+    const sources = [votes.source, people.source]
+    const pages = new Pages({ checker: config.name, results, metrics, sources })
     undo.push(() => pages.close())
-    const routes: Route[] = [pages.route, votes.route]
+    const routes: Route[] = [pages.route, ...people.routes, votes.route]
     const server = await serveHttp({ ...listenAddress(options), routes, metrics, tls: secrets.tls })
     undo.push(() => server.close())
     votes.voting.start()
     overrides.start()
+    people.start()
     undo.push(() => scheduler.stop())
     const firstRound = scheduler.start()
     return { url: server.url, results, voting: votes.voting, firstRound, close }

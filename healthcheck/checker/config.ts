@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { notifyConfig } from '../notify/config.ts'
+import { statusConfig } from '../status/config.ts'
 
 const file = (what: string) => z.string().min(1).describe(`${what}; relative to this file`)
 /** Where a TCP connection goes, `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`. */
@@ -86,6 +88,8 @@ export const checkerConfig = z.strictObject({
   probe,
   dns: dns.optional().describe('the checker as a name server; without it there is none'),
   gdnsd: gdnsd.optional().describe('a gdnsd beside it, which gives what the votes say'),
+  status: statusConfig.prefault({}).describe('the status page'),
+  notify: notifyConfig.prefault({}).describe('who is told of alerts'),
   log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 

@@ -142,7 +142,7 @@ async function ensureApiKey(
     body: {
       name: `health-${name}`,
       role: 'viewer',
-      scopes: ['devices:read', 'telemetry:read', 'overrides:read'],
+      scopes: ['devices:read', 'telemetry:read', 'overrides:read', 'maintenance:read'],
     },
   })
   writePrivate(file, secret)
