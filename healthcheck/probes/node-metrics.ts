@@ -1,7 +1,7 @@
 import type { Target } from './probe.ts'
 import type { Rest } from './rest.ts'
 
-export interface Sample {
+interface Sample {
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
 }
@@ -43,7 +43,7 @@ export class NodeMetrics {
 }
 
 /** Samples of the Prometheus text format (0.0.4) with these names. */
-export function samplesOf(text: string, wanted: ReadonlySet<string>): Samples {
+function samplesOf(text: string, wanted: ReadonlySet<string>): Samples {
   const samples = new Map<string, Sample[]>()
   for (const one of text.split('\n')) {
     const [, name, labels = '', value] = line.exec(one) ?? []

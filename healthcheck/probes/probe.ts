@@ -11,7 +11,7 @@ export interface Target {
  * `serve`: a device or user gets no service here; counts towards a vote for down.
  * `degrade`: slower or with less redundancy (a Cassandra node of three away, a full disk near): shown, alerted, never a reason to go elsewhere.
  */
-export type Weight = 'serve' | 'degrade'
+type Weight = 'serve' | 'degrade'
 
 /** One kind of look at a host; one file each. */
 export interface Probe {
