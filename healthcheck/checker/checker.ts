@@ -7,7 +7,7 @@ import type { Metrics } from '#platform/metrics.ts'
 import type { Timers } from '#platform/timers.ts'
 import type { Access } from '../probes/access.ts'
 import { allProbes } from '../probes/all.ts'
-import type { Target } from '../probes/probe.ts'
+import type { Probe, Target } from '../probes/probe.ts'
 import type { Voting } from '../votes/voting.ts'
 import type { CheckerConfig } from './config.ts'
 import { openDns } from './dns.ts'
@@ -49,6 +49,8 @@ export interface CheckerOptions {
   readonly metrics: Metrics
   readonly clock: Clock
   readonly timers: Timers
+  /** Has the last word on a probe; for tests that lose looks. */
+  readonly wrap?: (probe: Probe) => Probe
 }
 
 export interface RunningChecker {
@@ -63,7 +65,7 @@ export interface RunningChecker {
 
 /** Runs a vantage point. Rejects with the error of `listen`, or an Error of one line. */
 export async function startChecker(options: CheckerOptions): Promise<RunningChecker> {
-  const { config, inventory, secrets, metrics, clock, timers, log } = options
+  const { config, inventory, secrets, metrics, clock, timers, log, wrap = (probe: Probe) => probe } = options
   const undo: (() => Promise<void> | void)[] = []
   const close = async (): Promise<void> => {
     // oxlint-disable-next-line no-await-in-loop -- in turn: what stands on others first
@@ -87,7 +89,7 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
     )
     const { health } = inventory
     const scheduler = new Scheduler({
-      looks: targets.flatMap((target) => probes.map((probe) => ({ probe, target }))),
+      looks: targets.flatMap((target) => probes.map((probe) => ({ probe: wrap(probe), target }))),
       interval: health.interval,
       downAfter: health.down_after,
       timers,

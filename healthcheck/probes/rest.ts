@@ -1,5 +1,6 @@
-import { Agent, type IncomingMessage, request } from 'node:http'
+import type { Agent, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { http } from '../http.ts'
 import type { Access } from './access.ts'
 import { connect } from './connect.ts'
 import { plainError, RefusedError } from './errors.ts'
@@ -91,7 +92,7 @@ export class Rest {
     const content = body === undefined ? undefined : JSON.stringify(body)
     const agent = this.#agent(target)
     return new Promise((resolve, reject) => {
-      const sent = request(
+      const sent = http.request(
         {
           agent,
           method,
@@ -147,7 +148,7 @@ export class Rest {
   #newAgent({ host }: Target): Agent {
     const { inventory, tls } = this.#access
     const port = tls ? inventory.ports.https : inventory.ports.http
-    const agent = new Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets })
+    const agent = new http.Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets })
     agent.createConnection = (_options, opened) => {
       connect(this.#access, { address: host.address, port, tls }, this.#stop.signal).then(
         (socket) => {

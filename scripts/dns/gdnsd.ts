@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { gdnsdFiles } from '#healthcheck/dns/gdnsd/config.ts'
-import { loadPlaces } from '#healthcheck/dns/server/places.ts'
+import { loadNetPlaces } from '#healthcheck/dns/server/places.ts'
 import { CliError, errorLine, printJson, printLine } from '#scripts/output.ts'
 import { dnsFailure } from './failure.ts'
 import { loadNamed } from './zone.ts'
@@ -46,7 +46,7 @@ function filesOf(file: string, { listen, places, geoip2, runDir, stateDir }: Fil
   try {
     return gdnsdFiles(inventory, {
       listen: listen ?? 'any',
-      ...(places === undefined ? {} : { places: loadPlaces(places).entries }),
+      ...(places === undefined ? {} : { places: loadNetPlaces(places) }),
       ...(geoip2 === undefined ? {} : { geoip2 }),
       ...(runDir === undefined ? {} : { runDirectory: runDir }),
       ...(stateDir === undefined ? {} : { stateDirectory: stateDir }),

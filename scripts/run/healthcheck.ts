@@ -8,7 +8,7 @@ import { type Inventory, InventoryError } from '#platform/inventory/inventory.ts
 import { loadInventory } from '#platform/inventory/load.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { systemTimers } from '#platform/timers.ts'
-import { readSecret } from '#scripts/cell/member-config.ts'
+import { readSecret } from '#scripts/cell/secret.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { CliError, errorCode, errorLine, printJson, printLine } from '#scripts/output.ts'
 import { stderrLogger } from './logger.ts'
