@@ -2,7 +2,7 @@ import type { Clock } from '#platform/clock.ts'
 import { type Alert, type AlertName, catalogue, type Condition } from './alert.ts'
 
 /** A condition must be gone for as long before its alert ends, so that what flaps is one alert. */
-export const clearMs = 60_000
+const clearMs = 60_000
 /** Alerts at a time; a fleet has fewer hosts. */
 const maxAlerts = 2000
 

@@ -1,5 +1,5 @@
 /** `critical`: wake somebody. `warning`: look at it today. */
-export type Severity = 'critical' | 'warning'
+type Severity = 'critical' | 'warning'
 
 /** Something that is not as it should be, as one checker sees it. */
 export interface Condition {

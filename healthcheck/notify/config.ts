@@ -32,5 +32,3 @@ export const notifyConfig = z.strictObject({
     .default('docs/alerts.md')
     .describe('where what to do is written; the alert is appended as #name'),
 })
-
-export type NotifyConfig = z.output<typeof notifyConfig>

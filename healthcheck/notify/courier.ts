@@ -9,11 +9,11 @@ import type { Mark } from './marks.ts'
 import type { Item, Message, News } from './message.ts'
 
 /** What comes within that time is one message. */
-export const groupMs = 5000
+const groupMs = 5000
 /** How much longer each next checker in the order waits. */
-export const turnMs = 10_000
+const turnMs = 10_000
 /** A checker that says for longer that it is sending has failed. */
-export const claimMs = 45_000
+const claimMs = 45_000
 /** Between two times that the others are asked what they have sent, while there is something to send. */
 const askMs = 3000
 /** Checkers see a change at different times, and have clocks that run differently fast. */

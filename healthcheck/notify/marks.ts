@@ -15,8 +15,6 @@ export interface Mark {
 
 /** Marks that a checker shows, and takes from another one. */
 export const maxMarks = 2000
-/** Bytes of a page of marks. */
-export const maxMarksBytes = 512 * 1024
 
 const marks = z
   .array(

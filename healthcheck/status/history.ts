@@ -1,15 +1,15 @@
 import { z } from 'zod'
 
 /** How a DC, or the service, was for a time. `maintenance`: out by a person's word; `unknown`: nobody looked. */
-export const dayStates = ['up', 'degraded', 'down', 'maintenance', 'unknown'] as const
+const dayStates = ['up', 'degraded', 'down', 'maintenance', 'unknown'] as const
 export type DayState = (typeof dayStates)[number]
 
 /** Days and months that are kept. */
-export const keptDays = 90
-export const keptMonths = 24
+const keptDays = 90
+const keptMonths = 24
 /** Slots of the curve of response times: half an hour each, for a day. */
 const slotMs = 1_800_000
-export const keptSlots = 48
+const keptSlots = 48
 /** A longer time between two looks is one in which nobody looked: the process was away, or stood still. */
 const maxGapMs = 30_000
 const dayMs = 86_400_000
