@@ -40,6 +40,8 @@ import { organisations } from './resources/organisations.ts'
 import { overrides } from './resources/overrides.ts'
 import { passwordResets } from './resources/password-resets.ts'
 import { retentionRoutes } from './resources/retention.ts'
+import { rolls } from './resources/rolls.ts'
+import { schedules } from './resources/schedules.ts'
 import { sessions } from './resources/sessions.ts'
 import { setup } from './resources/setup.ts'
 import { tasks } from './resources/tasks.ts'
@@ -65,6 +67,8 @@ const allResources: readonly Route[] = [
   ...users,
   ...invitations,
   ...apiKeys,
+  ...rolls,
+  ...schedules,
   ...sessions,
   ...passwordResets,
   ...meRoutes,

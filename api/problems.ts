@@ -25,6 +25,8 @@ export const problems = {
   session_not_found: [404, 'There is no such session'],
   group_not_found: [404, 'There is no such group'],
   task_not_found: [404, 'There is no such task'],
+  schedule_not_found: [404, 'There is no such schedule, or it has no such run'],
+  roll_not_found: [404, 'Nothing like that was done to the fleet'],
   credential_not_found: [404, 'There is no such credential'],
   authority_not_found: [404, 'There is no such certificate authority'],
   certificate_not_found: [404, 'There is no such certificate'],

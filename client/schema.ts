@@ -52,6 +52,8 @@ export type ProblemCode =
   | 'quota_exceeded'
   | 'rate_limited'
   | 'request_in_progress'
+  | 'roll_not_found'
+  | 'schedule_not_found'
   | 'session_not_found'
   | 'setup_done'
   | 'store_unavailable'
@@ -555,6 +557,442 @@ export interface paths {
       }
       responses: {
         204: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls': {
+    /** List what is and was done to hosts one after the other, the newest first */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number
+          /** `next` of the page before */
+          cursor?: string
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path?: never
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Roll[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Plan a rolling restart, reinstallation or upgrade; one at a time is under way */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path?: never
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            kind: 'restart' | 'reinstall' | 'upgrade'
+            /** of an upgrade */
+            version?: string
+            previous?: string
+            reason: string
+            /** a second person must approve it first */
+            approval?: boolean
+            /** in the order in which they are done */
+            hosts: { host: string; dc: string }[]
+          }
+        }
+      }
+      responses: {
+        201: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}': {
+    /** Read how far it is */
+    get: {
+      parameters: {
+        query?: {
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path: { roll: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/approve': {
+    /** Approve it, as another person than the one who planned it */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/pause': {
+    /** Have it stop before the next host */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/resume': {
+    /** Let it go on */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/abort': {
+    /** End it before the next host */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/skip': {
+    /** Leave out a host that has not begun */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: { content: { 'application/json': { host: string } } }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/take': {
+    /** Carry it out from now on; the token of the answer goes with every report */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: { content: { 'application/json': { runner: string } } }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/report': {
+    /** Tell what has begun or ended at a host, before it is done */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** which `take` gave */
+            token: number
+            host: string
+            phase: 'gate' | 'drain' | 'act' | 'settle' | 'return'
+            state: 'running' | 'done' | 'failed'
+            note?: string
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/beat': {
+    /** Tell that its runner is alive */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** which `take` gave */
+            token: number
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/rolls/{roll}/halt': {
+    /** Stop carrying it out, as was wished */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: { roll: string }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** which `take` gave */
+            token: number
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Roll } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/schedules': {
+    /** List what is done to the fleet by itself, and how it went, all at once */
+    get: {
+      parameters: {
+        query?: {
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path?: never
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: Schedule[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/schedules/{schedule}': {
+    /** Read a schedule, and how it went last */
+    get: {
+      parameters: {
+        query?: {
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path: { schedule: string }
+      }
+      responses: {
+        200: { content: { 'application/json': Schedule } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Make or change a schedule; times before the change are not its */
+    put: {
+      parameters: { query?: never; header?: never; path: { schedule: string } }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** `drill`: the newest backup is restored elsewhere, and compared with what was saved */
+            job: 'restart' | 'reinstall' | 'upgrade' | 'backup' | 'drill'
+            /** minute, hour, day of the month, month, day of the week: `30 3 * * *` */
+            cron: string
+            /** as `Europe/Berlin` */
+            timezone?: string
+            /** hosts: `dc01 & role=app`; empty: all that the job is for */
+            on?: string
+            /** seconds within which it begins, other ones each time */
+            jitter?: number
+            /** what becomes of a time at which nobody could begin it: made up for once, or left out */
+            missed?: 'run' | 'skip'
+            enabled?: boolean
+            /** hours without success after which it is overdue */
+            overdue_after: number
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': Schedule } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+    /** Delete a schedule; what it did stays known */
+    delete: {
+      parameters: { query?: never; header?: never; path: { schedule: string } }
+      responses: {
+        204: { content?: never }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/schedules/{schedule}/runs': {
+    /** List what a schedule did, the newest first; 400 days */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number
+          /** `next` of the page before */
+          cursor?: string
+          /** only these fields of the answer (of each item of a list), separated by commas; default: all */
+          fields?: string
+        }
+        header?: never
+        path: { schedule: string }
+      }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: ScheduleRun[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/calendar': {
+    /** What is to be done to the fleet in the next days, in order */
+    get: {
+      parameters: { query?: { days?: number }; header?: never; path?: never }
+      responses: {
+        200: {
+          content: {
+            'application/json': {
+              items: PlannedRun[]
+              /** cursor of the next page; null: this was the last one */
+              next: string | null
+            }
+          }
+        }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/schedules/{schedule}/runs/{due}/claim': {
+    /** Begin one time of a schedule; one runner in all datacenters does, until it is not heard of for two minutes */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: {
+          schedule: string
+          /** when it was due */
+          due: string
+        }
+      }
+      requestBody: { content: { 'application/json': { runner: string } } }
+      responses: {
+        200: { content: { 'application/json': ScheduleRun } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
+  '/v1/schedules/{schedule}/runs/{due}/report': {
+    /** Tell that its runner is alive, or how it ended */
+    post: {
+      parameters: {
+        query?: never
+        header?: {
+          /** a new random UUID for each new request; who sends it again with the same key gets the same answer */
+          'idempotency-key'?: string
+        }
+        path: {
+          schedule: string
+          /** when it was due */
+          due: string
+        }
+      }
+      requestBody: {
+        content: {
+          'application/json': {
+            /** which the claim gave */
+            token: number
+            state: 'running' | 'done' | 'failed' | 'skipped'
+            note?: string
+          }
+        }
+      }
+      responses: {
+        200: { content: { 'application/json': ScheduleRun } }
         default: { content: { 'application/problem+json': Problem } }
       }
     }
@@ -3941,6 +4379,10 @@ export interface components {
     User: User
     Invitation: Invitation
     ApiKey: ApiKey
+    Roll: Roll
+    Schedule: Schedule
+    ScheduleRun: ScheduleRun
+    PlannedRun: PlannedRun
     SessionTokens: SessionTokens
     Session: Session
     Me: Me
@@ -4074,6 +4516,89 @@ export type ApiKey = {
   last_used_at: string | null
   /** address */
   last_used_from: string | null
+}
+
+/** something that is done to hosts of the fleet, one after the other */
+export type Roll = {
+  id: string
+  kind: 'restart' | 'reinstall' | 'upgrade'
+  /** what hosts have after an upgrade */
+  version: string | null
+  /** what a host is taken back to that is not well with it */
+  previous: string | null
+  actor: string
+  reason: string
+  created_at: string
+  approval: 'not_needed' | 'wanted' | 'given'
+  approved_by: string | null
+  /** what a person wants of who carries it out */
+  wish: 'go' | 'pause' | 'abort'
+  state: 'ready' | 'running' | 'paused' | 'done' | 'failed' | 'aborted'
+  /** 0 to 1 */
+  progress: number
+  /** in their order */
+  steps: {
+    host: string
+    dc: string
+    state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped'
+    phase: 'gate' | 'drain' | 'act' | 'settle' | 'return' | null
+    /** what it waits for, or why it failed */
+    note: string | null
+    started_at: string | null
+    ended_at: string | null
+  }[]
+  /** who carries it out, or did last */
+  runner: { name: string; token: number; beat_at: string } | null
+  ended_at: string | null
+  /** why it ended as it did */
+  note: string | null
+}
+
+/** something that is done to the fleet by itself */
+export type Schedule = {
+  name: string
+  /** `drill`: the newest backup is restored elsewhere, and compared with what was saved */
+  job: 'restart' | 'reinstall' | 'upgrade' | 'backup' | 'drill'
+  /** minute, hour, day of the month, month, day of the week: `30 3 * * *` */
+  cron: string
+  /** as `Europe/Berlin` */
+  timezone: string
+  /** hosts: `dc01 & role=app`; empty: all that the job is for */
+  on: string
+  /** seconds within which it begins, other ones each time */
+  jitter: number
+  /** what becomes of a time at which nobody could begin it: made up for once, or left out */
+  missed: 'run' | 'skip'
+  enabled: boolean
+  /** hours without success after which it is overdue */
+  overdue_after: number
+  /** who changed it last */
+  owner: string
+  changed_at: string
+  /** the next three times */
+  next: string[]
+  /** the newest run */
+  last: ScheduleRun | null
+  last_success: string | null
+  overdue: boolean
+}
+
+export type ScheduleRun = {
+  schedule: string
+  due: string
+  state: 'running' | 'done' | 'failed' | 'skipped'
+  runner: string
+  token: number
+  started_at: string
+  ended_at: string | null
+  /** what came of it, or why it failed */
+  note: string | null
+}
+
+export type PlannedRun = {
+  schedule: string
+  job: 'restart' | 'reinstall' | 'upgrade' | 'backup' | 'drill'
+  due: string
 }
 
 export type SessionTokens = {

@@ -15,6 +15,8 @@ export type PlatformErrorCode =
   | 'group_not_empty'
   | 'task_not_found'
   | 'task_finished'
+  | 'roll_not_found'
+  | 'schedule_not_found'
   | 'credential_not_found'
   | 'authority_not_found'
   | 'authority_exists'

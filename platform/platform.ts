@@ -33,6 +33,8 @@ import { tellRegistry } from './registry/registry-events.ts'
 import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
 import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
+import { Rolls } from './rolls/rolls.ts'
+import { Schedules } from './schedules/schedules.ts'
 import { Lanes } from './store/lanes.ts'
 import type { Store } from './store/store.ts'
 import { TaskRunner } from './tasks/runner.ts'
@@ -92,6 +94,10 @@ export interface Platform {
   readonly tasks: Tasks
   /** Started by whoever serves the API. */
   readonly taskRunner: TaskRunner
+  /** What is done to the hosts of the fleet. */
+  readonly rolls: Rolls
+  /** What is done to it by itself. */
+  readonly schedules: Schedules
   readonly repeats: Repeats
   /** Maintenance windows and silences. */
   readonly plans: Plans
@@ -222,6 +228,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     claims,
     tasks,
     taskRunner,
+    rolls: new Rolls(store, clock),
+    schedules: new Schedules(store, clock),
     repeats: new Repeats(store, clock),
     plans: new Plans(store, clock),
     usage,

@@ -7,6 +7,8 @@ import * as maintenance from './maintenance/tables.ts'
 import * as overrides from './overrides/tables.ts'
 import * as presence from './presence/tables.ts'
 import * as registry from './registry/tables.ts'
+import * as rolls from './rolls/tables.ts'
+import * as schedules from './schedules/tables.ts'
 import * as broker from './store/tables.ts'
 import type { AnyTable } from './store/table.ts'
 import * as telemetry from './telemetry/tables.ts'
@@ -24,6 +26,8 @@ const modules: readonly object[] = [
   limits,
   maintenance,
   presence,
+  rolls,
+  schedules,
   overrides,
 ]
 

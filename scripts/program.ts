@@ -11,6 +11,7 @@ import { addHealthcheck } from './commands/healthcheck.ts'
 import { addFleet } from './commands/fleet.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
+import { addOperator } from './commands/operator.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
@@ -33,6 +34,8 @@ import { organisations } from './commands/organisations.ts'
 import { presence } from './commands/presence.ts'
 import { provisioning } from './commands/provisioning.ts'
 import { retention } from './commands/retention.ts'
+import { roll } from './commands/roll.ts'
+import { schedules } from './commands/schedules.ts'
 import { sessions } from './commands/sessions.ts'
 import { tasks } from './commands/tasks.ts'
 import { telemetry } from './commands/telemetry.ts'
@@ -73,6 +76,8 @@ export const nouns: readonly Noun[] = [
   sessions,
   keys,
   administrators,
+  roll,
+  schedules,
   maintenance,
   silence,
   usage,
@@ -95,7 +100,7 @@ export function createProgram(): Command {
     })
     .showHelpAfterError('  cinque --help lists commands and options')
   program.commandsGroup('Run it:')
-  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addSchema]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema]) add(program)
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
   program.commandsGroup('Back it up:')

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { overrideActions, type StoredOverride } from '#platform/overrides/overrides.ts'
-import type { Caller } from '../callers.ts'
+import { actorOf } from '../actor.ts'
 import { pageOf } from '../paging.ts'
 import { Problem } from '../problems.ts'
 import { route, type Route } from '../route.ts'
@@ -119,7 +119,7 @@ export const overrides: readonly Route[] = [
       const service = deps.platform.overrides
       const before = await service.find(subject)
       if (before !== undefined) audit({ before: shown(before) })
-      const word = { action, percent: share, owner: ownerOf(caller), reason, expiresAt }
+      const word = { action, percent: share, owner: actorOf(caller), reason, expiresAt }
       const stored = await service.put(subject, word, (current) => precondition.check(current))
       version(stored.version)
       return shown(stored)
@@ -151,11 +151,6 @@ function gateKnown(known: readonly string[] | undefined, subject: string): void 
 
 function invalid(field: string, message: string): Problem {
   return new Problem('invalid_field', `${field}: ${message}`, { errors: [{ field, message }] })
-}
-
-/** As other administrators know him. */
-function ownerOf(caller: Caller | null): string {
-  return caller !== null && 'user' in caller ? caller.user.email : "the platform's token"
 }
 
 function shown(one: StoredOverride): z.input<typeof override> {

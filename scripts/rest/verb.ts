@@ -40,6 +40,8 @@ export interface Noun {
   readonly name: string
   readonly text: string
   readonly verbs: readonly Verb[]
+  /** Adds verbs that are more than one operation. */
+  readonly more?: (command: Command) => void
 }
 
 interface Given extends TargetOptions {
@@ -53,9 +55,10 @@ interface Given extends TargetOptions {
 }
 
 /** Adds the noun with its verbs to the command line. */
-export function addNoun(program: Command, { name, text, verbs }: Noun): Command {
+export function addNoun(program: Command, { name, text, verbs, more }: Noun): Command {
   const command = program.command(name).description(text).helpCommand(false)
   for (const verb of verbs) addVerb(command, name, verb)
+  more?.(command)
   return command
 }
 

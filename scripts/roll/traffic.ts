@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ApiError, type CinqueClient } from '#client/index.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
+import { askCheckers, type Standings } from './standings.ts'
+
+/** Marks the words of rolls among those of people. */
+const mark = 'roll: '
+const lookMs = 1000
+
+/** Whether devices and users are sent to a host. */
+export interface Traffic {
+  /** What else is out or unwell, a line each; a host that this roll has taken out is none. */
+  obstacles(host: string, signal: AbortSignal): Promise<readonly string[]>
+  /** Takes it out of DNS; resolves when what resolvers know of it has expired. */
+  away(host: string, signal: AbortSignal): Promise<void>
+  /** Why it would not serve if it were back: the checkers find it down. Null: they do not. */
+  ailment(host: string, signal: AbortSignal): Promise<string | null>
+  back(host: string, signal: AbortSignal): Promise<void>
+}
+
+/** By a word in the store that the checkers follow, who answer for DNS. Without checkers only the word is kept. */
+export function dnsTraffic(client: CinqueClient, inventory: Inventory): Traffic {
+  const apps = new Set(inventory.hosts.filter(({ roles }) => roles.includes('app')).map(({ name }) => name))
+  const path = (subject: string) => ({ params: { path: { subject } } })
+  const wordOf = async (subject: string): Promise<string | null> => {
+    try {
+      return (await client.get('/v1/overrides/{subject}', path(subject))).reason
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'override_not_found') return null
+      throw error
+    }
+  }
+  return {
+    async obstacles(host, signal) {
+      const { items } = await client.get('/v1/overrides')
+      const words = items
+        .filter(({ subject, action }) => action === 'out' && subject !== host)
+        .map(({ subject, owner, reason }) => `${subject} is out by ${owner}: ${reason}`)
+      const own = items.find(({ subject, reason }) => subject === host && !reason.startsWith(mark))
+      if (own !== undefined) words.push(`${host} is under a word of ${own.owner}: ${own.reason}`)
+      const all = await askCheckers(inventory, signal)
+      return [...words, ...poor(all, new Set([host, ...items.map(({ subject }) => subject)]))]
+    },
+    async away(host, signal) {
+      if (!apps.has(host)) return
+      await client.put('/v1/overrides/{subject}', {
+        ...path(host),
+        body: { action: 'out', reason: `${mark}it is being looked after` },
+      })
+      // A DC's last host stays in DNS: a DC without one would be no answer.
+      await untilSaid(inventory, host, signal)
+      await sleep((inventory.dns?.ttl ?? 0) * 1000, undefined, { signal })
+    },
+    async ailment(host, signal) {
+      if (!apps.has(host)) return null
+      const all = await askCheckers(inventory, signal)
+      const down = all.flatMap((standings) => {
+        const said = standings.get(host)
+        return said?.state === 'down' ? [said.reason] : []
+      })
+      return down.length * 2 > all.length ? `checkers find it down: ${down[0]}` : null
+    },
+    async back(host) {
+      const word = apps.has(host) ? await wordOf(host) : null
+      if (word?.startsWith(mark) === true) await client.delete('/v1/overrides/{subject}', path(host))
+    },
+  }
+}
+
+/** Subjects that most checkers find out of DNS or not up. */
+function poor(all: readonly Standings[], excepted: ReadonlySet<string>): string[] {
+  const names = new Set(all.flatMap((standings) => Array.from(standings.keys())))
+  return Array.from(names).flatMap((name) => {
+    if (excepted.has(name)) return []
+    const said = all.flatMap((standings) => {
+      const one = standings.get(name)
+      return one !== undefined && (one.state === 'down' || !one.serving) ? [one.reason] : []
+    })
+    return said.length * 2 > all.length ? [`${name}: ${said[0]}`] : []
+  })
+}
+
+/** Until most checkers say that it is out, or why it is kept. */
+async function untilSaid(inventory: Inventory, host: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- until they have read it
+    const all = await askCheckers(inventory, signal)
+    const known = all.filter((standings) => {
+      const one = standings.get(host)
+      return one === undefined || !one.serving || one.reason.includes(mark)
+    })
+    if (known.length * 2 >= all.length) return
+    // oxlint-disable-next-line no-await-in-loop
+    await sleep(lookMs, undefined, { signal })
+  }
+}
