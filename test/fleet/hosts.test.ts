@@ -13,8 +13,10 @@ import { fleetInventory } from '#scripts/fleet/inventory.ts'
 const setupMs = 900_000
 const workMs = 600_000
 
+const mayBoot = process.platform === 'linux' && process.getuid?.() === 0
+
 /** A db host and an app host that boot systemd, are reached by ssh, and made what they are by Puppet. */
-describe('hosts of a fleet, booted', () => {
+function booted(): void {
   let directory: string
   let fleet: Fleet
   let db: Host
@@ -126,4 +128,18 @@ describe('hosts of a fleet, booted', () => {
     expect(code).to.equal(255)
     expect(stderr).to.match(/No ED25519 host key is known|Host key verification failed/i)
   }).timeout(workMs)
-})
+}
+
+if (mayBoot) describe('hosts of a fleet, booted', booted)
+else {
+  describe('a fleet without root', () => {
+    it('is refused, with what to do instead', async () => {
+      const options = { directory: tmpdir(), log: pino({ level: 'silent' }), say: () => undefined }
+      const failure = await Fleet.open(options).catch((error: Error) => error)
+      expect(failure)
+        .to.be.an('error')
+        .with.property('message')
+        .that.matches(/needs root on a Debian machine/)
+    })
+  })
+}
