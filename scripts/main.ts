@@ -1,7 +1,5 @@
 import { CommanderError } from 'commander'
-import { failureOf } from './client/failure.ts'
 import { errorCode, reportFailure } from './output.ts'
-import { createProgram } from './program.ts'
 
 /** Runs the command line and ends the process: 0 done, 1 it failed, 2 it was asked for wrongly. */
 export async function main(args: readonly string[]): Promise<never> {
@@ -17,10 +15,16 @@ export async function main(args: readonly string[]): Promise<never> {
 /** Runs the command line, and gives its exit code. */
 export async function execute(args: readonly string[]): Promise<number> {
   try {
+    const { createProgram } = await (args[0] === 'healthcheck'
+      ? import('./checker-program.ts')
+      : import('./program.ts'))
     await createProgram().parseAsync(args, { from: 'user' })
     return 0
   } catch (error) {
-    if (!(error instanceof CommanderError)) return reportFailure(failureOf(error), args.includes('--json'))
+    if (!(error instanceof CommanderError)) {
+      const { failureOf } = await import('./client/failure.ts')
+      return reportFailure(failureOf(error), args.includes('--json'))
+    }
     return error.exitCode === 0 ? 0 : 2
   }
 }

@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { addApi } from './commands/api.ts'
 import { addBackup } from './commands/backup.ts'
 import { addBroker } from './commands/broker.ts'
@@ -49,7 +49,7 @@ import { addLogin } from './commands/login.ts'
 import { certificates } from './commands/certificates.ts'
 import { authorities } from './commands/authorities.ts'
 import { administrators } from './commands/administrators.ts'
-import { version } from './version.ts'
+import { emptyProgram } from './empty-program.ts'
 
 /** What the REST API has, in the order of the help. */
 export const nouns: readonly Noun[] = [
@@ -86,19 +86,7 @@ export const nouns: readonly Noun[] = [
 
 /** The whole command line. Wrong usage throws CommanderError after one line on stderr. */
 export function createProgram(): Command {
-  const program = new Command('cinque')
-    .description('MQTT IoT platform: broker, telemetry store and REST API')
-    .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print this')
-    .helpCommand(false)
-    .exitOverride()
-    .configureOutput({
-      outputError: (text, write) =>
-        write(
-          text.replace(/^error: /, 'cinque: ').replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?'),
-        ),
-    })
-    .showHelpAfterError('  cinque --help lists commands and options')
+  const program = emptyProgram()
   program.commandsGroup('Run it:')
   for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema]) add(program)
   program.commandsGroup('Plan it:')

@@ -4,8 +4,6 @@ import { dial, type Way } from '#scripts/sim/dial.ts'
 
 export interface DeviceOptions extends Way {
   readonly name: string
-  /** Told of each acknowledgement. */
-  readonly acknowledged?: (device: Device) => void
 }
 
 const keepAliveS = 10
@@ -22,20 +20,23 @@ export class Device {
   readonly name: string
   /** Numbers of messages that were acknowledged. */
   readonly acked = new Set<number>()
+  /** Why messages were not taken; whoever has read it empties it. */
+  readonly refused: string[] = []
   /** Milliseconds (`performance.now`) of the last acknowledgement. */
   ackedAt = 0
+  /** When it was connected last. */
+  connectedAt = 0
   /** The address of the host that it is, or was last, connected to. */
   host: string | null = null
   readonly #client: MqttClient
-  readonly #acknowledged: ((device: Device) => void) | undefined
   #socket: Socket | null = null
   #sent = 0
+  #refused = 0
   /** When the oldest message that waits for its acknowledgement was sent over this connection. */
   #waitingSince: number | null = null
 
-  constructor({ name, acknowledged, ...way }: DeviceOptions) {
+  constructor({ name, ...way }: DeviceOptions) {
     this.name = name
-    this.#acknowledged = acknowledged
     this.#client = new MqttClient(() => (this.#socket = dial(way)), {
       clientId: name,
       protocolVersion: 5,
@@ -50,6 +51,7 @@ export class Device {
     this.#client.on('error', () => undefined)
     this.#client.on('connect', () => {
       this.host = this.#socket?.remoteAddress ?? null
+      this.connectedAt = performance.now()
       this.#waitingSince = null
     })
   }
@@ -58,8 +60,9 @@ export class Device {
     return this.#client.connected
   }
 
-  get sent(): number {
-    return this.#sent
+  /** Messages that are neither acknowledged nor refused. */
+  get waiting(): number {
+    return this.#sent - this.acked.size - this.#refused
   }
 
   /** Publishes the next message; `topic` gets the device's name and the number. */
@@ -69,11 +72,14 @@ export class Device {
     this.#waitingSince ??= now
     if (this.connected && now - this.#waitingSince > patienceMs) this.reconnect()
     this.#client.publish(`failover/${this.name}`, String(n), { qos: 1 }, (error) => {
-      if (error) return
+      if (error) {
+        this.refused.push(error.message)
+        this.#refused++
+        return
+      }
       this.acked.add(n)
       this.ackedAt = performance.now()
       this.#waitingSince = null
-      this.#acknowledged?.(this)
     })
   }
 

@@ -9,8 +9,7 @@ export interface FleetOptions {
   /** `mqtts://mqtt.cell.test:8883` */
   readonly url: string
   readonly ca: Buffer
-  /** The nearest first. */
-  readonly nameServers: (place: DevicePlace) => readonly string[]
+  readonly nameServers: readonly string[]
   /** Milliseconds between two messages of a device. */
   readonly paceMs: number
 }
@@ -26,18 +25,30 @@ const spread: readonly (readonly [DevicePlace, number])[] = [
 /** Simulated devices all over the world, each of which publishes at its pace. */
 export class Fleet {
   readonly devices: readonly Device[]
+  readonly #byPlace: ReadonlyMap<DevicePlace, readonly Device[]>
   readonly #paceMs: number
   #timer: NodeJS.Timeout | null = null
   #turn = 0
 
   constructor({ inventory, count, url, ca, nameServers, paceMs }: FleetOptions) {
     this.#paceMs = paceMs
-    this.devices = Array.from({ length: count }, (_, index) => {
+    const made = Array.from({ length: count }, (_, index) => {
       const place = placeOf(index / count)
       const from = deviceAddress(inventory, place, index)
-      const resolver = new StubResolver({ servers: nameServers(place), from })
-      return new Device({ name: `failover-${index + 1}`, url, ca, from, resolver })
+      // Whom a resolver asks first is chance.
+      const first = index % nameServers.length
+      const servers = [...nameServers.slice(first), ...nameServers.slice(0, first)]
+      const resolver = new StubResolver({ servers, from })
+      return { place, device: new Device({ name: `failover-${index + 1}`, url, ca, from, resolver }) }
     })
+    this.devices = made.map(({ device }) => device)
+    this.#byPlace = new Map(
+      spread.map(([name]) => [name, made.filter(({ place }) => place === name).map(({ device }) => device)]),
+    )
+  }
+
+  of(place: DevicePlace): readonly Device[] {
+    return this.#byPlace.get(place) ?? []
   }
 
   /** Each publishes once in its pace from now on, one after the other. */
@@ -53,23 +64,25 @@ export class Fleet {
     this.#timer = null
   }
 
-  /** All break their connections and come back where the name leads to now. */
-  reconnect(): void {
-    for (const device of this.devices) device.reconnect()
-  }
-
-  /** Devices whose connection is, or was last, to one of these addresses. */
+  /** Devices that are connected to one of these addresses. */
   at(addresses: readonly string[]): readonly Device[] {
-    return this.devices.filter(({ host }) => host !== null && addresses.includes(host))
+    return this.devices.filter(
+      ({ connected, host }) => connected && host !== null && addresses.includes(host),
+    )
   }
 
-  /** Messages that were sent and are not acknowledged. */
+  /** Messages that were sent, and neither acknowledged nor refused. */
   get waiting(): number {
-    return this.devices.reduce((sum, { sent, acked }) => sum + sent - acked.size, 0)
+    return this.devices.reduce((sum, { waiting }) => sum + waiting, 0)
   }
 
   get acknowledged(): number {
     return this.devices.reduce((sum, { acked }) => sum + acked.size, 0)
+  }
+
+  /** Why messages were not taken, since the last call. */
+  refusals(): string[] {
+    return this.devices.flatMap(({ refused }) => refused.splice(0))
   }
 
   async end(): Promise<void> {

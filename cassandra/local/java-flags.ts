@@ -93,3 +93,17 @@ export function nodeFlags(
     'org.apache.cassandra.service.CassandraDaemon',
   ]
 }
+
+/** For Cassandra's tools, in front of their class: they run for seconds only. */
+export function toolFlags(engine: Engine): string[] {
+  return [
+    '-Xmx512m',
+    '-XX:TieredStopAtLevel=1',
+    '-XX:+UseSerialGC',
+    '-Djava.net.preferIPv4Stack=true',
+    ...(Number.parseInt(engine.javaVersion, 10) > 17 ? ['-Djava.security.manager=allow'] : []),
+    ...moduleFlags,
+    '-cp',
+    engine.classPath,
+  ]
+}

@@ -106,6 +106,11 @@ export class CassandraStore implements Store {
     metrics.gauge('cinque_cassandra_up', 'Whether Cassandra of this datacenter answers', () =>
       this.healthy ? 1 : 0,
     )
+    metrics.gauge(
+      'cinque_cassandra_nodes',
+      'Cassandra nodes of all datacenters, as they are seen from here',
+      () => nodesOf(client),
+    )
   }
 
   /** Whether reads and writes work now; says no within 5 s of an outage, yes within 6 s of its end. */
@@ -362,4 +367,20 @@ async function answered<T>(request: Promise<T>): Promise<T> {
 
 function sameColumns(cql: TableCql, one: Fields, other: Fields): boolean {
   return cql.columns.every(({ name }) => same(one[name], other[name]))
+}
+
+/** Nodes by datacenter and state. Those of other DCs are known by what the own ones say of them. */
+function nodesOf(client: cassandra.Client): [Record<string, string>, number][] {
+  const counts = new Map<string, { up: number; down: number }>()
+  for (const host of client.hosts.values()) {
+    const dc = host.datacenter ?? ''
+    const count = counts.get(dc) ?? { up: 0, down: 0 }
+    counts.set(dc, count)
+    if (host.isUp()) count.up++
+    else count.down++
+  }
+  return Array.from(counts).flatMap(([dc, { up, down }]): [Record<string, string>, number][] => [
+    [{ dc, state: 'up' }, up],
+    [{ dc, state: 'down' }, down],
+  ])
 }

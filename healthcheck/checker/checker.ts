@@ -7,13 +7,16 @@ import type { Metrics } from '#platform/metrics.ts'
 import type { Timers } from '#platform/timers.ts'
 import type { Access } from '../probes/access.ts'
 import { allProbes } from '../probes/all.ts'
-import type { Target } from '../probes/probe.ts'
+import type { Probe, Target } from '../probes/probe.ts'
 import type { Voting } from '../votes/voting.ts'
 import type { CheckerConfig } from './config.ts'
 import { openDns } from './dns.ts'
+import { feedGdnsd } from './gdnsd.ts'
 import { hostAndPortOf } from './listen.ts'
 import { ownFault } from './own-fault.ts'
+import { openOverrides } from './overrides.ts'
 import { Pages } from './pages.ts'
+import { openPeople } from './people.ts'
 import { Results } from './results.ts'
 import type { Route } from './route.ts'
 import { Scheduler } from './scheduler.ts'
@@ -32,6 +35,10 @@ export interface CheckerSecrets {
   readonly probeCa: string | undefined
   /** PEM, between checkers. */
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string }
+  /** Of the mail server. */
+  readonly mailPassword: string | undefined
+  /** That sign webhooks, in their order. */
+  readonly webhookKeys: readonly Buffer[]
 }
 
 export interface CheckerOptions {
@@ -42,6 +49,8 @@ export interface CheckerOptions {
   readonly metrics: Metrics
   readonly clock: Clock
   readonly timers: Timers
+  /** Has the last word on a probe; for tests that lose looks. */
+  readonly wrap?: (probe: Probe) => Probe
 }
 
 export interface RunningChecker {
@@ -56,7 +65,7 @@ export interface RunningChecker {
 
 /** Runs a vantage point. Rejects with the error of `listen`, or an Error of one line. */
 export async function startChecker(options: CheckerOptions): Promise<RunningChecker> {
-  const { config, inventory, secrets, metrics, clock, timers, log } = options
+  const { config, inventory, secrets, metrics, clock, timers, log, wrap = (probe: Probe) => probe } = options
   const undo: (() => Promise<void> | void)[] = []
   const close = async (): Promise<void> => {
     // oxlint-disable-next-line no-await-in-loop -- in turn: what stands on others first
@@ -65,8 +74,9 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
   try {
     const results = new Results(metrics)
     const targets = targetsOf(inventory)
+    const access = accessOf(options)
     const { probes, close: closeProbes } = allProbes({
-      access: accessOf(options),
+      access,
       config: config.probe,
       targets,
       failing: (host) => results.failing(host),
@@ -79,7 +89,7 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
     )
     const { health } = inventory
     const scheduler = new Scheduler({
-      looks: targets.flatMap((target) => probes.map((probe) => ({ probe, target }))),
+      looks: targets.flatMap((target) => probes.map((probe) => ({ probe: wrap(probe), target }))),
       interval: health.interval,
       downAfter: health.down_after,
       timers,
@@ -94,19 +104,31 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
       },
     })
     const serve = probes.filter(({ weight }) => weight === 'serve').map(({ name }) => name)
-    const votes = openVotes(options, serve, () => [])
+    const overrides = openOverrides(options, {
+      access,
+      targets,
+      onChange: () => votes.voting.overridesChanged(),
+    })
+    undo.push(() => overrides.close())
+    const votes = openVotes(options, serve, () => overrides.current())
     undo.push(() => votes.close())
     results.onResult((result) => {
       votes.voting.setFault(ownFault(results, targets))
       votes.voting.take(result)
     })
     undo.push(await openDns(options, votes.voting))
-    const pages = new Pages({ checker: config.name, results, metrics, sources: [votes.source] })
+    undo.push(feedGdnsd(options, votes.voting))
+    const people = openPeople(options, { access: accessOf(options), targets, results, votes })
+    undo.push(() => people.close())
+    const sources = [votes.source, people.source]
+    const pages = new Pages({ checker: config.name, results, metrics, sources })
     undo.push(() => pages.close())
-    const routes: Route[] = [pages.route, votes.route]
+    const routes: Route[] = [pages.route, ...people.routes, votes.route]
     const server = await serveHttp({ ...listenAddress(options), routes, metrics, tls: secrets.tls })
     undo.push(() => server.close())
     votes.voting.start()
+    overrides.start()
+    people.start()
     undo.push(() => scheduler.stop())
     const firstRound = scheduler.start()
     return { url: server.url, results, voting: votes.voting, firstRound, close }

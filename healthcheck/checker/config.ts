@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { notifyConfig } from '../notify/config.ts'
+import { statusConfig } from '../status/config.ts'
 
 const file = (what: string) => z.string().min(1).describe(`${what}; relative to this file`)
 /** Where a TCP connection goes, `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`. */
@@ -57,6 +59,10 @@ const dns = z.strictObject({
   ).optional(),
 })
 
+const gdnsd = z.strictObject({
+  states_file: file('the file `cinque` in the directory `extfile` of its state directory, see docs/dns.md'),
+})
+
 /** What makes a process a checker: one file for each vantage point. */
 export const checkerConfig = z.strictObject({
   name: z.string().min(1).describe('name of the host in the inventory; it has the role checker'),
@@ -81,6 +87,9 @@ export const checkerConfig = z.strictObject({
     .describe('between checkers'),
   probe,
   dns: dns.optional().describe('the checker as a name server; without it there is none'),
+  gdnsd: gdnsd.optional().describe('a gdnsd beside it, which gives what the votes say'),
+  status: statusConfig.prefault({}).describe('the status page'),
+  notify: notifyConfig.prefault({}).describe('who is told of alerts'),
   log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 

@@ -6,7 +6,7 @@ import {
   X509Certificate,
 } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { ApiError, type CinqueClient } from '#client/index.ts'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
@@ -142,7 +142,7 @@ async function ensureApiKey(
     body: {
       name: `health-${name}`,
       role: 'viewer',
-      scopes: ['devices:read', 'telemetry:read', 'overrides:read'],
+      scopes: ['devices:read', 'telemetry:read', 'overrides:read', 'maintenance:read'],
     },
   })
   writePrivate(file, secret)
@@ -203,7 +203,7 @@ function writeConfig(
   const before = existsSync(file) ? (parse(readFileSync(file, 'utf8')) as Record<string, unknown>) : {}
   const config = {
     name,
-    inventory: resolve(inventoryFile),
+    inventory: inventoryFile,
     key_file: 'signing.key',
     secret_file: 'secret',
     state: 'state',

@@ -143,11 +143,13 @@ class Track {
   }
 
   #next(begun: number): void {
-    const { timers, downAfter, random } = this.#options
+    const { timers, downAfter, random, interval } = this.#options
     if (this.#failures > 0 && this.#failures < downAfter) {
       return this.#arm(Math.min(againMs, this.#intervalMs))
     }
-    const period = this.#intervalMs * (1 + jitter * (2 * random() - 1))
+    // What is looked at seldom is looked at more often while it is not well: people wait for it.
+    const intervalMs = this.#failures > 0 ? Math.min(this.#intervalMs, interval * 1000) : this.#intervalMs
+    const period = intervalMs * (1 + jitter * (2 * random() - 1))
     this.#arm(Math.max(0, begun + period - timers.monotonic()))
   }
 }

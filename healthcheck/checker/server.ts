@@ -1,7 +1,8 @@
-import { createServer as createHttp, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Metrics } from '#platform/metrics.ts'
+import { http } from '../http.ts'
 import type { Route } from './route.ts'
 
 export interface CheckerServer {
@@ -45,7 +46,7 @@ export async function serve({ host, port, routes, metrics, tls }: ServerOptions)
     for (const route of routes) if (route(request, response)) return
     response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
   }
-  const plain = createHttp(limits, answer)
+  const plain = http.createServer(limits, answer)
   const secure = createHttps({ ...limits, ...tls, minVersion: 'TLSv1.2' }, answer)
   secure.on('tlsClientError', (_error, socket) => socket.destroy())
   const sockets = new Set<Socket>()

@@ -16,6 +16,8 @@ export interface Votes {
   readonly voting: Voting
   readonly route: Route
   readonly source: HealthSource
+  /** What another checker has told people, see healthcheck/notify/. */
+  notified(checker: string, signal: AbortSignal): Promise<string>
   close(): void
 }
 
@@ -60,6 +62,7 @@ export function openVotes(
       answer: (nonce) => voting.answer(nonce),
     }),
     source: standingsSource(voting),
+    notified: (checker, signal) => asking.page(checker, 'notified', signal),
     close: () => {
       voting.stop()
       asking.close()

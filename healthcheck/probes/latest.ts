@@ -4,7 +4,7 @@ import type { Target } from './probe.ts'
 import type { Rest } from './rest.ts'
 
 /** Key under which values about a host are stored: names of hosts are not all good ones. */
-export function keyOf(kind: 'rest' | 'mqtt', { host }: Target): string {
+export function keyOf(kind: 'rest' | 'mqtt' | 'far', { host }: Target): string {
   return `${kind}_${host.name.replaceAll('-', '_')}`
 }
 

@@ -1,5 +1,6 @@
-import { Agent, type IncomingMessage, request } from 'node:http'
+import type { Agent, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { http } from '../http.ts'
 import type { Access } from './access.ts'
 import { connect } from './connect.ts'
 import { plainError, RefusedError } from './errors.ts'
@@ -16,6 +17,8 @@ interface Ask {
   readonly path: string
   /** Whole Authorization header; absent: none. */
   readonly authorization?: string
+  /** More of them, in small letters. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
 }
 
@@ -81,11 +84,15 @@ export class Rest {
     this.#held.clear()
   }
 
-  #ask(target: Target, { method, path, authorization, body }: Ask, signal: AbortSignal): Promise<RestAnswer> {
+  #ask(
+    target: Target,
+    { method, path, authorization, headers, body }: Ask,
+    signal: AbortSignal,
+  ): Promise<RestAnswer> {
     const content = body === undefined ? undefined : JSON.stringify(body)
     const agent = this.#agent(target)
     return new Promise((resolve, reject) => {
-      const sent = request(
+      const sent = http.request(
         {
           agent,
           method,
@@ -95,6 +102,7 @@ export class Rest {
             host: this.#access.serviceName,
             accept: 'application/json, text/plain',
             'user-agent': 'cinque-healthcheck',
+            ...headers,
             ...(authorization === undefined ? {} : { authorization }),
             ...(content === undefined
               ? {}
@@ -140,7 +148,7 @@ export class Rest {
   #newAgent({ host }: Target): Agent {
     const { inventory, tls } = this.#access
     const port = tls ? inventory.ports.https : inventory.ports.http
-    const agent = new Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets })
+    const agent = new http.Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets })
     agent.createConnection = (_options, opened) => {
       connect(this.#access, { address: host.address, port, tls }, this.#stop.signal).then(
         (socket) => {

@@ -1,6 +1,5 @@
 import type { Inventory } from '#platform/inventory/inventory.ts'
 import { isRunning, type Plan } from '#platform/maintenance/plan.ts'
-import type { Alert } from '../alerts/alert.ts'
 import type { Standing } from '../votes/vote.ts'
 import { availability, type DayState, type History } from './history.ts'
 import type { Incident } from './incidents.ts'
@@ -74,7 +73,8 @@ export interface ReportInput {
   readonly target: number
   readonly dcs: Inventory['dcs']
   readonly standings: readonly Standing[]
-  readonly alerts: readonly Alert[]
+  /** Nobody knows how it is. */
+  readonly blind: boolean
   readonly incidents: readonly Incident[]
   readonly plans: readonly Plan[]
   readonly history: History
@@ -82,10 +82,9 @@ export interface ReportInput {
 }
 
 export function reportOf(input: ReportInput): Report {
-  const { title, url, target, dcs, standings, alerts, incidents, plans, history, at } = input
+  const { title, url, target, dcs, standings, blind, incidents, plans, history, at } = input
   const windows = plans.filter(({ kind }) => kind === 'maintenance')
-  const blind = isBlind(alerts, standings)
-  const overall = overallOf(input, blind)
+  const overall = overallOf(input)
   return {
     title,
     url,
@@ -116,11 +115,6 @@ export function reportOf(input: ReportInput): Report {
   }
 }
 
-/** Before the first standings, and while too few checkers are heard. */
-export function isBlind(alerts: readonly Alert[], standings: readonly Standing[]): boolean {
-  return standings.length === 0 || alerts.some(({ name }) => name === 'CheckersBlind')
-}
-
 /**
  * How a DC counts. `maintenance`: a person has taken it out of DNS while it is well, or it is down as was planned.
  */
@@ -148,7 +142,7 @@ export function serviceState(
   return known.some(({ state }) => state !== 'down') ? 'up' : 'down'
 }
 
-function overallOf({ incidents, plans, at }: ReportInput, blind: boolean): Overall {
+function overallOf({ incidents, plans, at, blind }: ReportInput): Overall {
   const open = incidents.filter(({ closedAt }) => closedAt === null)
   if (open.some(({ impact }) => impact === 'critical')) return 'critical'
   if (blind) return 'unknown'

@@ -16,7 +16,7 @@ import { feedOf } from './feed.ts'
 import { History, keptHistory } from './history.ts'
 import { Incidents, keptIncidents } from './incidents.ts'
 import { pageOf } from './page.ts'
-import { isBlind, type Report, reportOf, service, serviceState, stateOf } from './report.ts'
+import { type Report, reportOf, service, serviceState, stateOf } from './report.ts'
 import { readKept, writeWhole } from './state-file.ts'
 
 export interface StatusOptions {
@@ -50,7 +50,8 @@ export class Status {
   readonly #history: History
   readonly #incidents: Incidents
   #view: View | null = null
-  #alerts: readonly Alert[] = []
+  /** Nothing is known before the first look. */
+  #blind = true
   /** Monotonic milliseconds of the look before. */
   #lookedAt: number | null = null
   #files: { readonly at: number; readonly files: Files } | null = null
@@ -87,21 +88,23 @@ export class Status {
     )
   }
 
-  /** Called at each count of the votes, some times a minute at least: between two looks it was as at the second. */
-  look(view: View, alerts: readonly Alert[]): void {
+  /**
+   * Called some times a minute at least: between two looks it was as at the second. `blind`: too few checkers are heard to
+   * know how it is.
+   */
+  look(view: View, alerts: readonly Alert[], blind: boolean): void {
     const { inventory, clock, timers } = this.#options
     const [at, now] = [clock.now(), timers.monotonic()]
     const elapsed = this.#lookedAt === null ? 0 : now - this.#lookedAt
     this.#lookedAt = now
-    const blind = isBlind(alerts, view.standings)
+    this.#blind = blind || view.standings.length === 0
     for (const { name } of inventory.dcs) {
       const standing = view.standings.find(({ subject }) => subject === name)
-      this.#history.passed(name, blind ? 'unknown' : stateOf(standing, view.plans, at), at, elapsed)
+      this.#history.passed(name, this.#blind ? 'unknown' : stateOf(standing, view.plans, at), at, elapsed)
     }
-    this.#history.passed(service, serviceState(view.standings, inventory.dcs, blind), at, elapsed)
+    this.#history.passed(service, serviceState(view.standings, inventory.dcs, this.#blind), at, elapsed)
     const first = this.#view === null
     this.#view = view
-    this.#alerts = alerts
     if (this.#incidents.look(alerts, view.plans, at) || first) this.#keep()
   }
 
@@ -126,7 +129,7 @@ export class Status {
       target: config.objective / 100,
       dcs: inventory.dcs,
       standings: this.#view?.standings ?? [],
-      alerts: this.#alerts,
+      blind: this.#blind,
       incidents: this.#incidents.list,
       plans: this.#view?.plans ?? [],
       history: this.#history,

@@ -17,7 +17,12 @@ export function httpsAsk(options: {
   /** The secret part of the paths. */
   secret: string
   ca: string
-}): { readonly ask: Ask; close(): void } {
+}): {
+  readonly ask: Ask
+  /** Another page of a checker, by what comes after the secret. */
+  page(checker: string, name: string, signal: AbortSignal): Promise<string>
+  close(): void
+} {
   const agent = new Agent({
     keepAlive: true,
     maxSockets: 2,
@@ -26,12 +31,14 @@ export function httpsAsk(options: {
     minVersion: 'TLSv1.3',
   })
   const peers = new Map(options.peers.map((peer) => [peer.checker, peer]))
+  async function page(checker: string, name: string, signal: AbortSignal): Promise<string> {
+    const peer = peers.get(checker)
+    if (peer === undefined) throw new Error(`no address of checker ${checker} is known`)
+    return get(peer, `/hc/${options.secret}/${name}`, agent, signal)
+  }
   return {
-    async ask(checker, nonce, signal) {
-      const peer = peers.get(checker)
-      if (peer === undefined) throw new Error(`no address of checker ${checker} is known`)
-      return get(peer, `/hc/${options.secret}/votes?nonce=${nonce}`, agent, signal)
-    },
+    ask: (checker, nonce, signal) => page(checker, `votes?nonce=${nonce}`, signal),
+    page,
     close: () => agent.destroy(),
   }
 }

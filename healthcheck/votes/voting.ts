@@ -50,8 +50,6 @@ export interface Snapshot {
 /** Defaults of what an inventory does not say. */
 export const votingDefaults = {
   voteTtlMs: 30_000,
-  failback: [25, 50, 100],
-  failbackStepMs: 60_000,
   pullMs: 2000,
   timeoutMs: 2000,
 } as const
@@ -83,7 +81,8 @@ export class Voting {
   constructor(options: VotingOptions) {
     const { inventory, checker, rules = {}, timers, metrics, keys, ask } = options
     const { health } = inventory
-    const { voteTtlMs, failback, failbackStepMs, pullMs, timeoutMs } = { ...votingDefaults, ...rules }
+    const { failback = health.failback, failbackStepMs = health.failback_step * 1000 } = rules
+    const { voteTtlMs, pullMs, timeoutMs } = { ...votingDefaults, ...rules }
     this.#options = options
     this.#dcs = subjectsOf(inventory)
     this.#judgeRules = {

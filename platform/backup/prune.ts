@@ -28,6 +28,8 @@ export async function prune(
   const lock = await Lock.take(repository.store, { ...wait, kind: 'sweeper' })
   try {
     const { kept, dropped } = apply(retention, await repository.backups())
+    // No backup at all is rather a storage that is ill than one where everything is useless.
+    if (kept.length === 0) return { kept: 0, forgotten: [], deletedChunks: 0 }
     const named = new Set<string>()
     for (const { id } of kept) {
       // oxlint-disable-next-line no-await-in-loop -- one manifest in memory

@@ -16,6 +16,7 @@ export function concernsOf(inventory: Inventory): Concern[] {
     ...thinDcs(inventory),
     ...checkers(inventory),
     ...unpriced(inventory),
+    ...unknownLocations(inventory),
     ...(inventory.dns === undefined
       ? [{ field: 'dns', message: 'the cell has no names: clients must know addresses; add dns.zone' }]
       : []),
@@ -84,6 +85,13 @@ function checkers({ hosts, health, dcs }: Inventory): Concern[] {
         message: `the ${inside} checkers of ${name} are a quorum alone: a cut around it would be taken for the end of the others; spread them, or raise it`,
       })
     }
+    const left = all.length - inside
+    if (left < health.quorum) {
+      concerns.push({
+        field: 'health.quorum',
+        message: `when ${name} is lost, ${left} checkers are left for ${health.quorum} votes, and it stays in DNS; add checkers elsewhere, or lower it`,
+      })
+    }
   }
   if (all.length > 0 && all.every(({ dc }) => dc !== outside)) {
     concerns.push({
@@ -108,4 +116,21 @@ function unpriced({ hosts }: Inventory): Concern[] {
       message: `no price: ${names}${more}; \`cinque cost\` counts them as nothing; add price`,
     },
   ]
+}
+
+/** Where the order of DCs in a region follows from distances, a DC without a place comes last in all of them. */
+function unknownLocations({ dcs, dns }: Inventory): Concern[] {
+  const byDistance =
+    dns !== undefined && (dns.regions ?? [{ chain: undefined }]).some((one) => one.chain === undefined)
+  if (!byDistance) return []
+  return dcs.flatMap(({ name, location }, at) =>
+    location === undefined
+      ? [
+          {
+            field: `dcs[${at}].location`,
+            message: `it is not known where ${name} is: it comes last in regions without a chain; say it`,
+          },
+        ]
+      : [],
+  )
 }

@@ -11,6 +11,8 @@ export interface DevCell {
   readonly brokers?: number | undefined
   /** A host in each DC that looks at all the others. */
   readonly checkers?: boolean | undefined
+  /** Of its checkers, where the defaults do not suit. */
+  readonly health?: Partial<Inventory['health']> | undefined
   /** Second number of the loopback addresses, `127.{net}.{dc}.{host}`: cells with another one don't meet. */
   readonly net?: number | undefined
   readonly mqttPort?: number | undefined
@@ -45,6 +47,7 @@ export function devInventory({
   apps = 1,
   brokers = 1,
   checkers = false,
+  health,
   net = devNet,
   mqttPort,
   httpPort,
@@ -81,7 +84,7 @@ export function devInventory({
       ports: { ...ports, mqtt: mqttPort, http: httpPort },
       // Without checkers nobody would answer for the names.
       ...(checkers ? { dns: { zone, ttl } } : {}),
-      health: { quorum: Math.min(3, Math.floor(count / 2) + 1) },
+      health: { quorum: Math.min(3, Math.floor(count / 2) + 1), ...health },
     },
     'the inventory of `cinque dev --dcs`',
   )

@@ -75,6 +75,9 @@ const health = z.strictObject({
   /** Failed looks in a row after which a checker says down, and good ones after which it says up again. */
   down_after: z.int().min(1).max(100).default(2),
   up_after: z.int().min(1).max(100).default(6),
+  /** Percent of its share with which a DC or host comes back, step by step, and seconds that a step takes. */
+  failback: z.array(z.int().min(1).max(100)).min(1).max(10).default([25, 50, 100]),
+  failback_step: z.number().min(1).max(3600).default(60),
   /** Live DCs that are taken out at the same time at most, without a person's word. */
   max_removed_live: z.int().min(1).max(32).default(1),
 })

@@ -1,9 +1,12 @@
 import { z } from 'zod'
 import { DirectoryStore } from '#platform/backup/directory-store.ts'
+import type { Logger } from '#platform/log.ts'
+import type { ConnectionOptions } from '#cassandra/store/connection.ts'
 import type { ObjectStore } from '#platform/backup/object-store.ts'
 import { S3Store } from '#platform/backup/s3/s3-store.ts'
 import { defaultRetention } from '#platform/backup/retention.ts'
-import { readSecret } from '#scripts/cell/member-config.ts'
+import { credentialsOf, pemsOf } from '#scripts/cell/member-config.ts'
+import { readSecret } from '#scripts/cell/secret.ts'
 import { loadConfig } from '#scripts/config/load.ts'
 import { CliError } from '#scripts/output.ts'
 
@@ -37,8 +40,15 @@ export const backupConfig = z.strictObject({
     .strictObject({
       endpoint: z.url().describe('as https://s3.eu-central-1.amazonaws.com; the bucket is put behind it'),
       region: z.string().min(1).default('us-east-1').describe('what requests are signed for'),
-      bucket: z.string().min(1).describe('its name'),
-      prefix: z.string().default('').describe('put in front of the name of every object'),
+      bucket: z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be 3 to 63 of a-z, 0-9, - and .')
+        .describe('its name'),
+      prefix: z
+        .string()
+        .regex(/^[A-Za-z0-9._/-]{0,200}$/, 'must be letters, digits, ., _, / and -')
+        .default('')
+        .describe('put in front of the name of every object'),
       access_key: z.string().min(1).describe('id of the key that requests are signed with'),
       secret_key_file: z.string().min(1).describe('file with the secret part of that key'),
     })
@@ -100,4 +110,12 @@ export function storageOf({ directory, s3 }: BackupConfig): ObjectStore {
     secretKey: readSecret(s3.secret_key_file, 's3.secret_key_file'),
   }
   return new S3Store({ endpoint, region, bucket, prefix: prefix.replace(/^\/+|\/+$/g, ''), credentials })
+}
+
+/** How the node of a configuration is spoken to. CliError with exit code 2. */
+export function connectionOf(
+  { address, dc, tls, ...credentials }: NonNullable<BackupConfig['cassandra']>,
+  log: Logger,
+): Omit<ConnectionOptions, 'keyspace' | 'only'> {
+  return { contactPoints: [address], localDc: dc, ...credentialsOf(credentials), ...pemsOf(tls), log }
 }

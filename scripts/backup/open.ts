@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { BackupError } from '#platform/backup/backup-error.ts'
 import type { Manifest } from '#platform/backup/manifest.ts'
 import { ObjectStoreError } from '#platform/backup/object-store.ts'
@@ -48,16 +47,6 @@ export async function initRepository(file: string): Promise<{ keyMade: boolean; 
 /** The backup of this id; the newest without one. */
 export function chosen(repository: Repository, id: string | undefined): Promise<Manifest> {
   return id === undefined ? repository.newest() : repository.manifest(id)
-}
-
-/** Runs `work` with an empty directory below `parent`, which is removed afterwards. */
-export async function withScratch<T>(parent: string, work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(parent, 'cinque-backup-'))
-  try {
-    return await work(directory)
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
 }
 
 /** Runs a verb; what backups, storages and stores say of failures becomes CliError. */

@@ -1,5 +1,4 @@
-import { setPriority } from 'node:os'
-import { hostname } from 'node:os'
+import { hostname, setPriority } from 'node:os'
 import type { Logger } from '#platform/log.ts'
 import { DirectoryStore } from '#platform/backup/directory-store.ts'
 import { backupEmbedded } from '#platform/backup/embedded.ts'
@@ -12,9 +11,10 @@ import { everyTable } from '#platform/tables.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { stderrLogger } from '#scripts/run/logger.ts'
 import { CliError, printJson, printLine, table } from '#scripts/output.ts'
-import type { BackupConfig } from './config.ts'
+import { type BackupConfig, connectionOf } from './config.ts'
 import { ageFamilies, runFamilies, writeMetricsFile } from './metrics-file.ts'
-import { initRepository, type Opened, openRepository, withScratch } from './open.ts'
+import { initRepository, type Opened, openRepository } from './open.ts'
+import { withScratch } from './scratch.ts'
 
 /** How long a prune under way is waited for. */
 const waitMs = 10 * 60_000
@@ -61,7 +61,13 @@ async function take(
     const directory = config.data
     return backupEmbedded({ repository, directory, scratch, tables, note, files, source, log, waitMs })
   }
-  throw new CliError('data: must be set', { exitCode: 2 })
+  const { cassandra } = config
+  if (cassandra === undefined) throw new CliError('data, cassandra: one must be set', { exitCode: 2 })
+  const { backupCassandra } = await import('#cassandra/backup/backup.ts')
+  const { keyspace, data, nodetool, sstableloader } = cassandra
+  const tools = { nodetool, sstableloader }
+  const connection = connectionOf(cassandra, log)
+  return backupCassandra({ repository, connection, keyspace, data, tools, tables, note, files, waitMs })
 }
 
 /** Rows are counted and hashed once a day (UTC), in its first backup. */

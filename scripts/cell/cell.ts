@@ -13,7 +13,7 @@ import { provisionCheckers } from './checkers.ts'
 import { claim, netOf } from './claim.ts'
 import { CellDc, type DcStatus } from './dc.ts'
 import { bornFile, CellDirectory } from './directory.ts'
-import { namesOf } from './names.ts'
+import { type CellNames, cellNames, namesOf } from './names.ts'
 import { makeSchema, spreadSchema, updateSchema } from './migrate.ts'
 import type { Part, PartKind } from './part.ts'
 import { type CassandraPart, makeParts, portsOf } from './parts.ts'
@@ -34,6 +34,8 @@ export interface CellOptions {
   readonly brokersPerHost?: number | undefined
   /** A process in each DC that looks at all the others, and answers for the names of the cell. Default: none. */
   readonly checkers?: boolean | undefined
+  /** What checkers go by, where the defaults do not suit; for a new cell only. */
+  readonly health?: Partial<Inventory['health']> | undefined
   /** Addresses 127.{net}.x.x; default: the first from 77 on that no other cell has. */
   readonly net?: number | undefined
   /** Delay packets between DCs, where the machine can. Default: true. */
@@ -139,6 +141,8 @@ export class Cell {
   /** PEM of the authority that all its certificates are of. */
   readonly caFile: string
   readonly dcs: readonly CellDc[]
+  /** Null: nobody answers for names, as there are no checkers. */
+  readonly names: CellNames | null
   readonly #opened: Opened
   #stopping: Promise<void> | null = null
 
@@ -147,6 +151,7 @@ export class Cell {
     this.directory = directory.path
     this.token = directory.kept(['admin-token'], () => '').trim()
     this.caFile = directory.place('pki', 'ca.pem')
+    this.names = cellNames(inventory)
     this.#opened = opened
     this.dcs = inventory.dcs.map((dc) => new CellDc(dc, inventory, opened))
   }

@@ -5,6 +5,7 @@ import { provision } from '#healthcheck/checker/provision.ts'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import type { CellDirectory } from './directory.ts'
 import { launch } from './launch.ts'
+import { dnsPort } from './names.ts'
 import { cinqueProcess } from './node-process.ts'
 import { Part, type PartOptions } from './part.ts'
 import { placesFile } from './places.ts'
@@ -47,7 +48,7 @@ export async function provisionCheckers(
   { inventory, directory }: Pick<CheckerPartsOptions, 'inventory' | 'directory'>,
   { url, token, caFile }: { url: string; token: string; caFile: string },
 ): Promise<void> {
-  directory.write(['config', 'places'], placesFile(inventory))
+  const places = directory.write(['config', 'places'], placesFile(inventory))
   await provision({
     admin: createClient({ url, token }),
     clientOf: (credential) => createClient({ url, ...credential }),
@@ -56,6 +57,7 @@ export async function provisionCheckers(
     directory: directory.place('checkers'),
     organisation,
     probe: { ca_file: caFile },
+    config: ({ address }) => ({ dns: { listen: `${address}:${dnsPort}`, places_file: places } }),
   })
 }
 

@@ -99,6 +99,7 @@ function shapeOf(options: CellOptions, otherwise: DevCell): DevCell {
     apps: options.appsPerDc ?? otherwise.apps,
     brokers: options.brokersPerHost ?? otherwise.brokers,
     checkers: options.checkers ?? otherwise.checkers,
+    health: options.health,
     net: options.net ?? otherwise.net,
     mqttPort: options.mqttPort ?? otherwise.mqttPort,
     httpPort: options.httpPort ?? otherwise.httpPort,

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { loadConfig } from '#scripts/config/load.ts'
-import { CliError, errorLine } from '#scripts/output.ts'
+import { CliError } from '#scripts/output.ts'
 import { smtpConfig } from '#platform/identity/smtp-config.ts'
 import { publicUrl } from './mail.ts'
+import { readSecret } from './secret.ts'
 
 const tls = z.strictObject({
   ca: z.string().describe('PEM file of the authority that the servers are checked against'),
@@ -45,17 +45,6 @@ export type MemberConfig = z.output<typeof memberConfig>
 /** Reads and checks the file. CliError with exit code 2. */
 export function loadMember(file: string): MemberConfig {
   return loadConfig(memberConfig, { file }).config
-}
-
-/** A secret out of its file. CliError that names the key of the configuration. */
-export function readSecret(file: string, key: string): string {
-  try {
-    const secret = readFileSync(file, 'utf8').trim()
-    if (secret !== '') return secret
-  } catch (error) {
-    throw new CliError(`${key}: cannot read ${file}: ${errorLine(error)}`, { exitCode: 2, cause: error })
-  }
-  throw new CliError(`${key}: ${file} is empty`, { exitCode: 2 })
 }
 
 /** User and password, as Cassandra is told; nothing without a user. CliError with exit code 2. */

@@ -13,6 +13,7 @@ import { checkerParts, type CheckerPartsOptions } from './checkers.ts'
 import { bornFile, type CellDirectory } from './directory.ts'
 import { launch, type Launched, prefix } from './launch.ts'
 import type { memberConfig } from './member-config.ts'
+import { dnsPort } from './names.ts'
 import { cinqueProcess } from './node-process.ts'
 import { Part, type PartOptions } from './part.ts'
 import type { WantedPort } from './preflight.ts'
@@ -118,7 +119,7 @@ export function portsOf(inventory: Inventory): WantedPort[] {
             ...want('api', ports.http, ports.https),
           ]
         : []),
-      ...(roles.includes('checker') ? want('checker', ports.checker) : []),
+      ...(roles.includes('checker') ? want('checker', ports.checker, dnsPort) : []),
     ]
   })
 }

@@ -7,6 +7,7 @@ import { statusLines } from '#scripts/cell/status.ts'
 import { defaultCellData } from '#scripts/client/target.ts'
 import { wholeNumber } from '#scripts/options.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
+import { addOverrides } from './dc-overrides.ts'
 
 interface DcOptions {
   data: string
@@ -27,8 +28,11 @@ const actions = [
 export function addDc(program: Command): void {
   const dc = program
     .command('dc')
-    .summary('look at, kill, stop, start, cut datacenters of `cinque dev --dcs 5`')
-    .description('Looks at, kills, stops, starts and cuts off datacenters of a running `cinque dev --dcs 5`.')
+    .summary('drain datacenters and hosts; kill, stop, cut those of `cinque dev --dcs 5`')
+    .description(
+      'Drains datacenters and hosts of a running platform, and looks at, kills, stops, starts and cuts off those of a ' +
+        'running `cinque dev --dcs 5`.',
+    )
   withCell(dc.command('status').description('show all processes of all datacenters')).action(
     async (options: DcOptions) => show(await ask(options, { do: 'status' }), options),
   )
@@ -68,6 +72,7 @@ export function addDc(program: Command): void {
   ).action(async (name: string, ms: number, options: DcOptions) =>
     show(await ask(options, { do: 'slow', dc: name, ms }), options, name),
   )
+  addOverrides(dc)
 }
 
 function withCell(command: Command): Command {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ApplyOptions, PlanOptions } from '#scripts/dns/apply.ts'
+import type { GdnsdCommandOptions } from '#scripts/dns/gdnsd.ts'
 import type { EvaluateOptions } from '#scripts/dns/evaluate.ts'
 import type { StatusOptions } from '#scripts/dns/status.ts'
 import { clientPlace } from '#scripts/dns/place.ts'
@@ -14,6 +15,7 @@ export function addDns(program: Command): void {
   withZone(dns.command('plan').description('show what differs between the inventory and the zone'))
     .option('--adopt', "plan to take over someone else's records where ours must be")
     .option('--check', 'exit with 1 if there is anything to do')
+    .addHelpText('after', '\nExample:\n  cinque dns plan --inventory cell.yaml --secret-file secret')
     .action(async (options: PlanOptions) => {
       const { runPlan } = await import('#scripts/dns/apply.ts')
       await runPlan(options)
@@ -40,12 +42,14 @@ export function addDns(program: Command): void {
       wholeNumber(0, 600),
       60,
     )
+    .addHelpText('after', '\nExample:\n  cinque dns apply --inventory cell.yaml --secret-file secret')
     .action(async (options: ApplyOptions) => {
       const { runApply } = await import('#scripts/dns/apply.ts')
       await runApply(options)
     })
   withZone(dns.command('status').description('show the zone, its health checks and what it costs'))
     .option('--queries <millions>', 'a month, for the cost', wholeNumber(0, 1_000_000))
+    .addHelpText('after', '\nExample:\n  cinque dns status --inventory cell.yaml --secret-file secret')
     .action(async (options: StatusOptions) => {
       const { runStatus } = await import('#scripts/dns/status.ts')
       await runStatus(options)
@@ -63,9 +67,33 @@ export function addDns(program: Command): void {
     .option('--name <name>', 'what is asked for (default: the first of `dns.names`)')
     .option('--down <list>', 'DCs and hosts that are down, as dc03,dc01-app1', listOf, [])
     .option('--live', 'ask the zone in Route 53 instead of the inventory')
+    .addHelpText('after', '\nExample:\n  cinque dns evaluate --inventory cell.yaml --from EU/DE --down dc03')
     .action(async (options: EvaluateOptions) => {
       const { runEvaluate } = await import('#scripts/dns/evaluate.ts')
       await runEvaluate(options)
+    })
+  dns
+    .command('gdnsd')
+    .summary("write gdnsd's configuration, for name servers of one's own")
+    .description(
+      'Writes the configuration directory of gdnsd 3.8: the same names and answers without Route 53. A checker beside\n' +
+        'it tells it who is up (`gdnsd.states_file` of its configuration); docs/dns.md.',
+    )
+    .requiredOption('--inventory <file>', 'the inventory of the cell, with `dns`')
+    .requiredOption('--out <directory>', 'where the files go, as /etc/gdnsd')
+    .option('--listen <list>', 'addresses, as 192.0.2.1,[2001:db8::1]:53 (default: all, port 53)', listOf)
+    .option('--places <file>', 'networks and where they are, as the checkers have')
+    .option('--geoip2 <file>', 'path of a GeoIP2 or GeoLite2 database on that host')
+    .option('--run-dir <directory>', "gdnsd's run directory, where it is not its own")
+    .option('--state-dir <directory>', "gdnsd's state directory, where it is not its own")
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  cinque dns gdnsd --inventory cell.yaml --out /etc/gdnsd --places places',
+    )
+    .action(async (options: GdnsdCommandOptions) => {
+      const { runGdnsd } = await import('#scripts/dns/gdnsd.ts')
+      runGdnsd(options)
     })
 }
 

@@ -21,17 +21,17 @@ export function addRestore(program: Command): void {
       .option('--json', 'print JSON')
   const into = '--into <dir>'
   verb('all', 'restore everything')
-    .option(into, 'empty directory for the data of one process')
+    .option(into, 'empty directory for the data of one process (of a cell: the cluster in the configuration)')
     .action((options: RestoreOptions) => said(async () => (await verbs()).restoreAll(options)))
   verb('table', 'restore one table, which must be empty')
     .argument('<table>', 'its name')
-    .option(into, 'directory with the data of one process; made if it is not there')
+    .option(into, 'directory with the data of one process (without it: the cluster in the configuration)')
     .action((table: string, options: RestoreOptions) =>
       said(async () => (await verbs()).restoreTable({ ...options, table })),
     )
   verb('organisation', 'restore one organisation, which must not be there')
     .argument('<organisation>', 'its id')
-    .option(into, 'directory with the data of one process; made if it is not there')
+    .option(into, 'directory with the data of one process (without it: the cluster in the configuration)')
     .action((organisation: string, options: RestoreOptions) =>
       said(async () => (await verbs()).restoreOrganisation({ ...options, organisation })),
     )

@@ -2,7 +2,7 @@ import type { ResourceRecordSet } from '@aws-sdk/client-route-53'
 import type { HealthCheck } from '#healthcheck/dns/record-set.ts'
 import type { CheckStep, Plan, RecordStep } from '#healthcheck/dns/route53/plan.ts'
 import { safePercent } from '#healthcheck/dns/route53/plan.ts'
-import { canonical, checkName, withNames } from '#healthcheck/dns/route53/records.ts'
+import { canonical, checkName, shortId, withNames } from '#healthcheck/dns/route53/records.ts'
 
 const marks = { create: '+', update: '~', delete: '-' } as const
 
@@ -69,7 +69,7 @@ function checkText(check: HealthCheck): string {
 
 function recordLine(name: string, { action, before, after, drift, adopted }: RecordStep, plan: Plan): string {
   const record = after ?? before
-  const id = record?.SetIdentifier
+  const id = record && shortId(record)
   const head = `${marks[action]} ${name} ${record?.Type}${id === undefined ? '' : ` "${id}"`}`
   const from = beforeText(before, plan)
   const to = after === undefined ? null : recordText(after)
@@ -83,7 +83,7 @@ function beforeText(record: ResourceRecordSet | undefined, { checkNames }: Plan)
 }
 
 /** `weight 10, 192.0.2.11, 60 s, check dc01` */
-export function recordText(record: ResourceRecordSet): string {
+function recordText(record: ResourceRecordSet): string {
   const { Weight, Failover, GeoLocation, AliasTarget, ResourceRecords, TTL, HealthCheckId } =
     canonical(record)
   const parts = [
@@ -110,7 +110,7 @@ export function planJson(plan: Plan): Record<string, unknown> {
         action,
         name,
         type: (after ?? before)?.Type,
-        id: (after ?? before)?.SetIdentifier ?? null,
+        set_identifier: (after ?? before)?.SetIdentifier ?? null,
         before: beforeText(before, plan),
         after: after === undefined ? null : recordText(after),
         drift,

@@ -163,25 +163,16 @@ export class FleetNetwork {
 
   async #apply(): Promise<void> {
     const cuts = new Set(this.cuts().map((pair) => pair.join()))
+    // By iptables: not every kernel has the queue of nft.
     const rules = this.#pairs().flatMap(([a, b], queue) => {
-      const verdict = cuts.has([a, b].join()) ? 'drop' : `queue num ${queue} bypass`
+      const verdict = cuts.has([a, b].join()) ? 'DROP' : `NFQUEUE --queue-num ${queue} --queue-bypass`
       return [
         [a, b],
         [b, a],
-      ].map(([from, to]) => `ip saddr ${network(from)} ip daddr ${network(to)} ${verdict}`)
+      ].map(([from, to]) => `-A FORWARD -s ${network(from)} -d ${network(to)} -j ${verdict}`)
     })
-    const table = [
-      'table ip wan',
-      'delete table ip wan',
-      'table ip wan {',
-      '  chain forward {',
-      '    type filter hook forward priority filter; policy accept;',
-      ...rules.map((rule) => `    ${rule}`),
-      '  }',
-      '}',
-      '',
-    ]
-    await inRouters('nft', ['-f', '-'], table.join('\n'))
+    const table = ['*mangle', ':FORWARD ACCEPT [0:0]', ...rules, 'COMMIT', '']
+    await inRouters('iptables-restore', [], table.join('\n'))
   }
 }
 

@@ -3,8 +3,9 @@ import type { ApiDeps } from '#api/deps.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { attachWebSocket } from '#broker/listeners/index.ts'
 import type { Logger } from '#platform/log.ts'
+import { measureDisk } from '#platform/disk-space.ts'
 import { Metrics } from '#platform/metrics.ts'
-import { readSecret } from '#scripts/cell/member-config.ts'
+import { readSecret } from '#scripts/cell/secret.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { CliError, errorCode, errorLine, printJson, printLine } from '#scripts/output.ts'
 import { version } from '#scripts/version.ts'
@@ -36,6 +37,7 @@ export async function runApi(config: BrokerConfig, { file, name, http, https, js
   const metrics = new Metrics()
   const log = stderrLogger(config.log_level, metrics)
   checkConfig(config)
+  measureDisk(metrics, process.cwd())
   const address = { ...http, https: securely(config, https) }
   const member = await openMember({ file, name, config, log, metrics })
   const tokenFile = member.file.admin_token_file

@@ -7,6 +7,7 @@ import { publisherOf } from '#broker/followed.ts'
 import { PresenceLink } from '#broker/presence-link.ts'
 import { attachWebSocket } from '#broker/listeners/index.ts'
 import { systemClock } from '#platform/clock.ts'
+import { measureDisk } from '#platform/disk-space.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { openPlatform } from '#platform/platform.ts'
 import { systemTimers } from '#platform/timers.ts'
@@ -39,6 +40,7 @@ export async function runDev({ config, httpPort, traced, json }: DevOptions): Pr
   const log = stderrLogger(config.log_level, metrics)
   const clock = systemClock
   checkConfig(config)
+  measureDisk(metrics, config.data ?? process.cwd())
   const store = await openStore(config.data, log, config.store_max_bytes)
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }

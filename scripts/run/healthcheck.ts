@@ -2,12 +2,13 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import type { CheckerConfig } from '#healthcheck/checker/config.ts'
 import { type CheckerOptions, type CheckerSecrets, startChecker } from '#healthcheck/checker/checker.ts'
+import { webhookKey } from '#healthcheck/notify/webhook.ts'
 import { systemClock } from '#platform/clock.ts'
 import { type Inventory, InventoryError } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { systemTimers } from '#platform/timers.ts'
-import { readSecret } from '#scripts/cell/member-config.ts'
+import { readSecret } from '#scripts/cell/secret.ts'
 import { untilStopped } from '#scripts/lifecycle.ts'
 import { CliError, errorCode, errorLine, printJson, printLine } from '#scripts/output.ts'
 import { stderrLogger } from './logger.ts'
@@ -54,14 +55,18 @@ export function readChecker(
 
 /** With whole paths, where files are read or written later. */
 function withPaths(config: CheckerConfig, directory: string): CheckerConfig {
-  const { dns, state } = config
+  const { dns, gdnsd, state, status } = config
   const places = dns?.places_file
   return {
     ...config,
     state: resolve(directory, state),
+    ...(status.publish === undefined
+      ? {}
+      : { status: { ...status, publish: resolve(directory, status.publish) } }),
     ...(dns === undefined || places === undefined
       ? {}
       : { dns: { ...dns, places_file: resolve(directory, places) } }),
+    ...(gdnsd === undefined ? {} : { gdnsd: { states_file: resolve(directory, gdnsd.states_file) } }),
   }
 }
 
@@ -123,6 +128,27 @@ function secretsOf(config: CheckerConfig, directory: string): CheckerSecrets {
       key: read(tls.key_file, 'tls.key_file'),
       ca: read(tls.ca_file, 'tls.ca_file'),
     },
+    ...notifySecretsOf(config, read),
+  }
+}
+
+function notifySecretsOf(
+  { notify: { email, webhooks } }: CheckerConfig,
+  read: (file: string, key: string) => string,
+): Pick<CheckerSecrets, 'mailPassword' | 'webhookKeys'> {
+  const { username, password_file: passwordFile } = email?.smtp ?? {}
+  if ((username === undefined) !== (passwordFile === undefined)) {
+    throw new CliError('notify.email.smtp: username and password_file go together', { exitCode: 2 })
+  }
+  return {
+    mailPassword:
+      passwordFile === undefined ? undefined : read(passwordFile, 'notify.email.smtp.password_file'),
+    webhookKeys: webhooks.map(({ secret_file: file }, i) => {
+      const field = `notify.webhooks[${i}].secret_file`
+      const key = webhookKey(read(file, field))
+      if (key !== null) return key
+      throw new CliError(`${field}: must be whsec_ and base64 of 24 to 64 bytes`, { exitCode: 2 })
+    }),
   }
 }
 

@@ -19,13 +19,8 @@ import { StoreError } from '#platform/store/store.ts'
 import { everyTable } from '#platform/tables.ts'
 import { systemTimers } from '#platform/timers.ts'
 import { identityOptions } from '#scripts/cell/mail.ts'
-import {
-  credentialsOf,
-  loadMember,
-  type MemberConfig,
-  pemsOf,
-  readSecret,
-} from '#scripts/cell/member-config.ts'
+import { credentialsOf, loadMember, type MemberConfig, pemsOf } from '#scripts/cell/member-config.ts'
+import { readSecret } from '#scripts/cell/secret.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 

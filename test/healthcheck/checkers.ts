@@ -1,5 +1,5 @@
 import { checkerConfig, type CheckerConfig } from '#healthcheck/checker/config.ts'
-import { type RunningChecker, startChecker } from '#healthcheck/checker/checker.ts'
+import { type CheckerOptions, type RunningChecker, startChecker } from '#healthcheck/checker/checker.ts'
 import { systemClock } from '#platform/clock.ts'
 import { createLogger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
@@ -13,6 +13,7 @@ export function startFleetChecker(
   fleet: Pick<LightFleet, 'configOf'>,
   name: string,
   change: (config: CheckerConfig) => CheckerConfig = (config) => config,
+  more: Pick<CheckerOptions, 'wrap'> = {},
 ): Promise<RunningChecker> {
   const file = fleet.configOf(name)
   const { config } = loadConfig(checkerConfig, { file })
@@ -22,5 +23,6 @@ export function startFleetChecker(
     metrics: new Metrics(),
     clock: systemClock,
     timers: systemTimers,
+    ...more,
   })
 }

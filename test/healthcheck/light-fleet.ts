@@ -182,7 +182,7 @@ async function inventoryOf(options: LightFleetOptions): Promise<Inventory> {
       ]),
       ports: Object.fromEntries(names.map((name, at) => [name, free[at]])),
       dns: { zone, ...dns },
-      health,
+      health: { quorum: Math.min(3, count), ...health },
     },
     'the light fleet',
   )

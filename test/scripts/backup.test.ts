@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Batch } from '#platform/store/store.ts'
 import { device, organisation } from '#platform/registry/tables.ts'
@@ -126,6 +126,14 @@ describe('cinque backup and cinque restore', () => {
     expect(existsSync(join(at('new'), '.restore'))).to.equal(false)
     const store = await fixture.open(at('new'))
     expect(await store.get(device, { org: 'acme', id: 'pump' })).to.deep.include({ name: 'Pump' })
+  })
+
+  it('what a killed command left in the clear is removed by the next', async () => {
+    const left = join(at('scratch'), 'cinque-backup-4194305-abcdef')
+    mkdirSync(left)
+    writeFileSync(join(left, 'data.mdb'), 'in the clear')
+    expect((await backup('run')).code).to.equal(0)
+    expect(readdirSync(at('scratch'))).to.deep.equal([])
   })
 
   it('what is wrong in the configuration is named', async () => {

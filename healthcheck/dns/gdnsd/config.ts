@@ -7,8 +7,8 @@ import { nameServersOf } from '../tree.ts'
 import { quote, renderVscf, type Vscf } from './vscf.ts'
 
 export interface GdnsdOptions {
-  /** `192.0.2.1` or `127.0.0.1:5353`, IPv6 as `[2001:db8::1]:53`. */
-  readonly listen: readonly string[]
+  /** `192.0.2.1` or `127.0.0.1:5353`, IPv6 as `[2001:db8::1]:53`; `any`: port 53 of all addresses. */
+  readonly listen: readonly string[] | 'any'
   /** Must exist. Default: gdnsd's own. */
   readonly runDirectory?: string
   readonly stateDirectory?: string

@@ -1,5 +1,5 @@
 import type { Timers } from '#platform/timers.ts'
-import { toBatches } from './batches.ts'
+import { changedSince, toBatches } from './batches.ts'
 import { checkTags, newReference, toConfig } from './checks.ts'
 import { isSettled } from './observed.ts'
 import type { CheckStep, Plan } from './plan.ts'
@@ -66,6 +66,7 @@ export async function applyPlan(port: Route53, plan: Plan, options: ApplyOptions
   for (const { of, id, tags } of plan.tags) await port.tag(of, id, tags)
   await countPause(plan, options)
   const batches = toBatches(plan.names, ids)
+  if (batches.length > 0) await gateUnchanged(port, plan)
   let inSync = true
   for (const [at, batch] of batches.entries()) {
     const comment = `cinque ${plan.owner.cell}: ${at + 1} of ${batches.length}`
@@ -141,6 +142,16 @@ async function settled(
   throw new ApplyError(
     `no results of ${waiting.length} health checks within ${settleMs / 1000} s: ${waiting.slice(0, 5).join(', ')}; no record was changed`,
     'Run apply again in a few minutes: it goes on from here.',
+  )
+}
+
+/** An UPSERT overwrites what it finds, and between reading and now a person was asked and checks settled. */
+async function gateUnchanged(port: Route53, { zone, names }: Plan): Promise<void> {
+  const changed = changedSince(names, await port.records(zone.id))
+  if (changed === undefined) return
+  throw new ApplyError(
+    `${changed}: somebody else changed it since it was read; no record was changed`,
+    'Look at the new plan, and apply again.',
   )
 }
 

@@ -1,13 +1,11 @@
 import type { Change, ResourceRecordSet } from '@aws-sdk/client-route-53'
-import { markerRecord } from './marker.ts'
+import { markerName, markerRecord } from './marker.ts'
 import type { NameStep } from './plan.ts'
 import { batchLimits } from './port.ts'
-import { withIds } from './records.ts'
+import { isSame, keyOf, withIds } from './records.ts'
 
 /**
- * The changes of a plan, as few batches as possible, in its order; what happens at one name is never torn apart. An
- * update is a DELETE of what was read and a CREATE: it counts as much as an UPSERT, and is refused when somebody has
- * changed the record meanwhile.
+ * The changes of a plan, as few batches as possible, in its order; what happens at one name is never torn apart.
  *
  * @throws Error when one name alone is too much for a batch
  */
@@ -45,15 +43,38 @@ function changesOf(
   { name, records, markerBefore, markerAfter }: NameStep,
   ids: ReadonlyMap<string, string>,
 ): Change[] {
-  const remove = records.flatMap(({ before }) => (before === undefined ? [] : [before]))
   const add = records.flatMap(({ after }) => (after === undefined ? [] : [withIds(after, ids)]))
-  if (markerBefore !== undefined) remove.push(markerBefore)
   if (markerAfter !== undefined) add.push(markerRecord(name, markerAfter))
-  const change = (Action: 'CREATE' | 'DELETE') => (record: ResourceRecordSet) => ({
-    Action,
-    ResourceRecordSet: record,
-  })
-  return [...remove.map(change('DELETE')), ...add.map(change('CREATE'))]
+  const made = new Set(add.map(keyOf))
+  const there = records.flatMap(({ before }) => (before === undefined ? [] : [before]))
+  if (markerBefore !== undefined) there.push(markerBefore)
+  return [
+    ...there
+      .filter((one) => !made.has(keyOf(one)))
+      .map((one): Change => ({ Action: 'DELETE', ResourceRecordSet: one })),
+    ...add.map((one): Change => ({ Action: 'UPSERT', ResourceRecordSet: one })),
+  ]
+}
+
+/** Name and type of something that is not any more what the plan was made of; undefined: all is. */
+export function changedSince(
+  steps: readonly NameStep[],
+  now: readonly ResourceRecordSet[],
+): string | undefined {
+  const there = new Map(now.map((one) => [keyOf(one), one]))
+  const isAsRead = (key: string, before: ResourceRecordSet | undefined): boolean => {
+    const found = there.get(key)
+    return found === undefined || before === undefined ? found === before : isSame(found, before)
+  }
+  for (const { name, records, markerBefore } of steps) {
+    const marker = [markerName(name), 'TXT'].join(' ')
+    if (!isAsRead(marker, markerBefore)) return marker
+    for (const { before, after } of records) {
+      const keys = new Set([before, after].flatMap((one) => (one === undefined ? [] : [keyOf(one)])))
+      for (const key of keys) if (!isAsRead(key, before)) return key
+    }
+  }
+  return undefined
 }
 
 /** As Route 53 counts: each value of each change; an alias is one (Developer Guide, "Maximums on API requests"). */

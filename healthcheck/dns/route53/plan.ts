@@ -47,7 +47,7 @@ export interface Plan {
   readonly percent: number
 }
 
-export interface Counts {
+interface Counts {
   readonly records: number
   readonly checks: number
 }
@@ -83,14 +83,14 @@ export type CheckStep =
     }
   | { readonly action: 'delete'; readonly name: string; readonly live: LiveCheck; readonly why: string }
 
-export interface TagStep {
+interface TagStep {
   readonly of: Tagged
   readonly id: string
   readonly name: string
   readonly tags: Tags
 }
 
-export interface Conflict {
+interface Conflict {
   readonly name: string
   readonly type: string
   /** One line: what is there, and why it is not ours. */
@@ -158,7 +158,7 @@ function checkTree({ zone, records, checks }: RecordTree, hosted: HostedZone): v
   const seen = new Set<string>()
   const lines: string[] = []
   for (const record of records) {
-    const key = keyOf(toAws(record, hosted.id))
+    const key = keyOf(toAws(record, hosted))
     if (seen.has(key)) lines.push(`${key}: is there twice`)
     seen.add(key)
     if (record.name !== zone && !record.name.endsWith(`.${zone}`))
@@ -325,7 +325,7 @@ function planNames(
 ): PlannedNames {
   const current = Map.groupBy(live.records, ({ Name }) => canonicalName(Name ?? ''))
   const target = Map.groupBy(
-    wanted.records.map((one) => toAws(one, live.zone.id)),
+    wanted.records.map((one) => toAws(one, live.zone)),
     ({ Name }) => Name ?? '',
   )
   const marked = live.records.flatMap((one) => {

@@ -1,25 +1,27 @@
 import type { ResourceRecordSet } from '@aws-sdk/client-route-53'
 import type { Continent } from '#platform/inventory/inventory.ts'
 import { canonicalAddress } from './address.ts'
+import type { HostedZone } from './port.ts'
 import type { Answer, RecordSet, Routing } from '#healthcheck/dns/record-set.ts'
 
 /** Before the name of a check whose id is not known yet; ids of Route 53 are UUIDs. */
 const nameMark = '@'
 
-/** The record set in the API's form; its check by name, see withIds. */
-export function toAws(
-  { name, type, id, routing, answer, check }: RecordSet,
-  zone: string,
-): ResourceRecordSet {
+/**
+ * The record set in the API's form; its check by name, see withIds. SetIdentifier begins with the name, so that it is
+ * the only one in the zone: Route 53 does not need that, people who read logs do, and an emulator that deletes by it.
+ */
+export function toAws(record: RecordSet, zone: HostedZone): ResourceRecordSet {
+  const { name, type, id, routing, answer, check } = record
   return canonical({
     Name: name,
     Type: type,
-    ...(id === undefined ? {} : { SetIdentifier: id }),
+    ...(id === undefined ? {} : { SetIdentifier: `${relative(name, zone)} ${id}` }),
     ...routingToAws(routing),
     ...('alias' in answer
       ? {
           AliasTarget: {
-            HostedZoneId: zone,
+            HostedZoneId: zone.id,
             DNSName: answer.alias,
             EvaluateTargetHealth: answer.evaluateHealth,
           },
@@ -30,6 +32,15 @@ export function toAws(
         }),
     ...(check === undefined ? {} : { HealthCheckId: nameMark + check }),
   })
+}
+
+function relative(name: string, zone: HostedZone): string {
+  return name === zone.name ? '@' : name.slice(0, -zone.name.length - 1)
+}
+
+/** What tells it from others of its name, for people. */
+export function shortId({ SetIdentifier }: ResourceRecordSet): string | undefined {
+  return SetIdentifier?.split(' ').at(-1)
 }
 
 function routingToAws(routing: Routing): Partial<ResourceRecordSet> {

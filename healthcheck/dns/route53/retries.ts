@@ -18,6 +18,8 @@ const firstPauseMs = 500
 const longestPauseMs = 15_000
 /** In all about a minute. */
 const attempts = 8
+/** Who has no network is told soon. */
+const unreachableAttempts = 3
 
 /**
  * The same port, patient: what was refused because it came too fast is sent again, with pauses that grow. What may have
@@ -34,7 +36,8 @@ export function withRetries(
       } catch (error) {
         if (!(error instanceof Route53Error)) throw error
         const again = tooFast.has(error.code) || (passing.has(error.code) && (harmless || error.refused))
-        if (!again || attempt === attempts) throw error
+        const most = error.code === 'Unreachable' ? unreachableAttempts : attempts
+        if (!again || attempt >= most) throw error
         const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1))
         // Two that were refused together must not come back together.
         await new Promise<void>((resolve) => timers.after(pause * (0.5 + random() / 2), resolve))

@@ -8,28 +8,37 @@ export interface NetMatch<T> {
   readonly scope: number
 }
 
-interface Node<T> {
-  value?: T
-  zero?: Node<T>
-  one?: Node<T>
-  /** Longest prefix at or below this node. */
-  deepest: number
-}
+const firstSize = 1024
 
-/** Networks of one address family with a value each, as a binary trie. */
+/**
+ * Networks of one address family with a value each, as a binary trie in flat arrays: a table of the world's networks
+ * has a million nodes, and a checker little memory.
+ */
 export class NetTable<T> {
-  readonly #root: Node<T> = { deepest: 0 }
+  /** Two for each node: the node on the side of bit 0 and of bit 1; 0: none, since nothing leads to the root. */
+  #next = new Int32Array(2 * firstSize)
+  /** Place in `values`; 0: none. */
+  #value = new Int32Array(firstSize)
+  /** Longest prefix at or below a node. */
+  #deepest = new Uint8Array(firstSize)
+  #nodes = 1
+  readonly #values: (T | undefined)[] = [undefined]
+  readonly #places = new Map<T, number>()
 
-  /** Returns the value that the same network had before. */
+  /** Returns the value that the same network had before. The same values are kept once. */
   set(network: AddressBytes, prefix: number, value: T): T | undefined {
-    let node = this.#root
+    let node = 0
     for (let depth = 0; depth < prefix; depth++) {
-      node.deepest = Math.max(node.deepest, prefix)
-      const side = bitAt(network, depth) === 0 ? 'zero' : 'one'
-      node = node[side] ??= { deepest: depth + 1 }
+      this.#deepest[node] = Math.max(this.#deepest[node], prefix)
+      const at = 2 * node + bitAt(network, depth)
+      if (this.#next[at] === 0) {
+        const made = this.#newNode(depth + 1)
+        this.#next[at] = made
+      }
+      node = this.#next[at]
     }
-    const before = node.value
-    node.value = value
+    const before = this.#values[this.#value[node]]
+    this.#value[node] = this.#placeOf(value)
     return before
   }
 
@@ -38,18 +47,45 @@ export class NetTable<T> {
    * resolver tells more of the address the next time (RFC 7871, 7.2.1).
    */
   find(address: AddressBytes, prefix: number): NetMatch<T> {
-    let node = this.#root
-    let value = node.value
+    let node = 0
+    let value = this.#value[0]
     for (let depth = 0; depth < prefix; depth++) {
-      const next = bitAt(address, depth) === 0 ? node.zero : node.one
-      if (next === undefined) {
+      const next = this.#next[2 * node + bitAt(address, depth)]
+      if (next === 0) {
         // The other side may have networks of its own: what was found holds for this side only.
-        const alone = node.zero === undefined && node.one === undefined
-        return { value, scope: alone ? depth : depth + 1 }
+        const alone = this.#next[2 * node] === 0 && this.#next[2 * node + 1] === 0
+        return { value: this.#values[value], scope: alone ? depth : depth + 1 }
       }
       node = next
-      value = node.value ?? value
+      value = this.#value[node] || value
     }
-    return { value, scope: Math.max(prefix, node.deepest) }
+    return { value: this.#values[value], scope: Math.max(prefix, this.#deepest[node]) }
+  }
+
+  #newNode(depth: number): number {
+    const node = this.#nodes++
+    if (node === this.#value.length) this.#grow()
+    this.#deepest[node] = depth
+    return node
+  }
+
+  #grow(): void {
+    const size = 2 * this.#value.length
+    const [next, value, deepest] = [this.#next, this.#value, this.#deepest]
+    this.#next = new Int32Array(2 * size)
+    this.#next.set(next)
+    this.#value = new Int32Array(size)
+    this.#value.set(value)
+    this.#deepest = new Uint8Array(size)
+    this.#deepest.set(deepest)
+  }
+
+  #placeOf(value: T): number {
+    let place = this.#places.get(value)
+    if (place === undefined) {
+      place = this.#values.push(value) - 1
+      this.#places.set(value, place)
+    }
+    return place
   }
 }

@@ -14,7 +14,6 @@ export interface NetPlace {
 
 /** Where clients are, by their addresses. */
 export interface Places {
-  readonly entries: readonly NetPlace[]
   find(address: AddressBytes, prefix: number): NetMatch<ClientPlace>
 }
 
@@ -31,31 +30,50 @@ export const noPlaces: Places = placesFrom([], 'no file')
  * @throws Error of one line with the file, the line and what is wrong in it
  */
 export function loadPlaces(file: string): Places {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new Error(`cannot read the networks in ${file}: ${reason}`, { cause: error })
-  }
-  return parsePlaces(text, file)
+  return parsePlaces(readPlaces(file), file)
+}
+
+/** The networks of a file in its order, checked as loadPlaces does. */
+export function loadNetPlaces(file: string): NetPlace[] {
+  const text = readPlaces(file)
+  parsePlaces(text, file)
+  return Array.from(linesOf(text, file), ({ network, place }) => ({ network, place }))
 }
 
 /** What loadPlaces reads; `origin` is named in errors. */
 export function parsePlaces(text: string, origin: string): Places {
-  const entries: (NetPlace & { line: number })[] = []
+  return placesFrom(linesOf(text, origin), origin)
+}
+
+function readPlaces(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`cannot read the networks in ${file}: ${reason}`, { cause: error })
+  }
+}
+
+interface NetLine extends NetPlace {
+  readonly line: number
+}
+
+function* linesOf(text: string, origin: string): Generator<NetLine> {
+  const known = new Map<string, ClientPlace>()
+  let entries = 0
   for (const [at, raw] of text.split('\n').entries()) {
     const line = raw.replace(/#.*/, '').trim()
     if (line === '') continue
     const [network, where, ...rest] = line.split(/\s+/)
-    const place = parsePlace(where)
+    // One object for each place, however many networks are there.
+    const place = known.get(where) ?? parsePlace(where)
     if (place === undefined || rest.length > 0) {
       throw new Error(`${origin}:${at + 1}: must be a network and a place, as "192.0.2.0/24 EU/DE" or "… EU"`)
     }
-    if (entries.length === maxEntries) throw new Error(`${origin}: has more than ${maxEntries} networks`)
-    entries.push({ network, place, line: at + 1 })
+    known.set(where, place)
+    if (++entries > maxEntries) throw new Error(`${origin}: has more than ${maxEntries} networks`)
+    yield { network, place, line: at + 1 }
   }
-  return placesFrom(entries, origin)
 }
 
 /** For clients and DCs on one machine: those on the loopback network of a host are where its DC is. */
@@ -70,7 +88,7 @@ export function loopbackPlaces({ dcs, hosts }: Inventory): Places {
   return placesFrom([...byNetwork.values()], 'the inventory')
 }
 
-function placesFrom(entries: readonly (NetPlace & { line?: number })[], origin: string): Places {
+function placesFrom(entries: Iterable<NetPlace & { line?: number }>, origin: string): Places {
   const tables = { 4: new NetTable<ClientPlace>(), 16: new NetTable<ClientPlace>() }
   for (const { network, place, line } of entries) {
     const where = line === undefined ? origin : `${origin}:${line}`
@@ -80,7 +98,7 @@ function placesFrom(entries: readonly (NetPlace & { line?: number })[], origin: 
       throw new Error(`${where}: ${network} is there twice with different places; remove one`)
     }
   }
-  return { entries, find: (address, prefix) => tables[address.length === 4 ? 4 : 16].find(address, prefix) }
+  return { find: (address, prefix) => tables[address.length === 4 ? 4 : 16].find(address, prefix) }
 }
 
 function parsePlace(text: string | undefined): ClientPlace | undefined {

@@ -123,8 +123,13 @@ export class World {
   }
 
   look(): void {
-    this.alerts = this.active.look(conditionsOf(inventory, this.view), this.time.now)
-    this.status.look(this.view, this.alerts)
+    const conditions = conditionsOf(inventory, this.view)
+    this.alerts = this.active.look(conditions, this.time.now)
+    this.status.look(
+      this.view,
+      this.alerts,
+      conditions.some(({ name }) => name === 'CheckersBlind'),
+    )
   }
 
   /** The process ends (kill -9, or in good order) and begins anew. */

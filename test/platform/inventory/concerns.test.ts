@@ -76,6 +76,16 @@ describe('doubts about an inventory', () => {
       },
       /^hosts: 0 hosts have role checker/,
     ],
+    [
+      'a DC that takes so many checkers with it that nobody can say it is lost',
+      (i) => (i.health.quorum = 4),
+      /^health\.quorum: when dc01 is lost, 3 checkers are left for 4 votes/,
+    ],
+    [
+      'a DC of which nobody knows where it is',
+      (i) => delete i.dcs[1].location,
+      /^dcs\[1\]\.location: it is not known where dc02 is/,
+    ],
     ['a bill that lacks hosts', (i) => (i.hosts[1].price = undefined), /^hosts: no price: dc02-n1;/],
     ['no names', (i) => (i.dns = undefined), /^dns: the cell has no names/],
   ]

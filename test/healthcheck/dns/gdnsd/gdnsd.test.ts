@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'mocha'
 import { answers } from '#healthcheck/dns/evaluator.ts'
 import { gdnsdFiles } from '#healthcheck/dns/gdnsd/config.ts'
 import { gdnsdStates, writeGdnsdStates } from '#healthcheck/dns/gdnsd/states.ts'
-import { parsePlaces } from '#healthcheck/dns/server/places.ts'
+import type { NetPlace } from '#healthcheck/dns/server/places.ts'
 import { dnsView } from '#healthcheck/dns/view.ts'
 import type { Standing } from '#healthcheck/votes/vote.ts'
 import { checkInventory } from '#platform/inventory/inventory.ts'
@@ -15,17 +15,14 @@ import { dcStates, exampleCell } from '../cell.ts'
 import { checkGdnsd, type Gdnsd, startGdnsd } from './running.ts'
 
 const zone = 'iot.example.org'
-const { entries } = parsePlaces(
-  [
-    '198.51.100.0/24 NA/US',
-    '198.51.101.0/24 NA/JM',
-    '203.0.113.0/24 EU/DE',
-    '192.0.2.0/24 AS/JP',
-    '192.0.3.0/24 SA/BR',
-    '2001:db8::/32 OC/AU',
-  ].join('\n'),
-  'nets',
-)
+const entries: NetPlace[] = [
+  { network: '198.51.100.0/24', place: { continent: 'NA', country: 'US' } },
+  { network: '198.51.101.0/24', place: { continent: 'NA', country: 'JM' } },
+  { network: '203.0.113.0/24', place: { continent: 'EU', country: 'DE' } },
+  { network: '192.0.2.0/24', place: { continent: 'AS', country: 'JP' } },
+  { network: '192.0.3.0/24', place: { continent: 'SA', country: 'BR' } },
+  { network: '2001:db8::/32', place: { continent: 'OC', country: 'AU' } },
+]
 /** One in each of six regions, and one that nobody knows. */
 const clients = [
   ...entries.map(({ network, place }) => ({ subnet: network, place })),

@@ -237,7 +237,9 @@ describe('what the inventory says comes into Route 53', () => {
     const [record] = await at('dc02')
     await fake.change(zone.id, [remove(record), create({ ...record, Weight: 99 })], '')
     const second = await failure(apply(ttl))
-    expect(second.message).to.match(/^Route 53 refused the batch, and changed nothing of it: /)
+    expect(second.message).to.match(
+      /^dc02\.iot\.example\.org A dc02 dc02-app1: somebody else changed it since it was read; no record was changed$/,
+    )
     expect((await at('dc02'))[0].Weight).to.equal(99)
   })
 
@@ -292,7 +294,7 @@ describe('what the inventory says comes into Route 53', () => {
     const error = await failure(plan(bad))
     expect(error).to.be.instanceOf(TreeError)
     expect(error.message.split('\n')).to.deep.equal([
-      'mqtt.iot.example.org A continent-EU: is there twice',
+      'mqtt.iot.example.org A mqtt continent-EU: is there twice',
       'mqtt.example.net: is not in iot.example.org',
       "check dc01@c1: 10.0.0.1 is a private address, which Route 53 can't ask; give the checker a public one",
     ])
