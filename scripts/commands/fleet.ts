@@ -24,7 +24,7 @@ export function addFleet(program: Command): void {
     .addOption(
       new Option('--size <size>', 'one: a single host; small: one in each of five DCs; full: 11 hosts')
         .choices(fleetSizes)
-        .default('small'),
+        .default('one'),
     )
     .option('--inventory <file>', 'these hosts instead, with addresses 10.60.DC.HOST')
     .action(async (options: FleetCommandOptions & { size: FleetSize; inventory?: string }) => {

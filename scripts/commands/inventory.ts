@@ -50,6 +50,24 @@ export function addInventory(program: Command): void {
       if (json) printJson(all)
       else process.stdout.write(stringify(all, { lineWidth: 120, flowCollectionPadding: true }))
     })
+  inventory
+    .command('hiera')
+    .argument('<dir>', 'as puppet/data/inventory')
+    .summary('write what Puppet is told of the cell and its hosts')
+    .description(
+      'Writes what Puppet is told of the cell and of each of its hosts: cell.yaml and host/NAME.yaml. Files of hosts that are\n' +
+        'gone go as well.',
+    )
+    .addHelpText('after', '\nExample:\n  cinque inventory hiera puppet/data/inventory --inventory cell.yaml')
+    .option('--inventory <file>', 'the inventory', defaultInventory)
+    .option('--json', 'print JSON')
+    .action(async (directory: string, { inventory: file, json }: { inventory: string; json?: boolean }) => {
+      const all = inventoryFrom(file)
+      const { writeHiera } = await import('#scripts/fleet/hiera.ts')
+      writeHiera(all, directory)
+      if (json === true) printJson({ directory, hosts: all.hosts.length })
+      else printLine(`${directory}: ${all.hosts.length} hosts`)
+    })
 }
 
 function verify(file: string, strict: boolean, json: boolean): void {

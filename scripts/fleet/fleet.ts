@@ -189,7 +189,7 @@ export class Fleet {
 
   /** Throws a host's disk away and makes it anew, as far as Puppet's first run. */
   async reinstall(host: Host): Promise<Applied> {
-    await this.#ssh.close([host])
+    await this.close([host])
     await this.machine(host).wipe()
     await this.boot([host])
     return (await this.apply([host]))[0]
@@ -222,6 +222,11 @@ export class Fleet {
     return this.#ssh.run(host, command, { onLine })
   }
 
+  /** Ends connections by ssh that are kept open. */
+  close(hosts: readonly Host[]): Promise<void> {
+    return this.#ssh.close(hosts)
+  }
+
   /** Arguments of nsenter for a session of a person. */
   session(host: Host): string[] {
     return this.#ssh.command(host, ['-t'])
@@ -233,7 +238,7 @@ export class Fleet {
 
   /** Ends everything; with `wipe` nothing of it stays but its secrets. */
   async down(wipe: boolean): Promise<void> {
-    await this.#ssh.close(this.inventory.hosts)
+    await this.close(this.inventory.hosts)
     await Promise.all(
       [...this.#machines.values()].map((machine) => (wipe ? machine.wipe() : machine.powerOff())),
     )

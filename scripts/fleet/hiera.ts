@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Inventory, outside } from '#platform/inventory/inventory.ts'
@@ -39,12 +39,19 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
   return files
 }
 
+const header = '# Written by `cinque inventory hiera`.\n'
+
 /** Writes them; those of hosts that are gone do not stay. */
 export function writeHiera(inventory: Inventory, directory: string): void {
-  rmSync(join(directory, 'host'), { recursive: true, force: true })
+  const hosts = join(directory, 'host')
+  for (const name of existsSync(hosts) ? readdirSync(hosts) : []) {
+    const file = join(hosts, name)
+    // What others have put there is theirs.
+    if (name.endsWith('.yaml') && readFileSync(file, 'utf8').startsWith(header)) rmSync(file)
+  }
   for (const [path, values] of hieraOf(inventory)) {
     const file = join(directory, path)
     mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, `# Written by \`cinque inventory hiera\`.\n${stringify(values)}`)
+    writeFileSync(file, `${header}${stringify(values)}`)
   }
 }

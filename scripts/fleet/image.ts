@@ -102,7 +102,7 @@ function sources(): string[] {
 const tools = [
   ['mmdebstrap', 'mmdebstrap'],
   ['systemd-nspawn', 'systemd-container'],
-  ['nft', 'nftables'],
+  ['iptables-restore', 'iptables'],
   ['ip', 'iproute2'],
   ['ssh', 'openssh-client'],
 ] as const

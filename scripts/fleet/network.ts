@@ -15,6 +15,7 @@ import { delayBetween } from '#platform/inventory/wan.ts'
 import { type Pair, pairsOf } from '#scripts/cell/wan/rules.ts'
 import { compileDelayQueue } from '#scripts/cell/wan/wan.ts'
 import { enginesDirectory } from '#platform/engines/directory.ts'
+import { CliError } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 import { must, run } from './command.ts'
 import { gatewayOf, network } from './inventory.ts'
@@ -41,7 +42,15 @@ export class FleetNetwork {
   async up(say: (line: string) => void): Promise<void> {
     const { dcs, hosts } = this.#inventory
     const there = await namespaces()
+    const ours = join(this.#directory, 'ours')
+    if (there.has(routers) && !existsSync(ours)) {
+      throw new CliError('another fleet is on this machine, with the same networks', {
+        remedy: 'End that one first: cinque fleet down --data DIR, with its directory.',
+      })
+    }
     if (!there.has(routers)) {
+      mkdirSync(this.#directory, { recursive: true })
+      writeFileSync(ours, '')
       await must('ip', ['netns', 'add', routers])
       const inside = (...args: string[]): Promise<string> => must('ip', ['-n', routers, ...args])
       await inside('link', 'set', 'lo', 'up')
@@ -66,7 +75,7 @@ export class FleetNetwork {
   async down(): Promise<void> {
     const pid = this.#helperPid()
     if (pid !== null) process.kill(pid, 'SIGTERM')
-    rmSync(join(this.#directory, 'pid'), { force: true })
+    for (const file of ['pid', 'ours']) rmSync(join(this.#directory, file), { force: true })
     const there = await namespaces()
     for (const name of [...this.#inventory.hosts.map((host) => namespaceOf(host.name)), routers]) {
       if (there.has(name)) await must('ip', ['netns', 'del', name])
@@ -154,25 +163,16 @@ export class FleetNetwork {
 
   async #apply(): Promise<void> {
     const cuts = new Set(this.cuts().map((pair) => pair.join()))
+    // By iptables: not every kernel has the queue of nft.
     const rules = this.#pairs().flatMap(([a, b], queue) => {
-      const verdict = cuts.has([a, b].join()) ? 'drop' : `queue num ${queue} bypass`
+      const verdict = cuts.has([a, b].join()) ? 'DROP' : `NFQUEUE --queue-num ${queue} --queue-bypass`
       return [
         [a, b],
         [b, a],
-      ].map(([from, to]) => `ip saddr ${network(from)} ip daddr ${network(to)} ${verdict}`)
+      ].map(([from, to]) => `-A FORWARD -s ${network(from)} -d ${network(to)} -j ${verdict}`)
     })
-    const table = [
-      'table ip wan',
-      'delete table ip wan',
-      'table ip wan {',
-      '  chain forward {',
-      '    type filter hook forward priority filter; policy accept;',
-      ...rules.map((rule) => `    ${rule}`),
-      '  }',
-      '}',
-      '',
-    ]
-    await inRouters('nft', ['-f', '-'], table.join('\n'))
+    const table = ['*mangle', ':FORWARD ACCEPT [0:0]', ...rules, 'COMMIT', '']
+    await inRouters('iptables-restore', [], table.join('\n'))
   }
 }
 

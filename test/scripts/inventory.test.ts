@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -74,6 +74,23 @@ describe('cinque inventory, hosts, cost', () => {
     const { hosts } = JSON.parse(stdout) as { hosts: { name: string }[] }
     expect(hosts.map(({ name }) => name)).to.deep.equal(['dc03-app1', 'dc03-app2'])
     expect(await runHere('hosts', '--inventory', example, '--dc', 'dc3')).to.include({ code: 2 })
+  })
+
+  it('tell Puppet of each host, and no more of one that is gone', async () => {
+    const to = join(directory, 'hiera')
+    expect((await runHere('inventory', 'hiera', to, '--inventory', example)).stdout).to.match(/29 hosts/)
+    const host = parse(readFileSync(join(to, 'host/dc02-db3.yaml'), 'utf8')) as Record<string, object>
+    expect(host['cinque::host']).to.include({
+      dc: 'dc02',
+      dc_number: 2,
+      rack: 'r3',
+      address: '198.51.100.13',
+    })
+    const file = written(() => undefined)
+    await runHere('inventory', 'hiera', to, '--inventory', file)
+    expect(readdirSync(join(to, 'host')).toSorted()).to.deep.equal(
+      ['dc01', 'dc02', 'dc03', 'dcb1', 'dcb2'].map((dc) => `${dc}-n1.yaml`),
+    )
   })
 
   it('print the bill against the target, and what a load needs', async () => {
