@@ -108,10 +108,17 @@ function dryReason({ CI }: NodeJS.ProcessEnv): string | null {
   return process.stdin.isTTY && process.stdout.isTTY ? null : 'there is no terminal to ask at'
 }
 
+/** Ctrl-C and Ctrl-D are a no. */
 async function agreed(): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const closed = new AbortController()
+  lines.once('close', () => closed.abort())
   try {
-    return (await lines.question('Apply this? Only "yes" does: ')).trim() === 'yes'
+    return (await lines.question('Apply this? Only "yes" does: ', closed)).trim() === 'yes'
+  } catch (error) {
+    if (!closed.signal.aborted) throw error
+    process.stderr.write('\n')
+    return false
   } finally {
     lines.close()
   }

@@ -16,6 +16,8 @@ const refusedCredentials = new Set([
   'ExpiredTokenException',
   'InvalidSignatureException',
   'IncompleteSignature',
+  'RequestExpired',
+  'RequestTimeTooSkewed',
 ])
 const denied = new Set([
   'AccessDenied',

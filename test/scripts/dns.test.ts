@@ -1,4 +1,6 @@
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import {
   ChangeResourceRecordSetsCommand,
@@ -267,5 +269,35 @@ describe('cinque dns', function () {
     await apply()
     // Its probers say that all checkers assert all DCs down: then all count as healthy.
     expect(await ask('--from', 'EU/DE', '--live')).to.deep.equal(['dc03 1'])
+  })
+
+  it('has weights by override in the chain, and never takes them back because it could not ask', async () => {
+    const items = [
+      { subject: 'dc01', action: 'weight', percent: 25, reason: 'disks', at: '', expires_at: null },
+      { subject: 'dc03', action: 'out', percent: null, reason: 'work', at: '', expires_at: null },
+    ]
+    const platform = createServer((request, response) => {
+      const known = request.url === '/v1/checkers/overrides'
+      response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ items, next: null }))
+    })
+    await new Promise<void>((listening) => platform.listen(0, '127.0.0.1', listening))
+    const told = ['--url', `http://127.0.0.1:${(platform.address() as AddressInfo).port}`, '--token', 'any']
+    const { stdout, stderr } = await dns('plan', ...told)
+    platform.closeAllConnections()
+    await new Promise((closed) => platform.close(closed))
+    expect(stderr).to.equal('')
+    expect(stdout).to.include('note: dc01: 25 percent by override (disks)\n')
+    expect(stdout).to.include(`+ 1.all._chain.${zoneName} A "dc01"  weight 25, alias dc01.${zoneName}\n`)
+    expect(stdout).to.include(`+ 1.eu._chain.${zoneName} A "dc03"  primary, alias dc03.${zoneName}\n`)
+    const away = await apply(...told)
+    expect(away.code).to.equal(1)
+    expect(away.stderr).to.match(
+      /^cinque: the overrides can't be read: .*\n {2}Without them: --no-overrides\./,
+    )
+    expect(await records()).to.have.length(2)
+    expect((await dns('plan', ...told, '--no-overrides')).stdout).to.include(
+      'note: overrides were not asked for',
+    )
   })
 })
