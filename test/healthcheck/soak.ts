@@ -93,7 +93,7 @@ function resultOf(probe: string, host: string, dc: string, ok: boolean): ProbeRe
 }
 
 /** `node test/healthcheck/soak.ts 1000 0.01` */
-if (process.argv[1]?.endsWith('soak.ts') === true) {
+if (process.argv[1]?.endsWith('soak.ts')) {
   const [hours = 1000, loss = 0.01] = process.argv.slice(2).map(Number)
   console.log(JSON.stringify({ hours, loss, ...soak({ hours, loss, seed: 1 }) }))
 }
