@@ -6,7 +6,7 @@ import type { Hands } from './hands.ts'
 import { type Ledger, LostError, type ShownRoll } from './ledger.ts'
 
 /** How long a phase may take, ms. */
-export interface Limits {
+interface Limits {
   /** Waiting until the fleet can do without a host. */
   readonly gate: number
   readonly drain: number
@@ -16,7 +16,7 @@ export interface Limits {
   readonly return: number
 }
 
-export const defaultLimits: Limits = {
+const defaultLimits: Limits = {
   gate: 1_800_000,
   drain: 180_000,
   act: 900_000,

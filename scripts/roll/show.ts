@@ -5,7 +5,7 @@ import type { ShownRoll } from './ledger.ts'
 const barWidth = 20
 
 /** A bar, and where it is: `[########------------] 2/5 dc01-app1 settle: MQTT refused`. */
-export function progressLine({ steps, state, note }: ShownRoll): string {
+function progressLine({ steps, state, note }: ShownRoll): string {
   const done = steps.filter((step) => step.state === 'done' || step.state === 'skipped').length
   const at = steps.find((step) => step.state === 'running')
   const parts = phases.length * steps.length

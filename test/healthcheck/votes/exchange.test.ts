@@ -203,8 +203,8 @@ describe('Votes between checkers', () => {
       ca = authority.cert
       const c2 = exchange('c2', nobody)
       const page = votePages({ secret, asserted: () => asserted, answer: (nonce) => c2.answer(nonce) })
-      server = createServer({ cert: own.cert, key: own.key }, (asked, response) => {
-        if (!page(asked, response)) response.writeHead(418).end()
+      server = createServer({ cert: own.cert, key: own.key }, (incoming, response) => {
+        if (!page(incoming, response)) response.writeHead(418).end()
       })
       await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
       port = (server.address() as AddressInfo).port
