@@ -7,6 +7,7 @@ import {
 } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parse, stringify } from 'yaml'
 import { ApiError, type CinqueClient } from '#client/index.ts'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
@@ -40,6 +41,9 @@ export interface Provisioned {
 /** A certificate that ends sooner is made anew. */
 const renewDays = 60
 const dayMs = 86_400_000
+/** How often, and how long after each other, a device is looked for whose name is taken. */
+const lookups = 15
+const lookupMs = 2000
 
 /**
  * Makes what the checkers of an inventory need: an organisation for them, a device and an API key each, a key that signs
@@ -97,10 +101,8 @@ async function ensureOrganisation({ admin, organisation: id }: ProvisionOptions)
 }
 
 async function ensureDevice(options: ProvisionOptions, name: string, made: () => void): Promise<string> {
-  const { admin, clientOf, organisation, directory } = options
+  const { clientOf, directory } = options
   const file = join(directory, name, 'device.key')
-  const query = { organisation }
-  const deviceName = `health-${name}`
   if (existsSync(file)) {
     const own = clientOf({ deviceKey: readFileSync(file, 'utf8').trim() })
     try {
@@ -109,16 +111,34 @@ async function ensureDevice(options: ProvisionOptions, name: string, made: () =>
       if (!(error instanceof ApiError) || error.status !== 401) throw error
     }
   }
-  const { id, key } = await admin
-    .post('/v1/devices', { params: { query }, body: { name: deviceName } })
-    .catch(async (error: unknown) => {
-      if (!(error instanceof ApiError) || error.code !== 'name_taken') throw error
-      const path = { device: deviceName }
-      return admin.post('/v1/devices/{device}/key', { params: { path, query } })
-    })
+  const { id, key } = await newKeyOf(options, `health-${name}`)
   writePrivate(file, key)
   made()
   return id
+}
+
+/** Of a new device, or of the one that is there. A name whose device is not to be seen yet is another request's, which ends soon. */
+async function newKeyOf(
+  { admin, organisation }: ProvisionOptions,
+  device: string,
+): Promise<{ id: string; key: string }> {
+  const query = { organisation }
+  for (let left = lookups; ; left--) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- until it can be seen
+      return await admin.post('/v1/devices', { params: { query }, body: { name: device } })
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'name_taken') throw error
+    }
+    try {
+      // oxlint-disable-next-line no-await-in-loop
+      return await admin.post('/v1/devices/{device}/key', { params: { path: { device }, query } })
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'device_not_found' || left === 0) throw error
+    }
+    // oxlint-disable-next-line no-await-in-loop
+    await sleep(lookupMs)
+  }
 }
 
 async function ensureApiKey(

@@ -37,7 +37,7 @@ class profile::healthcheck (
     unit::service { 'cinque-healthcheck':
       description     => 'cinque checker',
       command         => [
-        '/opt/cinque/current/bin/node', '--single-threaded-gc',
+        '/opt/cinque/current/bin/node', '--single-threaded-gc', '--max-semi-space-size=1',
         '/opt/cinque/current/scripts/cinque.js', 'healthcheck', '--config', "${directory}/checker.yaml",
       ],
       user            => 'cinque',
