@@ -1,4 +1,4 @@
-import { connectAsync, type MqttClient } from 'mqtt'
+import { connect, type MqttClient } from 'mqtt'
 import type { Device } from './device.ts'
 
 /** A persistent session that gets what all devices publish, at QoS 1, and notes what has come. */
@@ -16,9 +16,9 @@ export class Receiver {
     })
   }
 
-  /** Resolves when it has subscribed. */
+  /** Resolves when it has subscribed: a broker that has just started refuses for a while. */
   static async start(url: string): Promise<Receiver> {
-    const client = await connectAsync(url, {
+    const client = connect(url, {
       clientId: 'failover-receiver',
       protocolVersion: 5,
       clean: false,
@@ -27,6 +27,7 @@ export class Receiver {
       properties: { sessionExpiryInterval: 86_400, receiveMaximum: 1000 },
     })
     const receiver = new Receiver(client)
+    await new Promise<void>((resolve) => client.once('connect', () => resolve()))
     await client.subscribeAsync('failover/+', { qos: 1 })
     return receiver
   }
