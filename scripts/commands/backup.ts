@@ -13,12 +13,13 @@ export function addBackup(program: Command): void {
     .summary('make, list, check and prune backups')
     .description('Makes, lists, checks and prunes backups of a cell, or of the data of one process.')
     .addHelpText('after', () => `\n${configHelp(backupConfig)}`)
-  const verb = (name: string, description: string): Command =>
+  const verb = (name: string, description: string, words = ''): Command =>
     backup
       .command(name)
       .description(description)
       .requiredOption('--config <file>', 'what is backed up and where to, in YAML or JSON')
       .option('--json', 'print JSON')
+      .addHelpText('after', `\nExample:\n  cinque backup ${name}${words} --config backup.yaml`)
   verb('init', 'make the repository, and the key if there is none').action((options: VerbOptions) =>
     said(async () => (await verbs()).init(options)),
   )
@@ -28,7 +29,7 @@ export function addBackup(program: Command): void {
   verb('list', 'list backups and their age').action((options: VerbOptions) =>
     said(async () => (await verbs()).list(options)),
   )
-  verb('show', 'show what is in a backup')
+  verb('show', 'show what is in a backup', ' 20261121T020000Z')
     .argument('<backup>', 'its id')
     .action((id: string, options: VerbOptions) =>
       said(async () => (await verbs()).show({ ...options, backup: id })),

@@ -50,7 +50,11 @@ export function addHealthcheck(program: Command): void {
       )
       .requiredOption('--inventory <file>', 'the inventory of the cell')
       .option('--inventory-at <path>', 'where it is on the hosts of the checkers (default: the same path)')
-      .option('--directory <dir>', 'gets a directory for each checker, to be copied to its host', 'checkers'),
+      .option('--directory <dir>', 'gets a directory for each checker, to be copied to its host', 'checkers')
+      .addHelpText(
+        'after',
+        '\nExample:\n  cinque healthcheck provision --inventory cell.yaml --directory checkers',
+      ),
   ).action(async (options: ProvisionCommandOptions) => {
     const { provisionCheckers } = await import('#scripts/run/provision.ts')
     const { inventory, inventoryAt = resolve(inventory), directory, json, ...target } = options

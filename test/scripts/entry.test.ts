@@ -15,7 +15,7 @@ describe('entry point of an installed package', () => {
     modules = join(folder.path, 'node_modules')
     const here = join(modules, 'cinque')
     mkdirSync(here, { recursive: true })
-    for (const part of ['api', 'broker', 'client', 'platform', 'scripts', 'package.json']) {
+    for (const part of ['api', 'broker', 'client', 'healthcheck', 'platform', 'scripts', 'package.json']) {
       cpSync(join(root, part), join(here, part), { recursive: true })
     }
     entry = join(here, 'scripts', 'cinque.js')
