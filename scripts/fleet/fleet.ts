@@ -164,9 +164,18 @@ export class Fleet {
       host.dc,
     ].join(' ')
     for (const verb of ['secure', 'apply']) {
-      const { code, stdout, stderr } = await this.#ssh.run(host, `cinque schema ${verb} ${access}`)
-      if (code !== 0) throw new CliError(`${host.name}: ${stderr.trim().split('\n')[0]}`)
-      say(stdout.trim())
+      const deadline = performance.now() + servesMs
+      for (;;) {
+        const { code, stdout, stderr } = await this.#ssh.run(host, `cinque schema ${verb} ${access}`)
+        if (code === 0) {
+          say(stdout.trim())
+          break
+        }
+        // A Cassandra that has just been made does not take clients yet; each of both may be done again.
+        const why = stderr.trim().split('\n').at(-1) ?? ''
+        if (performance.now() > deadline) throw new CliError(`${host.name}: ${why}`)
+        await pause(pollMs)
+      }
     }
   }
 

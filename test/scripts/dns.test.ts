@@ -145,7 +145,7 @@ describe('cinque dns', function () {
   it('repairs what somebody changed by hand', async () => {
     await apply()
     const host = (await records()).find(({ Name }) => Name === `dc03-app1.${zoneName}.`)
-    const step = (await records()).find(({ SetIdentifier }) => SetIdentifier === '1.eu._chain next')
+    const step = (await records()).find(({ SetIdentifier }) => SetIdentifier === '1.eu._chain _next')
     await change(
       ['UPSERT', { ...host, ResourceRecords: [{ Value: '192.0.2.99' }] } as ResourceRecordSet],
       ['DELETE', step as ResourceRecordSet],
