@@ -23,7 +23,7 @@ export interface Fault {
 }
 
 /** Milliseconds, each way: requests are slow then, and still answered in time. */
-const slowMs = 300
+const slowMs = 550
 /** Half a day ago, as certificates begin a day before they are made. */
 const expiredDays = -0.5
 

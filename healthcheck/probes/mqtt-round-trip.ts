@@ -12,8 +12,7 @@ export function mqttRoundTrip(sessions: MqttSessions, checker: string, transport
     name: `mqtt-${transport}`,
     weight: 'serve',
     timeoutMs: 5000,
-    // Between the ends of the world it takes 300 ms on a kept connection.
-    slowMs: 500,
+    slowMs: 1000,
     run: async (target, signal) => {
       const topic = `health/${checker}/${target.host.name}/${transport}`
       const nonce = randomBytes(8).toString('hex')
