@@ -89,7 +89,7 @@ describe('failover, by what name servers answer', function () {
       ...fleet.inventory.dcs.map((dc) => ({ name: dc.name, roles: ['app'] })),
       ...fleet.inventory.hosts,
     ])
-      if (roles.some((role) => role === 'app')) await allSay(name, { serving: true, percent: 100 })
+      if (roles.some((role) => role === 'app')) await allSay(name, { state: 'up', serving: true, percent: 100 })
   }
 
   it('sends everybody to both hosts of the nearest DC while all is well', async () => {
@@ -118,7 +118,8 @@ describe('failover, by what name servers answer', function () {
         if (out !== 'dc03') expect(hosts).to.deep.equal(['dc03-n1'])
       }
       await fleet.set(where, null)
-      await allSay(out, { serving: true, percent: 100 })
+      // The DC, and each of its hosts.
+      await allWell()
       expect(await given('dc01')).to.deep.equal(['dc03-n1', 'dc03-n2'])
     })
   }
