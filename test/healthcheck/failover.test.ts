@@ -89,7 +89,8 @@ describe('failover, by what name servers answer', function () {
       ...fleet.inventory.dcs.map((dc) => ({ name: dc.name, roles: ['app'] })),
       ...fleet.inventory.hosts,
     ])
-      if (roles.some((role) => role === 'app')) await allSay(name, { state: 'up', serving: true, percent: 100 })
+      if (roles.some((role) => role === 'app'))
+        await allSay(name, { state: 'up', serving: true, percent: 100 })
   }
 
   it('sends everybody to both hosts of the nearest DC while all is well', async () => {
