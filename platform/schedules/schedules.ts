@@ -9,6 +9,8 @@ import { schedule, scheduleRun } from './tables.ts'
 
 const scope = 'fleet'
 const maxSchedules = 100
+/** Names that there ever were: those of deleted ones stay as rows. */
+const maxNames = 1000
 /** Without a word of who does it for that long it is another's, milliseconds. */
 export const runLeaseMs = 120_000
 const maxNote = 500
@@ -30,7 +32,7 @@ export class Schedules {
   }
 
   async list(): Promise<Schedule[]> {
-    const rows = await this.#store.range(schedule, { scope }, { limit: maxSchedules * 2 })
+    const rows = await this.#store.range(schedule, { scope }, { limit: maxNames })
     return rows.flatMap(({ body }) => (body === undefined ? [] : [JSON.parse(body) as Schedule]))
   }
 
@@ -43,9 +45,15 @@ export class Schedules {
   /** PlatformError `invalid_field`, `limit_reached`. */
   async put(input: Omit<Schedule, 'changedAt'>): Promise<Schedule> {
     checkCron(input.cron, input.timezone)
-    const all = await this.list()
-    if (!all.some(({ name }) => name === input.name) && all.length >= maxSchedules)
+    const rows = await this.#store.range(schedule, { scope }, { limit: maxNames })
+    const there = rows.filter(({ body }) => body !== undefined)
+    if (!there.some(({ name }) => name === input.name) && there.length >= maxSchedules)
       throw new PlatformError('limit_reached', `there are ${maxSchedules} schedules; delete one first`)
+    if (!rows.some(({ name }) => name === input.name) && rows.length >= maxNames)
+      throw new PlatformError(
+        'limit_reached',
+        `there were ${maxNames} names already; take one of a deleted schedule`,
+      )
     const changed = { ...input, changedAt: this.#clock.now() }
     await this.#write(input.name, JSON.stringify(changed))
     return changed

@@ -18,7 +18,7 @@ import { makeSchema, spreadSchema, updateSchema } from './migrate.ts'
 import type { Part, PartKind } from './part.ts'
 import { type CassandraPart, makeParts, portsOf } from './parts.ts'
 import { checkMemory, checkPorts } from './preflight.ts'
-import { type CellStandings, standingsOf } from './standings.ts'
+import { type CheckerStandings, standingsOf } from '#scripts/client/standings.ts'
 import { Wan } from './wan/wan.ts'
 
 export type { CellDc, DcStatus }
@@ -226,7 +226,7 @@ export interface CellStatus {
   readonly wan: Cell['wan']
   readonly names: CellNames | null
   readonly dcs: readonly DcStatus[]
-  readonly standings?: CellStandings
+  readonly standings?: CheckerStandings
 }
 
 async function openWan(

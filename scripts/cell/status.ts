@@ -1,7 +1,7 @@
 import { table } from '#scripts/output.ts'
 import type { CellStatus, DcStatus } from './cell.ts'
 import type { PartStatus } from './part.ts'
-import type { CellStandings } from './standings.ts'
+import type { CheckerStandings } from '#scripts/client/standings.ts'
 
 /** A line for each process, one for each DC that is cut off, and what is wrong with those that crashed. */
 export function statusLines({ dcs, wan, standings }: CellStatus): string[] {
@@ -28,7 +28,7 @@ export function statusLines({ dcs, wan, standings }: CellStatus): string[] {
   ]
 }
 
-function standingLines({ checker, abstains, subjects }: CellStandings): string[] {
+function standingLines({ checker, abstains, subjects }: CheckerStandings): string[] {
   const rows = subjects.map(({ subject, state, serving, percent, reason }) => [
     subject,
     state,

@@ -1,27 +1,8 @@
-import { z } from 'zod'
 import { type Inventory, outside } from '#platform/inventory/inventory.ts'
-
-const timeoutMs = 3000
-const document = z.object({
-  standings: z.object({
-    abstains: z.string().nullable(),
-    subjects: z.array(
-      z.object({
-        subject: z.string(),
-        state: z.enum(['up', 'degraded', 'down']),
-        serving: z.boolean(),
-        percent: z.number(),
-        reason: z.string(),
-      }),
-    ),
-  }),
-})
+import { type CheckerStandings, standingsAt } from '#scripts/client/standings.ts'
 
 /** What a checker says is in DNS, and how it is, by the name of the DC or host. */
-export type Standings = ReadonlyMap<
-  string,
-  { state: 'up' | 'degraded' | 'down'; serving: boolean; percent: number; reason: string }
->
+export type Standings = ReadonlyMap<string, CheckerStandings['subjects'][number]>
 
 /**
  * What each checker of the inventory says that does not stand aside; those that do not answer are left out. Checkers
@@ -34,11 +15,9 @@ export async function askCheckers({ hosts, ports }: Inventory, signal: AbortSign
   const said = await Promise.all(
     checkers.map(async ({ address }) => {
       try {
-        const url = `http://${address.includes(':') ? `[${address}]` : address}:${ports.checker}/v1/health`
-        const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) })
-        const { standings } = document.parse(await answer.json())
-        if (standings.abstains !== null) return []
-        return [new Map(standings.subjects.map(({ subject, ...rest }) => [subject, rest]))]
+        const host = address.includes(':') ? `[${address}]` : address
+        const { abstains, subjects } = await standingsAt(`http://${host}:${ports.checker}`, signal)
+        return abstains === null ? [new Map(subjects.map((one) => [one.subject, one]))] : []
       } catch {
         return []
       }

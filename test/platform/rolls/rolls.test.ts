@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { PlatformError } from '#platform/errors.ts'
 import { Rolls } from '#platform/rolls/rolls.ts'
 import { beaten, taken, wished } from '#platform/rolls/transitions.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
+import { refusal } from '../refusal.ts'
 import { TestClock } from '../store/contract.ts'
 
 const input = {
@@ -12,16 +12,6 @@ const input = {
   approval: false,
   hosts: [{ host: 'dc01-app1', dc: 'dc01' }],
 } as const
-
-async function refusal(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-  } catch (error) {
-    if (error instanceof PlatformError) return `${error.code}: ${error.message}`
-    throw error
-  }
-  return 'not refused'
-}
 
 describe('rolls as every process sees them', () => {
   let clock: TestClock

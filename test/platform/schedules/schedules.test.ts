@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import { PlatformError } from '#platform/errors.ts'
 import { runLeaseMs, Schedules } from '#platform/schedules/schedules.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
+import { refusal } from '../refusal.ts'
 import { TestClock } from '../store/contract.ts'
 
 const daily = {
@@ -17,16 +17,6 @@ const daily = {
   owner: 'ann',
 } as const
 const due = Date.UTC(2026, 0, 2, 3, 30)
-
-async function refusal(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-  } catch (error) {
-    if (error instanceof PlatformError) return `${error.code}: ${error.message}`
-    throw error
-  }
-  return 'not refused'
-}
 
 describe('one time of a schedule', () => {
   let clock: TestClock
