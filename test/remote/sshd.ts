@@ -155,11 +155,17 @@ export function copyKey(from: string, to: string): void {
 
 function inventoryOf(): Inventory {
   const dc = (name: string, number: number, kind: 'live' | 'backup') => ({
-    ...{ name, number, kind, place: name, replicas: 1 },
+    name,
+    number,
+    kind,
+    place: name,
+    replicas: 1,
     location: [50, number],
   })
   const host = (name: string, inDc: string, roles: string[], at: number) => ({
-    ...{ name, dc: inDc, roles },
+    name,
+    dc: inDc,
+    roles,
     address: `127.60.0.${at}`,
   })
   return checkInventory(
