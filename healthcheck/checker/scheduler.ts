@@ -15,6 +15,8 @@ export interface SchedulerOptions {
   readonly interval: number
   /** Failures in a row up to which the next look comes soon. */
   readonly downAfter: number
+  /** Looks in a row that are neither failed nor slow after which all is well again. */
+  readonly upAfter: number
   readonly timers: Timers
   readonly clock: Clock
   /** 0 to 1; spreads what would otherwise meet. */
@@ -73,6 +75,8 @@ class Track {
   #running: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null
   #stopped = false
   #failures = 0
+  /** Good looks that are still wanted since the last one that was failed or slow. */
+  #unwell = 0
   #lastStart = Number.NEGATIVE_INFINITY
   #triedOnce: () => void = () => undefined
 
@@ -121,7 +125,7 @@ class Track {
   }
 
   async #run(abort: AbortController): Promise<void> {
-    const { timers, clock, onResult } = this.#options
+    const { timers, clock, upAfter, onResult } = this.#options
     const { probe, target } = this.#look
     const begun = timers.monotonic()
     const outcome = await tried(probe, target, abort, timers)
@@ -136,8 +140,9 @@ class Track {
     this.#failures = ok ? 0 : this.#failures + 1
     const { name, weight, slowMs } = probe
     const about = { probe: name, weight, host: target.host.name, dc: target.dc.name }
-    const slow = ok && ms > slowMs ? { slow: true } : {}
-    onResult({ ...about, ok, ...slow, at: clock.now(), ms, ...outcome })
+    const slow = ok && ms > slowMs
+    this.#unwell = ok && !slow ? Math.max(0, this.#unwell - 1) : upAfter
+    onResult({ ...about, ok, ...(slow ? { slow } : {}), at: clock.now(), ms, ...outcome })
     this.#triedOnce()
     this.#next(begun)
   }
@@ -147,8 +152,8 @@ class Track {
     if (this.#failures > 0 && this.#failures < downAfter) {
       return this.#arm(Math.min(againMs, this.#intervalMs))
     }
-    // What is looked at seldom is looked at more often while it is not well: people wait for it.
-    const intervalMs = this.#failures > 0 ? Math.min(this.#intervalMs, interval * 1000) : this.#intervalMs
+    // What is looked at seldom is looked at more often until it is well again: people wait for it.
+    const intervalMs = this.#unwell > 0 ? Math.min(this.#intervalMs, interval * 1000) : this.#intervalMs
     const period = intervalMs * (1 + jitter * (2 * random() - 1))
     this.#arm(Math.max(0, begun + period - timers.monotonic()))
   }
