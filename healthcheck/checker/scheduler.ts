@@ -1,6 +1,6 @@
 import type { Clock } from '#platform/clock.ts'
 import type { Timer, Timers } from '#platform/timers.ts'
-import { RefusedError } from '../probes/errors.ts'
+import { RefusedError, StalledError } from '../probes/errors.ts'
 import type { Probe, ProbeResult, Target } from '../probes/probe.ts'
 
 /** One probe of one host. */
@@ -128,13 +128,13 @@ class Track {
     const { timers, clock, upAfter, onResult } = this.#options
     const { probe, target } = this.#look
     const begun = timers.monotonic()
-    const outcome = await tried(probe, target, abort, timers)
+    const { stalledMs = 0, ...outcome } = await tried(probe, target, abort, timers)
     this.#running = null
     if (this.#stopped) return
     const ms = timers.monotonic() - begun
     const ok = outcome.error === undefined
-    if (!ok && ms > probe.timeoutMs + stallMs) {
-      this.#options.onStall?.(ms - probe.timeoutMs)
+    if (!ok && (stalledMs > 0 || ms > probe.timeoutMs + stallMs)) {
+      this.#options.onStall?.(stalledMs || ms - probe.timeoutMs)
       return this.#arm(Math.min(againMs, this.#intervalMs))
     }
     this.#failures = ok ? 0 : this.#failures + 1
@@ -168,7 +168,7 @@ async function tried(
   target: Target,
   abort: AbortController,
   timers: Timers,
-): Promise<Pick<ProbeResult, 'error' | 'note' | 'refused'>> {
+): Promise<Pick<ProbeResult, 'error' | 'note' | 'refused'> & { stalledMs?: number }> {
   const { signal } = abort
   const limit = timers.after(probe.timeoutMs, () =>
     abort.abort(new Error(`no answer within ${probe.timeoutMs / 1000} s`)),
@@ -181,7 +181,11 @@ async function tried(
     const note = await Promise.race([probe.run(target, signal), aborted])
     return note === undefined ? {} : { note }
   } catch (error) {
-    return { error: lineOf(error), ...(error instanceof RefusedError ? { refused: true } : {}) }
+    return {
+      error: lineOf(error),
+      ...(error instanceof RefusedError ? { refused: true } : {}),
+      ...(error instanceof StalledError ? { stalledMs: error.ms } : {}),
+    }
   } finally {
     limit.cancel()
   }
