@@ -113,7 +113,7 @@ export class Rest {
         },
         (response) => void read(response).then(resolve, reject),
       )
-      let silent: Error | null = null
+      let silent: Error | undefined
       sent.once('socket', () => {
         const begun = performance.now()
         const limit = setTimeout(() => {
@@ -123,7 +123,7 @@ export class Rest {
         sent.once('close', () => clearTimeout(limit))
       })
       sent.on('error', (error) => {
-        const stale = silent === null && sent.reusedSocket
+        const stale = silent === undefined && sent.reusedSocket
         reject(stale ? new StaleConnection(error.message, { cause: error }) : error)
       })
       sent.end(content)
