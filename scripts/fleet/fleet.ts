@@ -245,7 +245,7 @@ export class Fleet {
     const up = new RegExp(`^UN +${host.address.replaceAll('.', '\\.')} `, 'm')
     const deadline = performance.now() + cqlMs
     for (const other of this.#with('db')) {
-      while (!up.test((await this.#ssh.run(other, 'nodetool status')).stdout)) {
+      while (!up.test((await this.#ssh.remote.run(other, 'nodetool status')).stdout)) {
         if (performance.now() > deadline) throw new CliError(`${other.name} does not find ${host.name} up`)
         await pause(pollMs)
       }
