@@ -156,7 +156,11 @@ describe('failover, by what name servers answer', function () {
           ),
       decidedMs,
     )
-    expect(standings('dc03').map((one) => one?.serving)).to.deep.equal([true])
+    const said = standings('dc03')
+    expect(
+      said.map((one) => one?.serving),
+      JSON.stringify(said),
+    ).to.deep.equal([true])
     expect(await given('dc03')).to.deep.equal(['dc03-n1', 'dc03-n2'])
     await Promise.all(['dc01', 'dc02'].map(startCheckerOf))
     await allSay('dc03', { serving: false })
