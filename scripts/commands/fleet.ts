@@ -89,8 +89,8 @@ export function addFleet(program: Command): void {
     .argument('<host>')
     .action(async (name: string, options: FleetCommandOptions) => {
       const fleet = await open(options)
-      process.exitCode =
-        spawnSync('nsenter', fleet.session(fleet.host(name)), { stdio: 'inherit' }).status ?? 1
+      const [ssh, ...args] = fleet.session(fleet.host(name))
+      process.exitCode = spawnSync(ssh, args, { stdio: 'inherit' }).status ?? 1
     })
   for (const verb of ['cut', 'heal'] as const) {
     const what = verb === 'cut' ? 'let no packets through between two DCs' : 'let them through again'

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
-import { defaultCellData } from '#scripts/client/target.ts'
+import { connect } from '#scripts/client/connect.ts'
+import { defaultCellData, type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
 import { cellFleet, chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
@@ -10,6 +11,7 @@ import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
 import { planLines, progressPrinter, remedyOf } from '#scripts/roll/show.ts'
+import { watchRoll } from '#scripts/roll/watch.ts'
 
 /** What anybody can do who reaches the API; the rest is for who reaches the hosts. */
 export const roll: Noun = {
@@ -59,6 +61,16 @@ const texts: Readonly<Record<RollKind, string>> = {
 }
 
 function addVerbs(command: Command): void {
+  withTarget(
+    command
+      .command('watch')
+      .argument('[roll]', 'default: the one under way, or the last one')
+      .description('show how far a roll is until it is over, whoever carries it out; exit code 0: done'),
+  )
+    .addHelpText('after', '\nExample:\n  cinque roll watch')
+    .action((id: string | undefined, options: TargetOptions & { json?: true }) =>
+      watchRoll(connect(options), { id, json: options.json === true }),
+    )
   for (const kind of rollKinds) {
     const verb = withFleet(command.command(kind).description(texts[kind]))
       .option('--on <hosts>', "which: 'dc01 & role=app', '!kind=backup' (default: all)", expression)

@@ -5,7 +5,7 @@ import { CliError, errorLine } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 import { type Applied, apply, packTree } from './apply.ts'
 import { makeArtifacts } from './artifacts.ts'
-import type { Finished } from './command.ts'
+import type { Finished } from '#scripts/child-process.ts'
 import { FleetDirectory } from './directory.ts'
 import { ensureImage } from './image.ts'
 import { Machine, type MachineState } from './machine.ts'
@@ -93,7 +93,7 @@ export class Fleet {
     const { release } = await makeArtifacts(this.#fleet.make('artifacts'), log)
     this.#release = release
     await makeSecrets(this.inventory, this.#fleet)
-    await this.#ssh.prepare()
+    await this.#ssh.prepare(this.inventory)
     await this.#network.up(say)
   }
 
@@ -128,7 +128,11 @@ export class Fleet {
     hosts: readonly Host[] = this.inventory.hosts,
     { dryRun = false, onLine }: { dryRun?: boolean; onLine?: (host: string, line: string) => void } = {},
   ): Promise<Applied[]> {
-    const { inventory, ...own } = { inventory: this.inventory, fleet: this.#fleet, ssh: this.#ssh }
+    const { inventory, ...own } = {
+      inventory: this.inventory,
+      fleet: this.#fleet,
+      remote: this.#ssh.remote,
+    }
     const local = { ...sizes, 'profile::cinque::release': this.#release }
     const packed = await packTree({ inventory, fleet: this.#fleet, local })
     const applied: Applied[] = []
@@ -166,7 +170,7 @@ export class Fleet {
     for (const verb of ['secure', 'apply']) {
       const deadline = performance.now() + servesMs
       for (;;) {
-        const { code, stdout, stderr } = await this.#ssh.run(host, `cinque schema ${verb} ${access}`)
+        const { code, stdout, stderr } = await this.#ssh.remote.run(host, `cinque schema ${verb} ${access}`)
         if (code === 0) {
           say(stdout.trim())
           break
@@ -187,7 +191,7 @@ export class Fleet {
       const url = `http://${host.address}:${this.inventory.ports.http}/readyz`
       const deadline = performance.now() + servesMs
       for (;;) {
-        const { code, stdout } = await this.#ssh.run(host, `curl -sS --max-time 5 ${url} 2>&1`)
+        const { code, stdout } = await this.#ssh.remote.run(host, `curl -sS --max-time 5 ${url} 2>&1`)
         if (code === 0 && !stdout.includes('"status":503')) break
         if (performance.now() > deadline) throw new CliError(`${host.name} does not serve: ${stdout.trim()}`)
         await pause(pollMs)
@@ -228,17 +232,17 @@ export class Fleet {
 
   /** Runs a shell command on a host by ssh. */
   run(host: Host, command: string, onLine?: (line: string) => void): Promise<Finished> {
-    return this.#ssh.run(host, command, { onLine })
+    return this.#ssh.remote.run(host, command, { onLine })
   }
 
   /** Ends connections by ssh that are kept open. */
   close(hosts: readonly Host[]): Promise<void> {
-    return this.#ssh.close(hosts)
+    return this.#ssh.remote.close(hosts)
   }
 
-  /** Arguments of nsenter for a session of a person. */
-  session(host: Host): string[] {
-    return this.#ssh.command(host, ['-t'])
+  /** The program and its arguments for a session of a person. */
+  session(host: Host): readonly string[] {
+    return this.#ssh.remote.session(host)
   }
 
   get network(): FleetNetwork {

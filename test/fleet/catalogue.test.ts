@@ -9,7 +9,7 @@ import type { Inventory } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { natsConfig } from '#platform/nats/server/config.ts'
 import { memberConfig } from '#scripts/cell/member-config.ts'
-import { run } from '#scripts/fleet/command.ts'
+import { run } from '#scripts/child-process.ts'
 import { type Catalogue, compile, contentOf, ensurePuppet, treeFor } from './puppet.ts'
 
 const seed = loadInventory('docs/cell.example.yaml')
