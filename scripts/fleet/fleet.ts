@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import type { Logger } from '#platform/log.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
@@ -134,6 +136,8 @@ export class Fleet {
       remote: this.#ssh.remote,
     }
     const local = { ...sizes, 'profile::cinque::release': this.#release }
+    // Whoever works on single hosts of it later has the same values.
+    writeFileSync(join(this.#fleet.path, 'local.yaml'), stringify(local))
     const packed = await packTree({ inventory, fleet: this.#fleet, local })
     const applied: Applied[] = []
     for (const host of hosts) {

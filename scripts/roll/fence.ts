@@ -46,7 +46,10 @@ export function fencedRemote(remote: Remote, token: number): Remote {
     async run(host, command, options) {
       const finished = await remote.run(host, fenced(token, command), options)
       if (finished.code !== refusedCode && finished.code !== busyCode) return finished
-      return { ...finished, failure: `${host.name}: ${finished.stderr.trim().split('\n').at(-1) ?? 'refused'}` }
+      return {
+        ...finished,
+        failure: `${host.name}: ${finished.stderr.trim().split('\n').at(-1) ?? 'refused'}`,
+      }
     },
   }
 }

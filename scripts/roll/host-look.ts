@@ -32,7 +32,9 @@ export async function lookAt(
       `[ -n "$units" ] || { echo 'nothing of ours is installed' >&2; exit 1; }`,
       'systemctl show --property=Id,ActiveState,SubState,NRestarts $units',
       `echo; echo '== ready'`,
-      app ? `curl -sS --max-time 5 --output /dev/null --write-out '%{http_code}\\n' http://${address}:${ports.http}/readyz 2>&1` : '',
+      app
+        ? `curl -sS --max-time 5 --output /dev/null --write-out '%{http_code}\\n' http://${address}:${ports.http}/readyz 2>&1`
+        : '',
       `echo '== ring'`,
       db ? 'nodetool status 2>&1' : '',
       'true',
@@ -57,12 +59,16 @@ function unitAilments(shown: string): string[] {
     .trim()
     .split(/\n\n+/)
     .flatMap((block) => {
-      const said = new Map(block.split('\n').map((line) => [line.split('=')[0], line.slice(line.indexOf('=') + 1)]))
+      const said = new Map(
+        block.split('\n').map((line) => [line.split('=')[0], line.slice(line.indexOf('=') + 1)]),
+      )
       const state = said.get('ActiveState')
       if (state === 'active') return []
       const restarts = Number(said.get('NRestarts') ?? 0)
       const again = restarts > 0 ? `, started again ${restarts} times` : ''
-      return [`${said.get('Id') ?? 'a service'} is ${state ?? 'unknown'} (${said.get('SubState') ?? ''})${again}`]
+      return [
+        `${said.get('Id') ?? 'a service'} is ${state ?? 'unknown'} (${said.get('SubState') ?? ''})${again}`,
+      ]
     })
 }
 

@@ -12,10 +12,12 @@ import type { Traffic } from './traffic.ts'
 export interface Installer {
   /** Why the host could not be made anew, or null: asked before anything is thrown away. */
   obstacle(host: Host): string | null
-  /** What Puppet needs that a bare host lacks, then Puppet. `replace`: its Cassandra takes the place of one that is gone. */
-  install(host: Host, remote: Remote, wish: { release: string; replace: boolean }): Promise<void>
-  /** Brings a release to the host, if it is not there. */
+  /** Brings a release to the host, and has the next `install` switch to it. Rejects with what is missing. */
   deliver(host: Host, remote: Remote, release: string): Promise<void>
+  /** The next `install` has Cassandra take the place of one that is gone. */
+  replaces(host: Host, remote: Remote): Promise<void>
+  /** What Puppet needs that a bare host lacks, then Puppet. */
+  install(host: Host, remote: Remote): Promise<void>
 }
 
 export interface SshHandsOptions {
@@ -27,12 +29,13 @@ export interface SshHandsOptions {
   readonly rebuild: (host: Host, signal: AbortSignal) => Promise<void>
   /** How often what is waited for is looked at, ms. */
   readonly lookMs?: number
+  /** Until a host is well with another version, ms: longer means that it will not be. */
+  readonly wellMs?: number
 }
 
 /** Until a host that was made anew lets us in, ms. */
 const bootMs = 600_000
-/** Until a host is well with another version, ms: longer means that it will not be. */
-const wellMs = 240_000
+const defaultWellMs = 240_000
 const nodetoolMs = 60_000
 /** Of all rows of a host, ms. */
 const repairMs = 1_800_000
@@ -43,7 +46,7 @@ export function sshHands(options: SshHandsOptions): Hands {
 }
 
 function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
-  const { inventory, remote: plain, traffic, installer, rebuild, lookMs = 2000 } = options
+  const { inventory, remote: plain, traffic, installer, rebuild, lookMs = 2000, wellMs = defaultWellMs } = options
   const remote = fencedRemote(plain, token)
   const dbs = inventory.hosts.filter(({ roles }) => roles.includes('db'))
   const marker = `${fenceDirectory}/installed-by`
@@ -54,7 +57,12 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     throw new CliError(`the inventory has no host "${name}"`)
   }
   /** What a command prints; rejects with why it failed. */
-  const must = async (host: Host, command: string, signal: AbortSignal, timeoutMs: number): Promise<string> => {
+  const must = async (
+    host: Host,
+    command: string,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<string> => {
     const { code, stdout, stderr, failure } = await remote.run(host, command, { signal, timeoutMs })
     signal.throwIfAborted()
     if (code === 0) return stdout.trim()
@@ -73,7 +81,10 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       dbs
         .filter((other) => other.name !== name)
         .map(async (other) => {
-          const { stdout, failure } = await plain.run(other, 'nodetool status 2>&1', { signal, timeoutMs: nodetoolMs })
+          const { stdout, failure } = await plain.run(other, 'nodetool status 2>&1', {
+            signal,
+            timeoutMs: nodetoolMs,
+          })
           const state = failure === null ? ringOf(stdout)?.get(address) : failure
           return state === 'UN' ? [] : [`${other.name} sees it as ${state ?? 'no node'}`]
         }),
@@ -101,7 +112,8 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       signal.throwIfAborted()
       if (failure === null) return
       if (failure.includes('host key is refused')) throw new Error(failure)
-      if (late.aborted) throw new Error(`it was wiped, and has not come back after ${bootMs / 1000} s: ${failure}`)
+      if (late.aborted)
+        throw new Error(`it was wiped, and has not come back after ${bootMs / 1000} s: ${failure}`)
       // oxlint-disable-next-line no-await-in-loop
       await pause(lookMs, signal)
     }
@@ -119,12 +131,16 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     const own = await releaseOf(host, signal)
     if (own !== undefined) return own
     const apps = inventory.hosts.filter((one) => one.name !== host.name && !isDbOnly(one))
-    const all = (await Promise.all(apps.map((one) => releaseOf(one, signal)))).filter((one) => one !== undefined)
+    const all = (await Promise.all(apps.map((one) => releaseOf(one, signal)))).filter(
+      (one) => one !== undefined,
+    )
     const usual = [...new Set(all)].toSorted(
       (a, b) => all.filter((one) => one === b).length - all.filter((one) => one === a).length,
     )
     if (usual.length > 0) return usual[0]
-    throw new Error(`${host.name}: no host tells which release it runs; give it one: cinque roll upgrade --version`)
+    throw new Error(
+      `${host.name}: no host tells which release it runs; give it one: cinque roll upgrade --version`,
+    )
   }
 
   return {
@@ -133,10 +149,14 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       const looks = await Promise.all(
         others.map(async (host) => {
           const { ailments, ring } = await lookAt(plain, host, inventory.ports, signal)
-          const absent = dbs.filter((db) => db.name !== name && ring !== null && ring.get(db.address) !== 'UN')
+          const absent = dbs.filter(
+            (db) => db.name !== name && ring !== null && ring.get(db.address) !== 'UN',
+          )
           return [
             ...ailments,
-            ...absent.map((db) => `${host.name} sees Cassandra of ${db.name} as ${ring?.get(db.address) ?? 'no node'}`),
+            ...absent.map(
+              (db) => `${host.name} sees Cassandra of ${db.name} as ${ring?.get(db.address) ?? 'no node'}`,
+            ),
           ]
         }),
       )
@@ -153,8 +173,9 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       const db = host.roles.includes('db')
       const obstacle = installer.obstacle(host)
       if (obstacle !== null) throw new Error(`${name}: ${obstacle}; nothing was thrown away`)
-      if (db && dbs.length === 1) throw new Error(`${name} has the only copy of all rows; it is not thrown away`)
-      const release = isDbOnly(host) ? '' : await usualRelease(host, signal)
+      if (db && dbs.length === 1)
+        throw new Error(`${name} has the only copy of all rows; it is not thrown away`)
+      const release = isDbOnly(host) ? null : await usualRelease(host, signal)
       const wiped = await plain.run(host, `cat ${marker}`, { signal, timeoutMs: 20_000 })
       signal.throwIfAborted()
       // One that its runner has left half-made for this roll is not wiped again.
@@ -172,10 +193,11 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
         await must(host, `echo ${roll} > ${marker}`, signal, 20_000)
       }
       tell('Puppet makes it what it is to be')
-      await installer.install(host, remote, { release, replace: db })
+      if (release !== null) await installer.deliver(host, remote, release)
+      if (db) await installer.replaces(host, remote)
+      await installer.install(host, remote)
       if (db) {
         await streamed(host, signal, tell)
-        await installer.install(host, remote, { release, replace: false })
         await untilWell(host, signal)
         tell('its rows are compared with those of the others')
         await must(host, 'nodetool repair --full 2>&1', signal, repairMs)
@@ -187,7 +209,7 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       if (isDbOnly(host)) return
       tell(`it gets ${version}`)
       await installer.deliver(host, remote, version)
-      await installer.install(host, remote, { release: version, replace: false })
+      await installer.install(host, remote)
       await untilWell(host, signal)
       const now = await releaseOf(host, signal)
       if (now !== version) throw new Error(`${name} runs ${now ?? 'nothing'} instead of ${version}`)
@@ -207,7 +229,9 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       )
       signal.throwIfAborted()
       if (stdout.startsWith('active')) return
-      const all = Array.from(stdout.matchAll(/Receiving (\d+) files, .*? total\. Already received (\d+) files/g))
+      const all = Array.from(
+        stdout.matchAll(/Receiving (\d+) files, .*? total\. Already received (\d+) files/g),
+      )
       const [files, here] = [1, 2].map((at) => all.reduce((sum, match) => sum + Number(match[at]), 0))
       tell(files === 0 ? 'its Cassandra starts' : `it gets its rows: ${here} of ${files} files`)
       // oxlint-disable-next-line no-await-in-loop

@@ -4,10 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { busyCode, fenced, quoted, refusedCode } from '#scripts/roll/fence.ts'
+import { quote } from '#scripts/remote/shell.ts'
+import { busyCode, fenced, refusedCode } from '#scripts/roll/fence.ts'
 
 /** By a real shell, with real locks. */
-describe('a command under a token', () => {
+describe('a command under a token', function () {
+  if (process.platform !== 'linux') return
+
   let directory: string
 
   beforeEach(() => {
@@ -15,8 +18,8 @@ describe('a command under a token', () => {
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-  const at = (token: number, command: string, waitSeconds = 20): string =>
-    fenced(token, command, { timeoutSeconds: 20, waitSeconds, directory })
+  const at = (token: number, command: string, wait = 20): string =>
+    fenced(token, command, { wait, directory })
   const run = (command: string, input = ''): Promise<{ code: number; stdout: string; stderr: string }> =>
     new Promise((resolve) => {
       const child = execFile('/bin/sh', ['-c', command], (error, stdout, stderr) =>
@@ -33,7 +36,7 @@ describe('a command under a token', () => {
   it('is refused where a runner with a newer one has been: one that was thought dead does no harm', async () => {
     const file = join(directory, 'harm')
     expect((await run(at(12, 'true'))).code).to.equal(0)
-    const { code, stderr } = await run(at(9, `touch ${quoted(file)}`))
+    const { code, stderr } = await run(at(9, `touch ${quote(file)}`))
     expect(code).to.equal(refusedCode)
     expect(stderr.trim()).to.equal('a runner with a newer token (12) has been here; this one has 9')
     expect(existsSync(file)).to.equal(false)
@@ -48,6 +51,20 @@ describe('a command under a token', () => {
     first.stdin.end('go\n')
     await once(first, 'close')
     expect(await next).to.include({ code: 0, stdout: 'mine\n' })
+  })
+
+  it('is ended by a signal before its lock is free: nothing of it goes on beside the next', async () => {
+    const script = "trap 'sleep 0.3; echo tidied; exit 1' TERM; echo begun; sleep 30 & wait"
+    const first = spawn('/bin/sh', ['-c', at(1, script)], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    let said = ''
+    first.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    await once(first.stdout, 'data')
+    process.kill(-(first.pid ?? 0), 'SIGTERM')
+    expect((await run(at(2, 'true'))).code).to.equal(0)
+    expect(said).to.equal('begun\ntidied\n')
   })
 
   it('holds nobody up by what it leaves in the background', async () => {
