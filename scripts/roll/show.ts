@@ -1,6 +1,6 @@
 import { isOver } from '#platform/rolls/roll.ts'
-import { printJson, printLine } from '#scripts/output.ts'
-import { bar, boardLines, plain } from './board.ts'
+import { plain, printJson, printLine } from '#scripts/output.ts'
+import { bar, boardLines } from './board.ts'
 import type { ShownRoll } from './ledger.ts'
 
 /** A bar, and where it is: `[########------------] 2/5 dc01-app1 settle: MQTT refused`. */

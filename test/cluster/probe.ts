@@ -23,6 +23,7 @@ export class Probe {
   #longest = 0
   #n = 0
   #told = ''
+  #inARow = 0
 
   constructor({ token }: Cell, dc: CellDc) {
     this.dc = dc
@@ -55,6 +56,11 @@ export class Probe {
     return Math.max(this.#longest, performance.now() - this.#lastGood)
   }
 
+  /** Round trips without a failure, up to now. */
+  get inARow(): number {
+    return this.#inARow
+  }
+
   /** What was counts no more. */
   reset(): void {
     this.#longest = 0
@@ -77,7 +83,9 @@ export class Probe {
         this.times.push(now - from)
         this.#longest = Math.max(this.#longest, now - this.#lastGood)
         this.#lastGood = now
+        this.#inARow++
       } catch (error) {
+        this.#inARow = 0
         this.failures.push(`${this.dc.name} ${new Date().toISOString().slice(11, 19)} ${String(error)}`)
       }
       await pause(Math.max(0, EVERY_MS - (performance.now() - from)), signal)

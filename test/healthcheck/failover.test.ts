@@ -126,7 +126,7 @@ describe('failover, by what name servers answer', function () {
   }
 
   it('leaves a slow DC in, and says that it is degraded', async () => {
-    await fleet.set({ dc: 'dc03' }, { slowMs: 550 })
+    await fleet.set({ dc: 'dc03' }, { slowMs: 900 })
     await allSay('dc03', { state: 'degraded', serving: true })
     expect(await given('dc01')).to.deep.equal(['dc03-n1', 'dc03-n2'])
   })
