@@ -10,6 +10,7 @@ import type { Noun } from '#scripts/rest/verb.ts'
 import { cellFleet, chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
 import { type HostFleetOptions, hostFleet } from '#scripts/roll/host-fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
+import { connectionsOf } from '#scripts/roll/load.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
 import { planLines, progressPrinter, remedyOf } from '#scripts/roll/show.ts'
@@ -132,22 +133,24 @@ async function openFleet(options: FleetOptions): Promise<Fleet> {
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
   const { on, reason, approval = false, plan = false, version, previous, json = false } = options
   const fleet = await openFleet(options)
-  const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on)).map(({ name, dc }) => ({
+  const load = await connectionsOf(fleet.inventory)
+  const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on), load).map(({ name, dc }) => ({
     host: name,
     dc,
   }))
   if (plan) {
-    if (json) printJson({ kind, version: version ?? null, hosts })
-    else
-      for (const line of planLines({ kind, version: version ?? null, steps: hosts.map(asStep) }))
-        printLine(line)
+    if (json) {
+      const shown = hosts.map((one) => ({ ...one, connections: load.get(one.host) ?? null }))
+      printJson({ kind, version: version ?? null, hosts: shown })
+    } else
+      for (const line of planLines({ kind, version: version ?? null, steps: hosts }, load)) printLine(line)
     return
   }
   const body = { kind, reason, approval, hosts, ...(version === undefined ? {} : { version }) }
   const planned = await fleet.client.post('/v1/rolls', {
     body: previous === undefined ? body : { ...body, previous },
   })
-  if (!json) for (const line of planLines(planned)) printLine(line)
+  if (!json) for (const line of planLines(planned, load)) printLine(line)
   if (approval) {
     if (json) printJson(planned)
     else printLine(`Another person approves it by: cinque roll approve ${planned.id}; then: cinque roll run`)
@@ -209,8 +212,4 @@ async function run({ client, hands }: Fleet, one: ShownRoll, { json = false }: F
 function expression(text: string): string {
   if (text.trim() !== '') return text
   throw new InvalidArgumentError('Name hosts, or leave it out for all.')
-}
-
-function asStep({ host, dc }: { host: string; dc: string }): ShownRoll['steps'][number] {
-  return { host, dc, state: 'waiting', phase: null, note: null, started_at: null, ended_at: null }
 }

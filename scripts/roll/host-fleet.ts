@@ -5,6 +5,7 @@ import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
 import { CliError } from '#scripts/output.ts'
 import { type HostsOptions, openHosts } from '#scripts/remote/hosts.ts'
 import type { Fleet } from './fleet.ts'
+import { fleetGates } from './gates/all.ts'
 import { puppetInstaller } from './puppet-installer.ts'
 import { sshHands } from './ssh-hands.ts'
 import { dnsTraffic } from './traffic.ts'
@@ -29,6 +30,7 @@ export function hostFleet(options: HostFleetOptions): Fleet {
     inventory,
     remote,
     traffic: dnsTraffic(client, inventory),
+    gates: fleetGates({ client, inventory }),
     installer: puppetInstaller(inventory, directory),
     rebuild: fleet === undefined ? byProvider(options.rebuild) : byBooting(directory),
   })

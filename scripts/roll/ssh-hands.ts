@@ -3,8 +3,9 @@ import { CliError } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
 import { fenceDirectory, fencedRemote } from './fence.ts'
+import { type Gate, obstaclesOf } from './gates/gate.ts'
 import type { Hands, Mandate } from './hands.ts'
-import { lookAt, ringOf } from './host-look.ts'
+import { lookAt, stateIn } from './host-look.ts'
 import { startServices, stopMs, stopServices } from './services.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -24,6 +25,8 @@ export interface SshHandsOptions {
   readonly inventory: Inventory
   readonly remote: Remote
   readonly traffic: Traffic
+  /** What must be so before a host is taken out, besides that all services of the others run. */
+  readonly gates: readonly Gate[]
   readonly installer: Installer
   /** Throws a host's disk away; it boots as one that has just been rented, with a host key that is signed. */
   readonly rebuild: (host: Host, signal: AbortSignal) => Promise<void>
@@ -46,7 +49,16 @@ export function sshHands(options: SshHandsOptions): Hands {
 }
 
 function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
-  const { inventory, remote: plain, traffic, installer, rebuild, lookMs = 2000, wellMs = defaultWellMs } = options
+  const {
+    inventory,
+    remote: plain,
+    traffic,
+    gates,
+    installer,
+    rebuild,
+    lookMs = 2000,
+    wellMs = defaultWellMs,
+  } = options
   const remote = fencedRemote(plain, token)
   const dbs = inventory.hosts.filter(({ roles }) => roles.includes('db'))
   const marker = `${fenceDirectory}/installed-by`
@@ -71,23 +83,21 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
   }
   /** Null: as far as it and the others of its cell can tell. */
   const ailment = async (host: Host, signal: AbortSignal): Promise<string | null> => {
-    const { ailments } = await lookAt(plain, host, inventory.ports, signal)
+    const ailments = await lookAt(plain, host, inventory.ports, signal)
     if (ailments.length > 0) return ailments.join('; ')
     return host.roles.includes('db') ? unseen(host, signal) : null
   }
-  /** Of a db host that finds itself well: who of the others does not. */
-  const unseen = async ({ name, address }: Host, signal: AbortSignal): Promise<string | null> => {
+  /** Of a db host whose services run: which Cassandra, its own included, does not find it up. */
+  const unseen = async ({ address }: Host, signal: AbortSignal): Promise<string | null> => {
     const said = await Promise.all(
-      dbs
-        .filter((other) => other.name !== name)
-        .map(async (other) => {
-          const { stdout, failure } = await plain.run(other, 'nodetool status 2>&1', {
-            signal,
-            timeoutMs: nodetoolMs,
-          })
-          const state = failure === null ? ringOf(stdout)?.get(address) : failure
-          return state === 'UN' ? [] : [`${other.name} sees it as ${state ?? 'no node'}`]
-        }),
+      dbs.map(async (other) => {
+        const { stdout, failure } = await plain.run(other, 'nodetool status 2>&1', {
+          signal,
+          timeoutMs: nodetoolMs,
+        })
+        const state = failure === null ? stateIn(stdout, address) : failure
+        return state === 'UN' ? [] : [`${other.name} sees it as ${state ?? 'no node'}`]
+      }),
     )
     return said.flat().at(0) ?? null
   }
@@ -143,25 +153,16 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     )
   }
 
-  return {
-    async obstacles(name, signal) {
+  const services: Gate = {
+    name: 'services',
+    async look(name, until) {
       const others = inventory.hosts.filter((host) => host.name !== name)
-      const looks = await Promise.all(
-        others.map(async (host) => {
-          const { ailments, ring } = await lookAt(plain, host, inventory.ports, signal)
-          const absent = dbs.filter(
-            (db) => db.name !== name && ring !== null && ring.get(db.address) !== 'UN',
-          )
-          return [
-            ...ailments,
-            ...absent.map(
-              (db) => `${host.name} sees Cassandra of ${db.name} as ${ring?.get(db.address) ?? 'no node'}`,
-            ),
-          ]
-        }),
-      )
-      return [...looks.flat(), ...(await traffic.obstacles(name, signal))]
+      return (await Promise.all(others.map((host) => lookAt(plain, host, inventory.ports, until)))).flat()
     },
+  }
+
+  return {
+    obstacles: (name, signal) => obstaclesOf([services, ...gates], name, signal),
     drain: (host, signal) => traffic.away(host, signal),
     async restart(name, signal) {
       const host = hostOf(name)
