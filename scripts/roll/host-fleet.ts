@@ -20,8 +20,9 @@ const rebuildMs = 900_000
 
 /** Of hosts of their own, rented or of a test fleet. CliError as `openHosts`. */
 export function hostFleet(options: HostFleetOptions): Fleet {
-  const { inventory, remote, client: clientOf } = openHosts(options)
-  const client = clientOf()
+  const hosts = openHosts(options)
+  const { inventory, remote } = hosts
+  const client = hosts.client()
   const { fleet, inventory: file = 'cell.yaml' } = options
   const directory = new FleetDirectory(
     fleet === undefined ? dirname(file) : fleet === true ? defaultFleet : fleet,
