@@ -86,11 +86,13 @@ describe('failover, by what name servers answer', function () {
   }
   /** What checkers themselves say of it, some of whom may be outvoted. */
   function ownVotes(subject: string): (string | undefined)[] {
-    return Array.from(checkers, ([name, { voting }]) =>
-      voting
-        .snapshot()
-        .ballots.find(({ checker }) => checker === name)
-        ?.votes.get(subject)?.verdict,
+    return Array.from(
+      checkers,
+      ([name, { voting }]) =>
+        voting
+          .snapshot()
+          .ballots.find(({ checker }) => checker === name)
+          ?.votes.get(subject)?.verdict,
     )
   }
   async function allWell(): Promise<void> {
