@@ -5,15 +5,19 @@ import { expect } from 'chai'
 import { after, before, describe, it } from 'mocha'
 import { parse } from 'yaml'
 import { brokerConfig } from '#broker/config.ts'
-import type { Inventory } from '#platform/inventory/inventory.ts'
+import { defaultRetention } from '#platform/backup/retention.ts'
+import { checkInventory, type Inventory } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { natsConfig } from '#platform/nats/server/config.ts'
+import { backupConfig } from '#scripts/backup/config.ts'
 import { memberConfig } from '#scripts/cell/member-config.ts'
 import { run } from '#scripts/fleet/command.ts'
 import { type Catalogue, compile, contentOf, ensurePuppet, treeFor } from './puppet.ts'
 
 const seed = loadInventory('docs/cell.example.yaml')
 const setupMs = 300_000
+/** What a cell has only when it is told where to. */
+const optional = { 'profile::backup::directory': '/srv/backup' }
 
 /** One host of each role in each DC. */
 function oneOfEach({ dcs, hosts }: Inventory): string[] {
@@ -32,7 +36,7 @@ describe('what Puppet makes of hosts', () => {
   before(async function () {
     this.timeout(setupMs)
     await ensurePuppet()
-    tree = treeFor(seed, { 'profile::healthcheck::provisioned': true })
+    tree = treeFor(seed, { 'profile::healthcheck::provisioned': true, ...optional })
     work = mkdtempSync(join(tmpdir(), 'cinque-catalogue-'))
     catalogues = await compile(tree, oneOfEach(seed))
   })
@@ -96,28 +100,34 @@ describe('what Puppet makes of hosts', () => {
     const units = new Map<string, string>()
     for (const all of catalogues.values()) {
       for (const { type, title, parameters } of all) {
-        if (type === 'File' && /^\/etc\/systemd\/system\/[^/]+\.service$/.test(title)) {
-          units.set(title.replace(/.*\//, ''), parameters.content)
-        }
+        const isUnit = type === 'File' && /^\/etc\/systemd\/system\/[^/]+\.(service|timer)$/.test(title)
+        if (isUnit && parameters.ensure !== 'absent') units.set(title.replace(/.*\//, ''), parameters.content)
       }
     }
     expect([...units.keys()].toSorted()).to.deep.equal(
-      ['api', 'broker1', 'broker2', 'healthcheck', 'nats']
-        .map((name) => `cinque-${name}.service`)
-        .concat('cassandra.service')
-        .toSorted(),
+      [
+        ...['api', 'broker1', 'broker2', 'healthcheck', 'nats'].map((name) => `cinque-${name}.service`),
+        ...['backup', 'drill', 'snapshot'].flatMap((name) => [
+          `cinque-${name}.service`,
+          `cinque-${name}.timer`,
+        ]),
+        'cassandra.service',
+      ].toSorted(),
     )
     for (const [name, text] of units) {
       // Programs and secrets are not on this machine.
       writeFileSync(
         join(work, name),
-        text.replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true').replaceAll(/^EnvironmentFile=.*\n/gm, ''),
+        text.replaceAll(/^ExecStart=\S+/gm, 'ExecStart=/bin/true').replaceAll(/^EnvironmentFile=.*\n/gm, ''),
       )
+    }
+    for (const [name, text] of units) {
       const verified = await run('systemd-analyze', ['verify', '--man=no', join(work, name)])
       const complaints = verified.stderr
         .split('\n')
         .filter((line) => line.includes(name.replace('.service', '')))
       expect(complaints, name).to.deep.equal([])
+      if (name.endsWith('.timer')) continue
       expect(text, name)
         .to.match(/^NoNewPrivileges=yes$/m)
         .and.match(/^ProtectSystem=strict$/m)
@@ -195,6 +205,23 @@ describe('what Puppet makes of hosts', () => {
       require_client_auth: true,
     })
     expect(yaml.authenticator.class_name).to.equal('PasswordAuthenticator')
+  })
+
+  it('backs up from one host only, whose node has every row, with a configuration that the command takes', () => {
+    const shippers = [...catalogues.keys()].filter((host) => services(host).includes('cinque-backup.timer'))
+    expect(services('dc01-db1')).to.include('cinque-snapshot.timer')
+    const ships = (host: string): boolean =>
+      catalogue(host).some(
+        ({ title, parameters }) => title === '/etc/cinque/backup' && parameters.ensure === 'directory',
+      )
+    expect(shippers.filter(ships)).to.deep.equal(['dcb1-db1'])
+    const yaml = contentOf(catalogue('dcb1-db1'), '/etc/cinque/backup/backup.yaml')
+    const config = backupConfig.parse(parse(yaml))
+    expect(config.files).to.deep.equal(['/etc/cinque/inventory.yaml', '/etc/cinque/secrets'])
+    expect(config.cassandra).to.include({ address: '203.0.113.111', dc: 'dcb1' })
+    expect(config.retention).to.deep.equal(defaultRetention)
+    const inventory = contentOf(catalogue('dcb1-db1'), '/etc/cinque/inventory.yaml')
+    expect(checkInventory(parse(inventory), 'inventory.yaml')).to.deep.equal(seed)
   })
 
   it('shows no secret in a catalogue: only where it comes from', () => {
