@@ -4,6 +4,7 @@ import { checkerConfig } from '#healthcheck/checker/config.ts'
 import { type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { configHelp } from '#scripts/config/help.ts'
 import { loadConfig } from '#scripts/config/load.ts'
+import { collect } from '#scripts/options.ts'
 import { CliError } from '#scripts/output.ts'
 
 interface HealthcheckOptions {

@@ -17,7 +17,11 @@ import { type Catalogue, compile, contentOf, ensurePuppet, treeFor } from './pup
 const seed = loadInventory('docs/cell.example.yaml')
 const setupMs = 300_000
 /** What a cell has only when it is told where to. */
-const optional = { 'profile::backup::directory': '/srv/backup' }
+const optional = {
+  'profile::backup::directory': '/srv/backup',
+  'profile::gdnsd::enabled': true,
+  'profile::prometheus::enabled': true,
+}
 
 /** One host of each role in each DC. */
 function oneOfEach({ dcs, hosts }: Inventory): string[] {
@@ -107,7 +111,7 @@ describe('what Puppet makes of hosts', () => {
     expect([...units.keys()].toSorted()).to.deep.equal(
       [
         ...['api', 'broker1', 'broker2', 'healthcheck', 'nats'].map((name) => `cinque-${name}.service`),
-        ...['backup', 'drill', 'snapshot'].flatMap((name) => [
+        ...['backup', 'drill', 'figures', 'snapshot'].flatMap((name) => [
           `cinque-${name}.service`,
           `cinque-${name}.timer`,
         ]),
@@ -212,16 +216,39 @@ describe('what Puppet makes of hosts', () => {
     expect(services('dc01-db1')).to.include('cinque-snapshot.timer')
     const ships = (host: string): boolean =>
       catalogue(host).some(
-        ({ title, parameters }) => title === '/etc/cinque/backup' && parameters.ensure === 'directory',
+        ({ title, parameters }) => title === '/etc/cinque/backup.yaml' && parameters.ensure === 'file',
       )
     expect(shippers.filter(ships)).to.deep.equal(['dcb1-db1'])
-    const yaml = contentOf(catalogue('dcb1-db1'), '/etc/cinque/backup/backup.yaml')
+    const yaml = contentOf(catalogue('dcb1-db1'), '/etc/cinque/backup.yaml')
     const config = backupConfig.parse(parse(yaml))
     expect(config.files).to.deep.equal(['/etc/cinque/inventory.yaml', '/etc/cinque/secrets'])
     expect(config.cassandra).to.include({ address: '203.0.113.111', dc: 'dcb1' })
     expect(config.retention).to.deep.equal(defaultRetention)
     const inventory = contentOf(catalogue('dcb1-db1'), '/etc/cinque/inventory.yaml')
     expect(checkInventory(parse(inventory), 'inventory.yaml')).to.deep.equal(seed)
+  })
+
+  it('lets Prometheus look at every process of the cell, with the rules of the release', () => {
+    const yaml = contentOf(catalogue('dc02-check1'), '/etc/prometheus/prometheus.yml')
+    const { rule_files, scrape_configs } = parse(yaml) as {
+      rule_files: string[]
+      scrape_configs: { job_name: string; static_configs: { targets: string[]; labels: object }[] }[]
+    }
+    expect(rule_files).to.deep.equal(['/opt/cinque/current/healthcheck/alerts/cinque.rules.yml'])
+    const jobs = new Map(scrape_configs.map((job) => [job.job_name, job.static_configs]))
+    expect(jobs.get('node')).to.have.length(seed.hosts.length)
+    expect(jobs.get('broker')?.[0]).to.deep.equal({
+      targets: ['192.0.2.21:9180', '192.0.2.21:9181'],
+      labels: { host: 'dc01-app1', dc: 'dc01' },
+    })
+    expect(jobs.get('api')).to.have.length(10)
+    expect(jobs.get('checker')).to.have.length(5)
+  })
+
+  it('lets a checker tell gdnsd who is up, where gdnsd reads it', () => {
+    const unit = contentOf(catalogue('dc01-check1'), '/etc/systemd/system/cinque-healthcheck.service')
+    expect(unit).to.match(/ --set gdnsd\.states_file=\/var\/lib\/gdnsd\/extfile\/cinque$/m)
+    expect(unit).to.match(/^ReadWritePaths=\/var\/lib\/gdnsd\/extfile$/m)
   })
 
   it('shows no secret in a catalogue: only where it comes from', () => {

@@ -1,4 +1,4 @@
-# @summary Backups. Every db host keeps hard links of its SSTables for some hours; one, whose node has every row, ships
+# @summary Backups. Every db host keeps hard links of its SSTables for some hours, and shows figures of its node; one, whose node has every row, ships
 # what is new, encrypted, to a storage elsewhere every two hours, with the inventory, the schema and the secrets, and tries
 # every week whether it comes back.
 #
@@ -42,7 +42,7 @@ class profile::backup (
   Array[Cinque::Dc]                                                        $dcs       = lookup('cinque::dcs'),
 ) {
   $user = 'cinque-backup'
-  $home = '/etc/cinque/backup'
+  $config = '/etc/cinque/backup.yaml'
   $secrets = $profile::certificates::secrets
   $exporter = '/var/lib/prometheus/node-exporter'
 
@@ -65,6 +65,9 @@ class profile::backup (
     mode    => '0775',
     require => Package['prometheus-node-exporter'],
   }
+  include profile::cinque
+  $cinque = ['/usr/local/bin/cinque']
+  $programs = [File['/usr/local/bin/cinque', '/opt/cinque/current'], User[$user]].flatten
   # Reads all, and that is all it may: SSTables are Cassandra's, secrets are root's.
   $reads_all = {
     'user'               => $user,
@@ -89,7 +92,20 @@ class profile::backup (
     commands    => [['/usr/local/sbin/cinque-snapshot']],
     calendar    => '*-*-* 0/2:00:00',
     jitter      => 900,
-    require     => File['/usr/local/sbin/cinque-snapshot'],
+    require     => [File['/usr/local/sbin/cinque-snapshot'], User[$user]],
+    *           => $reads_all,
+  }
+  unit::timer { 'cinque-figures':
+    description => 'figures of Cassandra for Prometheus',
+    commands    => [$cinque + [
+        'cassandra', 'figures', '--address', $host['address'], '--dc', $host['dc'],
+        '--username', 'cinque', '--password-file', "${secrets}/cassandra-password",
+        '--ca', "${secrets}/cassandra-ca.pem", '--cert', "${secrets}/cassandra-client.pem",
+        '--key', "${secrets}/cassandra-client.key", '--out', "${exporter}/cassandra.prom",
+    ]],
+    calendar    => '*-*-* *:*:00',
+    jitter      => 30,
+    require     => $programs,
     *           => $reads_all,
   }
 
@@ -97,29 +113,13 @@ class profile::backup (
   $able = $hosts.filter |$one| { 'db' in $one['roles'] and $one['dc'] in $backup_dcs }.map |$one| { $one['name'] }
   $ships = $shipper ? { undef => $able[0], default => $shipper }
   if $ships == $host['name'] and ($directory or $s3) {
-    include profile::cinque
-    file { $home:
-      ensure  => directory,
-      owner   => 'root',
-      group   => $user,
-      mode    => '0750',
-      require => [File['/etc/cinque'], Group[$user]],
-    }
-    $s3_secret = $s3 ? { undef => [], default => ['s3.secret'] }
-    (['backup.key', 'cassandra-ca.pem', 'cassandra-client.pem', 'cassandra-client.key', 'cassandra-password'] + $s3_secret).each |$name| {
-      profile::secret { "${home}/${name}":
-        source => "${secrets}/${name}",
-        owner  => $user,
-        before => Service['cinque-backup.timer', 'cinque-drill.timer'],
-      }
-    }
-    file { "${home}/backup.yaml":
+    file { $config:
       ensure  => file,
       owner   => 'root',
       group   => $user,
       mode    => '0640',
       content => epp('profile/backup.yaml.epp', {
-          'home'      => $home,
+          'secrets'   => $secrets,
           'directory' => $directory,
           's3'        => $s3,
           'files'     => $files,
@@ -127,39 +127,32 @@ class profile::backup (
           'host'      => $host,
           'retention' => $retention,
       }),
+      require => [File['/etc/cinque'], Group[$user]],
     }
-    $cinque = ['/usr/local/bin/cinque']
-    $config = ['--config', "${home}/backup.yaml"]
-    $writable = $directory ? { undef => [$exporter], default => [$exporter, $directory] }
+    $run = $cinque + ['backup', 'run', '--config', $config]
     $task = $reads_all + {
-      'writable'        => $writable,
+      'writable'        => [$exporter] + ($directory ? { undef => [], default => [$directory] }),
       'state_directory' => 'cinque-backup',
       'environment'     => { 'NODE_COMPILE_CACHE' => '/var/lib/cinque-backup/compiled' },
-      'require'         => [File['/usr/local/bin/cinque', '/opt/cinque/current', "${home}/backup.yaml"], User[$user]],
+      'require'         => $programs + [File[$config]],
     }
     unit::timer {
       default:
         * => $task;
       'cinque-backup':
         description => 'backup of all rows',
-        commands    => [$cinque + ['backup', 'run'] + $config, $cinque + ['backup', 'prune'] + $config],
+        commands    => [$run, $cinque + ['backup', 'prune', '--config', $config]],
         calendar    => $calendar,
         jitter      => 300;
       'cinque-drill':
         description   => 'restore of the last backup into a scratch place',
-        commands      => [$cinque + ['backup', 'run', '--note'] + $config, $cinque + ['restore', 'drill'] + $config],
+        commands      => [$run + ['--note'], $cinque + ['restore', 'drill', '--config', $config]],
         calendar      => $drill,
         jitter        => 3600,
         timeout_hours => 24;
     }
   } else {
-    file { $home:
-      ensure  => absent,
-      recurse => true,
-      purge   => true,
-      force   => true,
-      backup  => false,
-    }
+    file { $config: ensure => absent }
     ['cinque-backup', 'cinque-drill'].each |$name| {
       service { "${name}.timer":
         ensure   => stopped,
