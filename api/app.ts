@@ -40,6 +40,7 @@ import { organisations } from './resources/organisations.ts'
 import { overrides } from './resources/overrides.ts'
 import { passwordResets } from './resources/password-resets.ts'
 import { retentionRoutes } from './resources/retention.ts'
+import { rollEvents } from './resources/roll-events.ts'
 import { rolls } from './resources/rolls.ts'
 import { schedules } from './resources/schedules.ts'
 import { sessions } from './resources/sessions.ts'
@@ -68,6 +69,7 @@ const allResources: readonly Route[] = [
   ...invitations,
   ...apiKeys,
   ...rolls,
+  ...rollEvents,
   ...schedules,
   ...sessions,
   ...passwordResets,

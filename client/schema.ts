@@ -819,6 +819,16 @@ export interface paths {
       }
     }
   }
+  '/v1/rolls/{roll}/events': {
+    /** Server-sent events of how far a roll is, each the whole of it; ends when it is over */
+    get: {
+      parameters: { query?: never; header?: never; path: { roll: string } }
+      responses: {
+        200: { content: { 'text/event-stream': string } }
+        default: { content: { 'application/problem+json': Problem } }
+      }
+    }
+  }
   '/v1/schedules': {
     /** List what is done to the fleet by itself, and how it went, all at once */
     get: {

@@ -34,6 +34,7 @@ import { Registry } from './registry/registry.ts'
 import { Sightings } from './registry/sightings.ts'
 import { deleteDevices, importDevices, updateDevices } from './registry/bulk.ts'
 import { Rolls } from './rolls/rolls.ts'
+import { RollWatch } from './rolls/watch.ts'
 import { Schedules } from './schedules/schedules.ts'
 import { Lanes } from './store/lanes.ts'
 import type { Store } from './store/store.ts'
@@ -96,6 +97,8 @@ export interface Platform {
   readonly taskRunner: TaskRunner
   /** What is done to the hosts of the fleet. */
   readonly rolls: Rolls
+  /** Tells who looks on. */
+  readonly rollWatch: RollWatch
   /** What is done to it by itself. */
   readonly schedules: Schedules
   readonly repeats: Repeats
@@ -207,6 +210,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     },
     ...options.devices,
   })
+  const rolls = new Rolls(store, clock)
   return {
     lanes,
     registry,
@@ -228,7 +232,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     claims,
     tasks,
     taskRunner,
-    rolls: new Rolls(store, clock),
+    rolls,
+    rollWatch: new RollWatch(rolls),
     schedules: new Schedules(store, clock),
     repeats: new Repeats(store, clock),
     plans: new Plans(store, clock),

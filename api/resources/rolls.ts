@@ -1,48 +1,14 @@
 import { z } from 'zod'
 import { actorOf } from '../actor.ts'
 import { PlatformError } from '#platform/errors.ts'
-import { phases, type Roll, rollKinds, wishes } from '#platform/rolls/roll.ts'
+import { phases, type Roll, rollKinds } from '#platform/rolls/roll.ts'
 import { approved, beaten, halted, reported, skipped, taken, wished } from '#platform/rolls/transitions.ts'
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '../paging.ts'
 import { route, type Route } from '../route.ts'
+import { roll, shownRoll } from './roll-shape.ts'
 
 const hostName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a name of the inventory')
 const version = z.string().regex(/^[\w.+-]{1,64}$/, 'must be 1 to 64 of letters, digits, _, ., + and -')
-const time = z.iso.datetime().nullable()
-
-const step = z.object({
-  host: z.string(),
-  dc: z.string(),
-  state: z.enum(['waiting', 'running', 'done', 'failed', 'skipped']),
-  phase: z.enum(phases).nullable(),
-  note: z.string().nullable().describe('what it waits for, or why it failed'),
-  started_at: time,
-  ended_at: time,
-})
-const roll = z
-  .object({
-    id: z.string(),
-    kind: z.enum(rollKinds),
-    version: z.string().nullable().describe('what hosts have after an upgrade'),
-    previous: z.string().nullable().describe('what a host is taken back to that is not well with it'),
-    actor: z.string(),
-    reason: z.string(),
-    created_at: z.iso.datetime(),
-    approval: z.enum(['not_needed', 'wanted', 'given']),
-    approved_by: z.string().nullable(),
-    wish: z.enum(wishes).describe('what a person wants of who carries it out'),
-    state: z.enum(['ready', 'running', 'paused', 'done', 'failed', 'aborted']),
-    progress: z.number().describe('0 to 1'),
-    steps: z.array(step).describe('in their order'),
-    runner: z
-      .object({ name: z.string(), token: z.int(), beat_at: z.iso.datetime() })
-      .nullable()
-      .describe('who carries it out, or did last'),
-    ended_at: time,
-    note: z.string().nullable().describe('why it ended as it did'),
-  })
-  .meta({ id: 'Roll', description: 'something that is done to hosts of the fleet, one after the other' })
-
 const params = z.strictObject({ roll: z.uuid() })
 const token = z.int().min(1).describe('which `take` gave')
 const tag = 'rolls'
@@ -63,7 +29,7 @@ export const rolls: readonly Route[] = [
     handle: async ({ deps, query: { limit, cursor } }) => {
       const before = cursor === undefined ? undefined : decodeCursor(cursor, z.uuid())
       const page = await deps.platform.rolls.list(limit, before)
-      return { items: page.rolls.map(shown), next: page.next === null ? null : encodeCursor(page.next) }
+      return { items: page.rolls.map(shownRoll), next: page.next === null ? null : encodeCursor(page.next) }
     },
   }),
   route({
@@ -88,7 +54,7 @@ export const rolls: readonly Route[] = [
     answer: roll,
     problems: ['conflict'],
     handle: async ({ deps, caller, body }) =>
-      shown(await deps.platform.rolls.create({ ...body, actor: actorOf(caller) })),
+      shownRoll(await deps.platform.rolls.create({ ...body, actor: actorOf(caller) })),
   }),
   route({
     method: 'get',
@@ -104,7 +70,7 @@ export const rolls: readonly Route[] = [
     handle: async ({ deps, params: { roll: id } }) => {
       const one = await deps.platform.rolls.get(id)
       if (one === undefined) throw new PlatformError('roll_not_found', `no roll "${id}"`)
-      return shown(one)
+      return shownRoll(one)
     },
   }),
   word('approve', 'Approve it, as another person than the one who planned it', (one, by) =>
@@ -157,7 +123,7 @@ function word(
     ...common(verb),
     summary,
     handle: async ({ deps, caller, params: { roll: id } }) =>
-      shown(await deps.platform.rolls.change(id, (one, now) => transition(one, actorOf(caller), now))),
+      shownRoll(await deps.platform.rolls.change(id, (one, now) => transition(one, actorOf(caller), now))),
   })
 }
 
@@ -178,7 +144,9 @@ function change<B extends z.ZodType>(
     ...common(verb),
     ...spec,
     handle: async ({ deps, caller, params: { roll: id }, body: said }) =>
-      shown(await deps.platform.rolls.change(id, (one, now) => transition(one, said, actorOf(caller), now))),
+      shownRoll(
+        await deps.platform.rolls.change(id, (one, now) => transition(one, said, actorOf(caller), now)),
+      ),
   })
 }
 
@@ -194,41 +162,4 @@ function common(verb: string) {
     answer: roll,
     problems,
   } as const
-}
-
-function shown(one: Roll): z.input<typeof roll> {
-  const done = one.steps.filter(({ state }) => state === 'done' || state === 'skipped').length
-  return {
-    id: one.id,
-    kind: one.kind,
-    version: one.version,
-    previous: one.previous,
-    actor: one.actor,
-    reason: one.reason,
-    created_at: new Date(one.createdAt).toISOString(),
-    approval: one.approval,
-    approved_by: one.approvedBy,
-    wish: one.wish,
-    state: one.state,
-    progress: done / one.steps.length,
-    steps: one.steps.map(({ startedAt, endedAt, ...rest }) => ({
-      ...rest,
-      started_at: timeOf(startedAt),
-      ended_at: timeOf(endedAt),
-    })),
-    runner:
-      one.runner === null
-        ? null
-        : {
-            name: one.runner.name,
-            token: one.runner.token,
-            beat_at: new Date(one.runner.beatAt).toISOString(),
-          },
-    ended_at: timeOf(one.endedAt),
-    note: one.note,
-  }
-}
-
-function timeOf(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString()
 }

@@ -92,6 +92,7 @@ export async function startChecker(options: CheckerOptions): Promise<RunningChec
       looks: targets.flatMap((target) => probes.map((probe) => ({ probe: wrap(probe), target }))),
       interval: health.interval,
       downAfter: health.down_after,
+      upAfter: health.up_after,
       timers,
       clock,
       onResult: (result) => results.add(result),

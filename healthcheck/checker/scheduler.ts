@@ -1,6 +1,6 @@
 import type { Clock } from '#platform/clock.ts'
 import type { Timer, Timers } from '#platform/timers.ts'
-import { RefusedError } from '../probes/errors.ts'
+import { RefusedError, StalledError } from '../probes/errors.ts'
 import type { Probe, ProbeResult, Target } from '../probes/probe.ts'
 
 /** One probe of one host. */
@@ -15,6 +15,8 @@ export interface SchedulerOptions {
   readonly interval: number
   /** Failures in a row up to which the next look comes soon. */
   readonly downAfter: number
+  /** Looks in a row that are neither failed nor slow after which all is well again. */
+  readonly upAfter: number
   readonly timers: Timers
   readonly clock: Clock
   /** 0 to 1; spreads what would otherwise meet. */
@@ -73,6 +75,8 @@ class Track {
   #running: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null
   #stopped = false
   #failures = 0
+  /** Good looks that are still wanted since the last one that was failed or slow. */
+  #unwell = 0
   #lastStart = Number.NEGATIVE_INFINITY
   #triedOnce: () => void = () => undefined
 
@@ -121,23 +125,24 @@ class Track {
   }
 
   async #run(abort: AbortController): Promise<void> {
-    const { timers, clock, onResult } = this.#options
+    const { timers, clock, upAfter, onResult } = this.#options
     const { probe, target } = this.#look
     const begun = timers.monotonic()
-    const outcome = await tried(probe, target, abort, timers)
+    const { stalledMs = 0, ...outcome } = await tried(probe, target, abort, timers)
     this.#running = null
     if (this.#stopped) return
     const ms = timers.monotonic() - begun
     const ok = outcome.error === undefined
-    if (!ok && ms > probe.timeoutMs + stallMs) {
-      this.#options.onStall?.(ms - probe.timeoutMs)
+    if (!ok && (stalledMs > 0 || ms > probe.timeoutMs + stallMs)) {
+      this.#options.onStall?.(stalledMs || ms - probe.timeoutMs)
       return this.#arm(Math.min(againMs, this.#intervalMs))
     }
     this.#failures = ok ? 0 : this.#failures + 1
     const { name, weight, slowMs } = probe
     const about = { probe: name, weight, host: target.host.name, dc: target.dc.name }
-    const slow = ok && ms > slowMs ? { slow: true } : {}
-    onResult({ ...about, ok, ...slow, at: clock.now(), ms, ...outcome })
+    const slow = ok && ms > slowMs
+    this.#unwell = ok && !slow ? Math.max(0, this.#unwell - 1) : upAfter
+    onResult({ ...about, ok, ...(slow ? { slow } : {}), at: clock.now(), ms, ...outcome })
     this.#triedOnce()
     this.#next(begun)
   }
@@ -147,8 +152,8 @@ class Track {
     if (this.#failures > 0 && this.#failures < downAfter) {
       return this.#arm(Math.min(againMs, this.#intervalMs))
     }
-    // What is looked at seldom is looked at more often while it is not well: people wait for it.
-    const intervalMs = this.#failures > 0 ? Math.min(this.#intervalMs, interval * 1000) : this.#intervalMs
+    // What is looked at seldom is looked at more often until it is well again: people wait for it.
+    const intervalMs = this.#unwell > 0 ? Math.min(this.#intervalMs, interval * 1000) : this.#intervalMs
     const period = intervalMs * (1 + jitter * (2 * random() - 1))
     this.#arm(Math.max(0, begun + period - timers.monotonic()))
   }
@@ -163,7 +168,7 @@ async function tried(
   target: Target,
   abort: AbortController,
   timers: Timers,
-): Promise<Pick<ProbeResult, 'error' | 'note' | 'refused'>> {
+): Promise<Pick<ProbeResult, 'error' | 'note' | 'refused'> & { stalledMs?: number }> {
   const { signal } = abort
   const limit = timers.after(probe.timeoutMs, () =>
     abort.abort(new Error(`no answer within ${probe.timeoutMs / 1000} s`)),
@@ -176,7 +181,11 @@ async function tried(
     const note = await Promise.race([probe.run(target, signal), aborted])
     return note === undefined ? {} : { note }
   } catch (error) {
-    return { error: lineOf(error), ...(error instanceof RefusedError ? { refused: true } : {}) }
+    return {
+      error: lineOf(error),
+      ...(error instanceof RefusedError ? { refused: true } : {}),
+      ...(error instanceof StalledError ? { stalledMs: error.ms } : {}),
+    }
   } finally {
     limit.cancel()
   }

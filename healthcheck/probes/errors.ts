@@ -16,6 +16,7 @@ const words: Readonly<Record<string, string>> = {
 
 /** An error of Node in words, with where it happened. */
 export function plainError(error: unknown, where: string): Error {
+  if (error instanceof StalledError) return error
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' && error instanceof Error) {
     return new Error(`${where}: the certificate is for another name (${altNames(error)})`, { cause: error })
@@ -28,6 +29,17 @@ export function plainError(error: unknown, where: string): Error {
 
 function altNames({ message }: Error): string {
   return /cert's altnames: (.*)$/.exec(message)?.[1] ?? message
+}
+
+/** No answer came while the checker itself stood still: it says nothing about the host. */
+export class StalledError extends Error {
+  /** Milliseconds that the limit came too late. */
+  readonly ms: number
+
+  constructor(says: string, ms: number) {
+    super(says)
+    this.ms = ms
+  }
 }
 
 /** The host answers, but not to this checker: its device or API key is refused. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { MqttTransport } from '../checker/config.ts'
 import type { MqttSessions } from './mqtt-sessions.ts'
+import { answered, wholeMs } from './patience.ts'
 import type { Probe } from './probe.ts'
 
 /**
@@ -11,17 +12,22 @@ export function mqttRoundTrip(sessions: MqttSessions, checker: string, transport
   return {
     name: `mqtt-${transport}`,
     weight: 'serve',
-    timeoutMs: 5000,
+    timeoutMs: wholeMs,
     slowMs: 1000,
     run: async (target, signal) => {
       const topic = `health/${checker}/${target.host.name}/${transport}`
       const nonce = randomBytes(8).toString('hex')
       const session = await sessions.use(target, transport, signal)
-      await session.subscribe(topic, signal)
-      const received = session.receive(topic, nonce, signal)
-      received.catch(() => undefined)
-      await session.publish(topic, nonce, signal)
-      await received
+      const { address } = target.host
+      await answered(signal, `${address} does not answer SUBSCRIBE (${transport})`, (limited) =>
+        session.subscribe(topic, limited),
+      )
+      await answered(signal, `${address} does not give a message back (${transport})`, async (limited) => {
+        const received = session.receive(topic, nonce, limited)
+        received.catch(() => undefined)
+        await session.publish(topic, nonce, limited)
+        await received
+      })
       return undefined
     },
   }

@@ -3,10 +3,9 @@ import type { MqttTransport } from '../checker/config.ts'
 import type { Access } from './access.ts'
 import { connect } from './connect.ts'
 import { MqttSession } from './mqtt-session.ts'
+import { answered } from './patience.ts'
 import type { Target } from './probe.ts'
 
-/** Milliseconds for all up to CONNACK; less than the limits of probes, so that the error says what did not come. */
-const openMs = 4500
 /** A connection is used for this long, then a new one must be had: what can be kept says nothing about what can be made. */
 export const renewMs = 30_000
 /** After that an old one is closed: whoever had it still waits on it, for as long as probes may take. */
@@ -96,18 +95,14 @@ export class MqttSessions {
 
   async #open(target: Target, transport: MqttTransport, turn: number): Promise<MqttSession> {
     const { checker, device } = this.#access
-    const limit = AbortSignal.timeout(openMs)
-    const signal = AbortSignal.any([limit, this.#stop.signal])
+    const { signal } = this.#stop
     const stream = await this.#stream(target, transport, signal)
     const clientId = `health-${checker}-${target.host.name}-${transport}-${turn}`
     const login = { clientId, username: '', password: device.key, keepAlive }
     const lost = (): void => this.#lost(target.host.name)
-    try {
-      return await MqttSession.open(stream, login, lost, signal)
-    } catch (error) {
-      if (!limit.aborted) throw error
-      throw new Error(`${target.host.address} does not answer CONNECT (${transport})`, { cause: error })
-    }
+    return answered(signal, `${target.host.address} does not answer CONNECT (${transport})`, (limited) =>
+      MqttSession.open(stream, login, lost, limited),
+    )
   }
 
   async #stream({ host }: Target, transport: MqttTransport, signal: AbortSignal): Promise<Duplex> {
@@ -121,7 +116,9 @@ export class MqttSessions {
     const port = tls ? ports.https : ports.http
     const socket = await connect(this.#access, { address: host.address, port, tls }, signal)
     const { upgrade } = await import('./web-socket.ts')
-    return upgrade(socket, `${serviceName}${webSocketPath}`, signal)
+    return answered(signal, `${host.address} does not answer the upgrade to WebSocket`, (limited) =>
+      upgrade(socket, `${serviceName}${webSocketPath}`, limited),
+    )
   }
 }
 

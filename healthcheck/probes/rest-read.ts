@@ -1,4 +1,5 @@
 import type { Access } from './access.ts'
+import { wholeMs } from './patience.ts'
 import type { Probe } from './probe.ts'
 import type { Rest } from './rest.ts'
 
@@ -7,7 +8,7 @@ export function restRead(rest: Rest, { device }: Pick<Access, 'device'>): Probe 
   return {
     name: 'rest-read',
     weight: 'serve',
-    timeoutMs: 5000,
+    timeoutMs: wholeMs,
     slowMs: 1500,
     run: async (target, signal) => {
       const answer = (await rest.asUser(target, `/v1/devices/${device.id}`, signal)) as

@@ -1,5 +1,6 @@
 import type { Access } from './access.ts'
 import { keyOf, newValue, untilLatest } from './latest.ts'
+import { answered, wholeMs } from './patience.ts'
 import type { Probe } from './probe.ts'
 import type { Rest } from './rest.ts'
 
@@ -8,13 +9,15 @@ export function restWrite(rest: Rest, access: Access): Probe {
   return {
     name: 'rest-write',
     weight: 'serve',
-    timeoutMs: 5000,
+    timeoutMs: wholeMs,
     slowMs: 2000,
     run: async (target, signal) => {
       const key = keyOf('rest', target)
       const value = newValue()
       await rest.asDevice(target, '/v1/ingest', { [key]: value }, signal)
-      await untilLatest(rest, access, { target, key, value, everyMs: 200 }, signal)
+      await answered(signal, `what was stored cannot be read back from ${target.host.address}`, (limited) =>
+        untilLatest(rest, access, { target, key, value, everyMs: 200 }, limited),
+      )
       return undefined
     },
   }

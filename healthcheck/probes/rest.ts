@@ -5,6 +5,7 @@ import type { Access } from './access.ts'
 import { connect } from './connect.ts'
 import { plainError, RefusedError } from './errors.ts'
 import { renewMs } from './mqtt-sessions.ts'
+import { answerMs, silence } from './patience.ts'
 import type { Target } from './probe.ts'
 
 /** Connections to one host at a time; its probes seldom meet. */
@@ -112,9 +113,19 @@ export class Rest {
         },
         (response) => void read(response).then(resolve, reject),
       )
-      sent.on('error', (error) =>
-        reject(sent.reusedSocket ? new StaleConnection(error.message, { cause: error }) : error),
-      )
+      let silent: Error | undefined
+      sent.once('socket', () => {
+        const begun = performance.now()
+        const limit = setTimeout(() => {
+          silent = silence(begun, answerMs, `${method} ${path.split('?')[0]} is not answered`)
+          sent.destroy(silent)
+        }, answerMs)
+        sent.once('close', () => clearTimeout(limit))
+      })
+      sent.on('error', (error) => {
+        const stale = silent === undefined && sent.reusedSocket
+        reject(stale ? new StaleConnection(error.message, { cause: error }) : error)
+      })
       sent.end(content)
     })
   }

@@ -2,6 +2,7 @@ import type { MqttTransport } from '../checker/config.ts'
 import type { Access } from './access.ts'
 import { keyOf, newValue, untilLatest } from './latest.ts'
 import type { MqttSessions } from './mqtt-sessions.ts'
+import { answered, wholeMs } from './patience.ts'
 import type { Probe, Target } from './probe.ts'
 import type { Rest } from './rest.ts'
 
@@ -19,10 +20,13 @@ export function telemetry(parts: TelemetryParts): Probe {
   return {
     name: 'telemetry',
     weight: 'serve',
-    timeoutMs: 5000,
+    timeoutMs: wholeMs,
     slowMs: 2000,
     run: async (target, signal) => {
-      await sendAndRead(parts, { from: target, to: target, everyMs: 200 }, signal)
+      const { key, value } = await send(parts, { from: target, kind: 'mqtt' }, signal)
+      await answered(signal, `what was stored cannot be read back from ${target.host.address}`, (limited) =>
+        untilLatest(parts.rest, parts.access, { target, key, value, everyMs: 200 }, limited),
+      )
       return undefined
     },
   }
@@ -43,7 +47,8 @@ export function telemetryElsewhere(
       const to = elsewhere(from)
       if (to === undefined) return { skipped: 'no other DC is well' }
       try {
-        await sendAndRead(parts, { from, to, everyMs: 500 }, signal)
+        const { key, value } = await send(parts, { from, kind: 'far' }, signal)
+        await untilLatest(parts.rest, parts.access, { target: to, key, value, everyMs: 500 }, signal)
       } catch (error) {
         throw new Error(`read in ${to.dc.name}: ${error instanceof Error ? error.message : ''}`, {
           cause: error,
@@ -54,14 +59,17 @@ export function telemetryElsewhere(
   }
 }
 
-async function sendAndRead(
-  { access, rest, sessions, transport }: TelemetryParts,
-  { from, to, everyMs }: { from: Target; to: Target; everyMs: number },
+/** Resolves with what was sent when it is acknowledged. */
+async function send(
+  { sessions, transport }: TelemetryParts,
+  { from, kind }: { from: Target; kind: 'mqtt' | 'far' },
   signal: AbortSignal,
-): Promise<void> {
-  const key = keyOf(from === to ? 'mqtt' : 'far', from)
+): Promise<{ key: string; value: number }> {
+  const key = keyOf(kind, from)
   const value = newValue()
   const session = await sessions.use(from, transport, signal)
-  await session.publish(topic, JSON.stringify({ [key]: value }), signal)
-  await untilLatest(rest, access, { target: to, key, value, everyMs }, signal)
+  await answered(signal, `${from.host.address} does not acknowledge telemetry (${transport})`, (limited) =>
+    session.publish(topic, JSON.stringify({ [key]: value }), limited),
+  )
+  return { key, value }
 }

@@ -2,14 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
-import { defaultCellData } from '#scripts/client/target.ts'
+import { connect } from '#scripts/client/connect.ts'
+import { defaultCellData, type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
 import { cellFleet, chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
+import { connectionsOf } from '#scripts/roll/load.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
 import { planLines, progressPrinter, remedyOf } from '#scripts/roll/show.ts'
+import { watchRoll } from '#scripts/roll/watch.ts'
 
 /** What anybody can do who reaches the API; the rest is for who reaches the hosts. */
 export const roll: Noun = {
@@ -59,6 +62,16 @@ const texts: Readonly<Record<RollKind, string>> = {
 }
 
 function addVerbs(command: Command): void {
+  withTarget(
+    command
+      .command('watch')
+      .argument('[roll]', 'default: the one under way, or the last one')
+      .description('show how far a roll is until it is over, whoever carries it out; exit code 0: done'),
+  )
+    .addHelpText('after', '\nExample:\n  cinque roll watch')
+    .action((id: string | undefined, options: TargetOptions & { json?: true }) =>
+      watchRoll(connect(options), { id, json: options.json === true }),
+    )
   for (const kind of rollKinds) {
     const verb = withFleet(command.command(kind).description(texts[kind]))
       .option('--on <hosts>', "which: 'dc01 & role=app', '!kind=backup' (default: all)", expression)
@@ -105,22 +118,24 @@ function withFleet(command: Command): Command {
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
   const { cell, on, reason, approval = false, plan = false, version, previous, json = false } = options
   const fleet = await cellFleet(cell)
-  const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on)).map(({ name, dc }) => ({
+  const load = await connectionsOf(fleet.inventory)
+  const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on), load).map(({ name, dc }) => ({
     host: name,
     dc,
   }))
   if (plan) {
-    if (json) printJson({ kind, version: version ?? null, hosts })
-    else
-      for (const line of planLines({ kind, version: version ?? null, steps: hosts.map(asStep) }))
-        printLine(line)
+    if (json) {
+      const shown = hosts.map((one) => ({ ...one, connections: load.get(one.host) ?? null }))
+      printJson({ kind, version: version ?? null, hosts: shown })
+    } else
+      for (const line of planLines({ kind, version: version ?? null, steps: hosts }, load)) printLine(line)
     return
   }
   const body = { kind, reason, approval, hosts, ...(version === undefined ? {} : { version }) }
   const planned = await fleet.client.post('/v1/rolls', {
     body: previous === undefined ? body : { ...body, previous },
   })
-  if (!json) for (const line of planLines(planned)) printLine(line)
+  if (!json) for (const line of planLines(planned, load)) printLine(line)
   if (approval) {
     if (json) printJson(planned)
     else printLine(`Another person approves it by: cinque roll approve ${planned.id}; then: cinque roll run`)
@@ -182,8 +197,4 @@ async function run({ client, hands }: Fleet, one: ShownRoll, { json = false }: F
 function expression(text: string): string {
   if (text.trim() !== '') return text
   throw new InvalidArgumentError('Name hosts, or leave it out for all.')
-}
-
-function asStep({ host, dc }: { host: string; dc: string }): ShownRoll['steps'][number] {
-  return { host, dc, state: 'waiting', phase: null, note: null, started_at: null, ended_at: null }
 }

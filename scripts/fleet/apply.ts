@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
-import { must } from './command.ts'
+import { must } from '#scripts/child-process.ts'
+import type { Remote } from '#scripts/remote/remote.ts'
 import type { FleetDirectory } from './directory.ts'
 import { writeHiera } from './hiera.ts'
-import type { FleetSsh } from './ssh.ts'
 
 /** Of `puppet apply --detailed-exitcodes`. */
 const outcomes = new Map([
@@ -24,7 +24,7 @@ export interface Applied {
 export interface ApplyOptions {
   readonly inventory: Inventory
   readonly fleet: FleetDirectory
-  readonly ssh: FleetSsh
+  readonly remote: Remote
   /** Hiera's highest level. */
   readonly local: Readonly<Record<string, unknown>>
   /** Says what would change, and changes nothing. */
@@ -61,11 +61,11 @@ export async function packTree(
  * Rejects with an Error that has Puppet's own words.
  */
 export async function apply(host: Host, packed: string, options: ApplyOptions): Promise<Applied> {
-  const { fleet, ssh, dryRun = false, onLine } = options
+  const { fleet, remote, dryRun = false, onLine } = options
   const started = performance.now()
   const send = async (command: string, file: string): Promise<void> => {
-    const { code, stderr } = await ssh.run(host, command, { input: { file } })
-    if (code !== 0) throw new Error(`${host.name}: ssh: ${stderr.trim() || `ended with ${code}`}`)
+    const { code, stderr, failure } = await remote.run(host, command, { input: { file } })
+    if (code !== 0) throw new Error(failure ?? `${host.name}: ${stderr.trim() || `ended with ${code}`}`)
   }
   const secrets = join(fleet.path, 'secrets', `${host.name}.tar`)
   await must('tar', ['-C', join(fleet.path, 'secrets', host.name), '-cf', secrets, '.'])
@@ -84,10 +84,11 @@ export async function apply(host: Host, packed: string, options: ApplyOptions): 
     `--modulepath=${there}/modules:/usr/share/puppet/modules --hiera_config=${there}/hiera.yaml`,
     `--certname=${host.name}${dryRun ? ' --noop' : ''} ${there}/manifests/site.pp`,
   ].join(' ')
-  const { code, stdout, stderr } = await ssh.run(host, `LANG=C.UTF-8 ${puppet}`, { onLine })
+  const { code, stdout, stderr, failure } = await remote.run(host, `LANG=C.UTF-8 ${puppet}`, { onLine })
+  if (failure !== null) throw new Error(failure)
   const outcome = outcomes.get(code as 0 | 2)
   if (outcome === undefined) {
-    const errors = `${stdout}\n${stderr}`.split('\n').filter((line) => /^Error|^ssh:/.test(line))
+    const errors = `${stdout}\n${stderr}`.split('\n').filter((line) => line.startsWith('Error'))
     throw new Error(`${host.name}: puppet: ${errors.slice(0, 5).join('; ') || `ended with ${code}`}`)
   }
   return { host: host.name, outcome, seconds: (performance.now() - started) / 1000 }

@@ -9,7 +9,7 @@ import { enginesDirectory } from '#platform/engines/directory.ts'
 import type { Logger } from '#platform/log.ts'
 import { ensureNatsServer } from '#platform/nats/server/engine.ts'
 import { version } from '#scripts/version.ts'
-import { must } from './command.ts'
+import { must } from '#scripts/child-process.ts'
 
 /** The tar files that hosts unpack, as `puppet/modules/profile` looks for them. */
 export interface Artifacts {

@@ -1,16 +1,20 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import type { Logger } from '#platform/log.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 import { type Applied, apply, packTree } from './apply.ts'
 import { makeArtifacts } from './artifacts.ts'
-import type { Finished } from './command.ts'
+import type { Finished } from '#scripts/child-process.ts'
 import { FleetDirectory } from './directory.ts'
 import { ensureImage } from './image.ts'
 import { Machine, type MachineState } from './machine.ts'
 import { FleetNetwork } from './network.ts'
 import { makeSecrets } from './secrets.ts'
+import { someAtATime } from './some-at-a-time.ts'
 import { FleetSsh } from './ssh.ts'
 
 export interface FleetOptions {
@@ -36,8 +40,16 @@ export interface HostStatus {
 /** As of the cheap hosts that the platform is made for. */
 const memoryMb = 4096
 const cpus = 2
-/** A machine that carries many hosts at once gives each less. */
+/** A machine that carries many hosts at once gives each less, and does not let new ones wait for the internet's delays. */
 const sizes = {
+  'profile::cassandra::java_options': [
+    // The better compiler costs 4 s of processor a start.
+    '-XX:TieredStopAtLevel=1',
+    // How long a new node waits for the others; three quarters of a minute otherwise.
+    '-Dcassandra.ring_delay_ms=10000',
+    '-Dcassandra.skip_wait_for_gossip_to_settle=0',
+    '-Dcassandra.superuser_setup_delay_ms=0',
+  ],
   'profile::cassandra::heap_mb': 256,
   'profile::cassandra::young_mb': 64,
   'profile::cassandra::memtable_mb': 32,
@@ -45,6 +57,8 @@ const sizes = {
   'profile::api::heap_mb': 256,
 }
 const cqlMs = 180_000
+/** A new disk gets a GB over a WAN in it. */
+const joinedMs = 1_200_000
 const servesMs = 180_000
 const pollMs = 500
 
@@ -93,7 +107,7 @@ export class Fleet {
     const { release } = await makeArtifacts(this.#fleet.make('artifacts'), log)
     this.#release = release
     await makeSecrets(this.inventory, this.#fleet)
-    await this.#ssh.prepare()
+    await this.#ssh.prepare(this.inventory)
     await this.#network.up(say)
   }
 
@@ -112,33 +126,38 @@ export class Fleet {
 
   /** Boots hosts that are off. */
   async boot(hosts: readonly Host[] = this.inventory.hosts): Promise<void> {
-    for (const host of hosts) {
+    await someAtATime(hosts, availableParallelism(), async (host) => {
       const machine = this.machine(host)
-      if ((await machine.state()) !== 'off') continue
+      if ((await machine.state()) !== 'off') return
       await machine.mount()
-      await this.#name(host, machine.root)
+      this.#name(host, machine.root)
       await this.#ssh.install(host, machine.root)
       await machine.boot()
       this.#options.say(`${host.name} is booted`)
-    }
+    })
   }
 
-  /** Lets Puppet make hosts what they are to be, `at` a time; in the order of their roles: rows first. */
+  /** Lets Puppet make hosts what they are to be, one a processor; those with rows first, for these take longest to serve. */
   async apply(
     hosts: readonly Host[] = this.inventory.hosts,
     { dryRun = false, onLine }: { dryRun?: boolean; onLine?: (host: string, line: string) => void } = {},
   ): Promise<Applied[]> {
-    const { inventory, ...own } = { inventory: this.inventory, fleet: this.#fleet, ssh: this.#ssh }
+    const { inventory, ...own } = {
+      inventory: this.inventory,
+      fleet: this.#fleet,
+      remote: this.#ssh.remote,
+    }
     const local = { ...sizes, 'profile::cinque::release': this.#release }
     const packed = await packTree({ inventory, fleet: this.#fleet, local })
-    const applied: Applied[] = []
-    for (const host of hosts) {
+    const applied = new Map<Host, Applied>()
+    const [rows, others] = [true, false].map((db) => hosts.filter(({ roles }) => roles.includes('db') === db))
+    await someAtATime([...rows, ...others], availableParallelism(), async (host) => {
       const line = onLine && ((text: string): void => onLine(host.name, text))
       const done = await apply(host, packed, { inventory, ...own, local, dryRun, onLine: line })
       this.#options.say(`${host.name}: ${done.outcome} by Puppet in ${done.seconds.toFixed(1)} s`)
-      applied.push(done)
-    }
-    return applied
+      applied.set(host, done)
+    })
+    return hosts.flatMap((host) => applied.get(host) ?? [])
   }
 
   /** Makes the cell's Cassandra ours, with the schema; waits for its nodes before that. Run again it changes nothing. */
@@ -166,7 +185,7 @@ export class Fleet {
     for (const verb of ['secure', 'apply']) {
       const deadline = performance.now() + servesMs
       for (;;) {
-        const { code, stdout, stderr } = await this.#ssh.run(host, `cinque schema ${verb} ${access}`)
+        const { code, stdout, stderr } = await this.#ssh.remote.run(host, `cinque schema ${verb} ${access}`)
         if (code === 0) {
           say(stdout.trim())
           break
@@ -187,7 +206,7 @@ export class Fleet {
       const url = `http://${host.address}:${this.inventory.ports.http}/readyz`
       const deadline = performance.now() + servesMs
       for (;;) {
-        const { code, stdout } = await this.#ssh.run(host, `curl -sS --max-time 5 ${url} 2>&1`)
+        const { code, stdout } = await this.#ssh.remote.run(host, `curl -sS --max-time 5 ${url} 2>&1`)
         if (code === 0 && !stdout.includes('"status":503')) break
         if (performance.now() > deadline) throw new CliError(`${host.name} does not serve: ${stdout.trim()}`)
         await pause(pollMs)
@@ -196,12 +215,42 @@ export class Fleet {
     }
   }
 
-  /** Throws a host's disk away and makes it anew, as far as Puppet's first run. */
+  /**
+   * Throws a host's disk away and makes it anew, as far as Puppet's first run. A db host takes its own place again and gets its
+   * rows from the others. CliError: there are none.
+   */
   async reinstall(host: Host): Promise<Applied> {
+    const machine = this.machine(host)
+    const keepsRows = host.roles.includes('db')
+    if (keepsRows && this.#with('db').length === 1) {
+      throw new CliError(`${host.name} is the only db host: nobody else has its rows`, {
+        remedy: 'To begin anew without them: cinque fleet down --wipe, and up.',
+      })
+    }
     await this.close([host])
-    await this.machine(host).wipe()
+    await machine.wipe()
+    if (keepsRows) {
+      await machine.mount()
+      const directory = join(machine.root, 'etc/cinque/hiera')
+      mkdirSync(directory, { recursive: true })
+      writeFileSync(join(directory, 'host.yaml'), stringify({ 'profile::cassandra::replace': true }))
+    }
     await this.boot([host])
     return (await this.apply([host]))[0]
+  }
+
+  /** Waits until a db host has its rows, and every other one finds it up and normal. */
+  async joined(host: Host): Promise<void> {
+    await this.#until(host, 'cassandra', joinedMs)
+    const up = new RegExp(`^UN +${host.address.replaceAll('.', '\\.')} `, 'm')
+    const deadline = performance.now() + cqlMs
+    for (const other of this.#with('db')) {
+      while (!up.test((await this.#ssh.remote.run(other, 'nodetool status')).stdout)) {
+        if (performance.now() > deadline) throw new CliError(`${other.name} does not find ${host.name} up`)
+        await pause(pollMs)
+      }
+    }
+    this.#options.say(`${host.name} has its rows`)
   }
 
   status(): Promise<HostStatus[]> {
@@ -228,17 +277,17 @@ export class Fleet {
 
   /** Runs a shell command on a host by ssh. */
   run(host: Host, command: string, onLine?: (line: string) => void): Promise<Finished> {
-    return this.#ssh.run(host, command, { onLine })
+    return this.#ssh.remote.run(host, command, { onLine })
   }
 
   /** Ends connections by ssh that are kept open. */
   close(hosts: readonly Host[]): Promise<void> {
-    return this.#ssh.close(hosts)
+    return this.#ssh.remote.close(hosts)
   }
 
-  /** Arguments of nsenter for a session of a person. */
-  session(host: Host): string[] {
-    return this.#ssh.command(host, ['-t'])
+  /** The program and its arguments for a session of a person. */
+  session(host: Host): readonly string[] {
+    return this.#ssh.remote.session(host)
   }
 
   get network(): FleetNetwork {
@@ -259,11 +308,10 @@ export class Fleet {
   }
 
   /** What an installer does to a bare host: its name, and those of the others. */
-  async #name(host: Host, root: string): Promise<void> {
-    const { writeFile } = await import('node:fs/promises')
+  #name(host: Host, root: string): void {
     const others = this.inventory.hosts.map(({ name, address }) => `${address} ${name}\n`).join('')
-    await writeFile(join(root, 'etc/hostname'), `${host.name}\n`)
-    await writeFile(join(root, 'etc/hosts'), `127.0.0.1 localhost\n${others}`)
+    writeFileSync(join(root, 'etc/hostname'), `${host.name}\n`)
+    writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 localhost\n${others}`)
   }
 
   async #until(host: Host, unit: string, ms: number): Promise<void> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { enginesDirectory } from '#platform/engines/directory.ts'
-import { must, run } from './command.ts'
+import { must, run } from '#scripts/child-process.ts'
 
 const release = 'bookworm'
 

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { pause } from '#scripts/pause.ts'
-import { type CommandOptions, type Finished, must, run } from './command.ts'
+import { type CommandOptions, type Finished, must, run } from '#scripts/child-process.ts'
 import { namespaceOf } from './network.ts'
 
 export interface MachineOptions {

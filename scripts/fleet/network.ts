@@ -17,7 +17,7 @@ import { compileDelayQueue } from '#scripts/cell/wan/wan.ts'
 import { enginesDirectory } from '#platform/engines/directory.ts'
 import { CliError } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
-import { must, run } from './command.ts'
+import { must, run } from '#scripts/child-process.ts'
 import { gatewayOf, network } from './inventory.ts'
 
 /** Network namespace of the routers; a bridge in it is a DC. Nothing in it touches the machine's own network. */

@@ -1,23 +1,19 @@
-import { isOver, phases } from '#platform/rolls/roll.ts'
-import { printJson, printLine } from '#scripts/output.ts'
+import { isOver } from '#platform/rolls/roll.ts'
+import { plain, printJson, printLine } from '#scripts/output.ts'
+import { bar, boardLines } from './board.ts'
 import type { ShownRoll } from './ledger.ts'
 
-const barWidth = 20
-
 /** A bar, and where it is: `[########------------] 2/5 dc01-app1 settle: MQTT refused`. */
-function progressLine({ steps, state, note }: ShownRoll): string {
-  const done = steps.filter((step) => step.state === 'done' || step.state === 'skipped').length
+function progressLine(roll: ShownRoll): string {
+  const { steps, state, note } = roll
   const at = steps.find((step) => step.state === 'running')
-  const parts = phases.length * steps.length
-  const now = done * phases.length + (at?.phase ? phases.indexOf(at.phase) : 0)
-  const filled = Math.floor((now / parts) * barWidth)
-  const bar = `[${'#'.repeat(filled)}${'-'.repeat(barWidth - filled)}] ${done}/${steps.length}`
-  if (at === undefined) return `${bar} ${state}${note === null ? '' : `: ${note}`}`
-  return `${bar} ${at.host} ${at.phase ?? ''}${at.note === null ? '' : `: ${at.note}`}`
+  if (at === undefined) return plain(`${bar(roll)} ${state}${note === null ? '' : `: ${note}`}`)
+  return plain(`${bar(roll)} ${at.host} ${at.phase ?? ''}${at.note === null ? '' : `: ${at.note}`}`)
 }
 
-/** Prints every change once; as JSON, a line each. */
+/** Shows every change once: on a terminal all hosts in place, else a line each; as JSON, a line each. */
 export function progressPrinter(json: boolean): (roll: ShownRoll) => void {
+  if (!json && process.stdout.isTTY) return boardPrinter(process.stdout)
   let last = ''
   return (roll) => {
     const line = json
@@ -34,11 +30,36 @@ export function progressPrinter(json: boolean): (roll: ShownRoll) => void {
   }
 }
 
-/** The hosts in their order, before anything is done. */
-export function planLines({ kind, version, steps }: Pick<ShownRoll, 'kind' | 'version' | 'steps'>): string[] {
+/** Draws over what it drew before. */
+function boardPrinter(terminal: NodeJS.WriteStream): (roll: ShownRoll) => void {
+  let drawn = 0
+  return (roll) => {
+    const { rows, columns } = terminal
+    const lines = boardLines(roll, { rows, columns, now: Date.now() })
+    const up = drawn === 0 ? '' : `\u001B[${drawn}A`
+    terminal.write(`${up}${lines.map((line) => `\u001B[2K${line}\n`).join('')}\u001B[J`)
+    drawn = lines.length
+  }
+}
+
+/** The hosts in their order, before anything is done; `load`: MQTT connections by host. */
+export function planLines(
+  {
+    kind,
+    version,
+    steps,
+  }: Pick<ShownRoll, 'kind' | 'version'> & {
+    readonly steps: readonly { readonly host: string; readonly dc: string }[]
+  },
+  load: ReadonlyMap<string, number> = new Map(),
+): string[] {
+  const loadOf = (host: string): string => {
+    const connections = load.get(host)
+    return connections === undefined ? '' : `, ${connections} MQTT connections`
+  }
   return [
     `${kind}${version === null ? '' : ` to ${version}`}, one host after the other:`,
-    ...steps.map(({ host, dc }, i) => `  ${i + 1}. ${host} (${dc})`),
+    ...steps.map(({ host, dc }, i) => `  ${i + 1}. ${host} (${dc}${loadOf(host)})`),
   ]
 }
 

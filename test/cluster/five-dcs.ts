@@ -1,4 +1,5 @@
 import { type Cell, type CellDc, startCell } from '#scripts/cell/cell.ts'
+import { eventually } from '../durability/seed.ts'
 import { temporaryFolder } from '../scripts/child.ts'
 import { Fleet } from './fleet.ts'
 import { Probe } from './probe.ts'
@@ -6,6 +7,10 @@ import { converged } from './served.ts'
 
 /** Longest time without an answer in a DC that nothing happens to: processes of five DCs start beside it on a few cores. */
 const ANSWERS_MS = 15_000
+
+/** Round trips of a DC without a failure after which it has warmed up: a Cassandra that has just been made is slow. */
+const WARM = 5
+const WARM_MS = 120_000
 
 /** Whether messages may come late, and so out of order and QoS 2 twice: those that a cut or a lost DC held back (G3). */
 export type Promised = 'order and once' | 'nothing lost'
@@ -46,10 +51,16 @@ export class FiveDcs {
     }
   }
 
-  /** Load begins. */
+  /** Load begins; resolves when every DC has answered it for a while. */
   async begin(): Promise<void> {
     await this.fleet.begin()
     await Promise.all(this.probes.map((probe) => probe.start()))
+    await eventually(
+      () => `not warm: ${this.probes.flatMap(({ failures }) => failures.slice(-1)).join(', ')}`,
+      () => this.probes.every(({ inARow }) => inARow >= WARM),
+      WARM_MS,
+    )
+    for (const probe of this.probes) probe.reset()
   }
 
   async end(): Promise<void> {

@@ -23,6 +23,7 @@ export class Probe {
   #longest = 0
   #n = 0
   #told = ''
+  #inARow = 0
 
   constructor({ token }: Cell, dc: CellDc) {
     this.dc = dc
@@ -45,7 +46,7 @@ export class Probe {
   }
 
   async start(): Promise<void> {
-    await this.#client.subscribeAsync(`probe/${this.dc.name}`, { qos: 1 })
+    await this.#subscribe()
     this.#lastGood = performance.now()
     this.#running = this.#run()
   }
@@ -53,6 +54,11 @@ export class Probe {
   /** Longest time without an answer since the last `reset`, milliseconds. */
   get longest(): number {
     return Math.max(this.#longest, performance.now() - this.#lastGood)
+  }
+
+  /** Round trips without a failure, up to now. */
+  get inARow(): number {
+    return this.#inARow
   }
 
   /** What was counts no more. */
@@ -67,6 +73,20 @@ export class Probe {
     await this.#running
   }
 
+  /** Until the DC takes it: one that is starting ends connections. */
+  async #subscribe(): Promise<void> {
+    const { signal } = this.#stopped
+    while (!signal.aborted) {
+      try {
+        await this.#client.subscribeAsync(`probe/${this.dc.name}`, { qos: 1 })
+        return
+      } catch (error) {
+        this.failures.push(`${this.dc.name} SUBSCRIBE: ${String(error)}`)
+        await pause(EVERY_MS, signal)
+      }
+    }
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopped
     while (!signal.aborted) {
@@ -77,7 +97,9 @@ export class Probe {
         this.times.push(now - from)
         this.#longest = Math.max(this.#longest, now - this.#lastGood)
         this.#lastGood = now
+        this.#inARow++
       } catch (error) {
+        this.#inARow = 0
         this.failures.push(`${this.dc.name} ${new Date().toISOString().slice(11, 19)} ${String(error)}`)
       }
       await pause(Math.max(0, EVERY_MS - (performance.now() - from)), signal)

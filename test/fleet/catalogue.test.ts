@@ -11,7 +11,7 @@ import { loadInventory } from '#platform/inventory/load.ts'
 import { natsConfig } from '#platform/nats/server/config.ts'
 import { backupConfig } from '#scripts/backup/config.ts'
 import { memberConfig } from '#scripts/cell/member-config.ts'
-import { run } from '#scripts/fleet/command.ts'
+import { run } from '#scripts/child-process.ts'
 import { type Catalogue, compile, contentOf, ensurePuppet, treeFor } from './puppet.ts'
 
 const seed = loadInventory('docs/cell.example.yaml')
@@ -249,6 +249,24 @@ describe('what Puppet makes of hosts', () => {
     const unit = contentOf(catalogue('dc01-check1'), '/etc/systemd/system/cinque-healthcheck.service')
     expect(unit).to.match(/ --set gdnsd\.states_file=\/var\/lib\/gdnsd\/extfile\/cinque$/m)
     expect(unit).to.match(/^ReadWritePaths=\/var\/lib\/gdnsd\/extfile$/m)
+  })
+
+  it('lets a db host that has lost its disk take its own place, and ask the others, not itself', async () => {
+    const again = treeFor(seed, { 'profile::cassandra::replace': true })
+    try {
+      const [all] = (await compile(again, ['dc03-db1'])).values()
+      const yaml = parse(contentOf(all, '/etc/cinque/cassandra/cassandra.yaml')) as {
+        seed_provider: [{ parameters: [{ seeds: string }] }]
+      }
+      const seeds = yaml.seed_provider[0].parameters[0].seeds.split(',')
+      const own = seed.hosts.find(({ name }) => name === 'dc03-db1')?.address
+      expect(seeds).to.have.length(5).and.not.include(own)
+      expect(contentOf(all, '/etc/cinque/cassandra/java.options')).to.include(
+        `-Dcassandra.replace_address_first_boot=${own}\n`,
+      )
+    } finally {
+      rmSync(again, { recursive: true, force: true })
+    }
   })
 
   it('shows no secret in a catalogue: only where it comes from', () => {

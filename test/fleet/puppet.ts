@@ -5,7 +5,7 @@ import pino from 'pino'
 import { stringify } from 'yaml'
 import { installPackages } from '#cassandra/local/java.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
-import { must, run } from '#scripts/fleet/command.ts'
+import { must, run } from '#scripts/child-process.ts'
 import { writeHiera } from '#scripts/fleet/hiera.ts'
 
 /** A resource of a catalogue, with what Puppet would make of it. */

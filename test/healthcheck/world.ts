@@ -97,6 +97,7 @@ export class World {
         looks: targets.flatMap((target) => probes.map((probe) => ({ probe, target }))),
         interval: 10,
         downAfter: 2,
+        upAfter: 2,
         timers,
         clock,
         random: () => this.#random.fraction(),

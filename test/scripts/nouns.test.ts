@@ -32,6 +32,7 @@ const elsewhere = new Map([
   ['reportRoll', 'cinque roll run'],
   ['beatRoll', 'cinque roll run'],
   ['haltRoll', 'cinque roll run'],
+  ['getRollEvents', 'cinque roll watch'],
   ['claimScheduleRun', 'cinque operator'],
   ['reportScheduleRun', 'cinque operator'],
   ['listErrors', 'the API about itself'],

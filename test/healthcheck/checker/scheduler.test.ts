@@ -72,6 +72,7 @@ describe('The scheduler of looks', () => {
       looks,
       interval: 10,
       downAfter: 2,
+      upAfter: 2,
       timers: told.timers,
       clock: new VirtualClock(time),
       random: () => 0.5,
@@ -110,14 +111,23 @@ describe('The scheduler of looks', () => {
     expect(results[0]).to.include({ ok: false, error: 'connection refused' })
   })
 
-  it('looks more often than it would at what is looked at seldom, while that is not well', async () => {
+  it('looks more often than it would at what is looked at seldom, until that counts as well again', async () => {
     told.error = 'the certificate has expired'
     void scheduler([{ probe: told.probe({ interval: 600 }), target: targets[0] }]).start()
     await time.runAsync(13_000)
     expect(told.starts.map(({ at }) => at)).to.deep.equal([1, 2011, 12_011])
     told.error = undefined
     await time.runAsync(400_000)
-    expect(told.starts).to.have.length(4)
+    expect(told.starts.map(({ at }) => at)).to.deep.equal([1, 2011, 12_011, 22_011, 32_011])
+  })
+
+  it('does so, too, when it was only slow', async () => {
+    told.ms = 1001
+    void scheduler([{ probe: told.probe({ interval: 600 }), target: targets[0] }]).start()
+    await time.runAsync(5000)
+    told.ms = 10
+    await time.runAsync(400_000)
+    expect(told.starts.map(({ at }) => at)).to.deep.equal([1, 10_001, 20_001])
   })
 
   it('ends a look at its limit, and never runs two of a probe and host at a time', async () => {
