@@ -129,6 +129,16 @@ class profile::backup (
       }),
       require => [File['/etc/cinque'], Group[$user]],
     }
+    if $directory {
+      file { $directory:
+        ensure  => directory,
+        owner   => $user,
+        group   => $user,
+        mode    => '0700',
+        require => User[$user],
+        before  => Service['cinque-backup.timer', 'cinque-drill.timer'],
+      }
+    }
     $run = $cinque + ['backup', 'run', '--config', $config]
     $task = $reads_all + {
       'writable'        => [$exporter] + ($directory ? { undef => [], default => [$directory] }),
