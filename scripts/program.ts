@@ -12,6 +12,7 @@ import { addFleet } from './commands/fleet.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
 import { addStatus } from './commands/status.ts'
+import { addRelease } from './commands/release.ts'
 import { addRun } from './commands/run.ts'
 import { addOperator } from './commands/operator.ts'
 import { addRestore } from './commands/restore.ts'
@@ -94,7 +95,7 @@ export function createProgram(): Command {
   for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema, addCassandra])
     add(program)
   program.commandsGroup('Plan it:')
-  for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
+  for (const add of [addInventory, addHosts, addCost, addDns, addFleet, addRelease]) add(program)
   program.commandsGroup('Look after it:')
   for (const add of [addStatus, addRun]) add(program)
   program.commandsGroup('Back it up:')
