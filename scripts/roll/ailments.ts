@@ -1,0 +1,45 @@
+import type { Host, Inventory } from '#platform/inventory/inventory.ts'
+import { isLook, lookAtAll } from '#scripts/remote/cell-look.ts'
+import type { Remote } from '#scripts/remote/remote.ts'
+import { verdictOf } from '#scripts/remote/verdict.ts'
+
+/** What is wrong with all hosts but one, a line each, as `cinque status` finds it. Never rejects. */
+export async function othersAilments(
+  remote: Remote,
+  inventory: Inventory,
+  host: Host,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const hosts = inventory.hosts.filter(({ name }) => name !== host.name)
+  // The others know that it is there; how it is, does not count here.
+  const without = { ...inventory, hosts }
+  const witness = hosts.find(({ roles }) => roles.includes('db'))
+  const last = await lookAtAll(remote, without, hosts, { ring: ({ name }) => name === witness?.name, signal })
+  const { problems } = verdictOf({ inventory: without, hosts, first: new Map(), last })
+  return problems.filter((line) => !line.startsWith(`${host.address} `))
+}
+
+/** What is wrong with one host, by itself and as every Cassandra sees its own; null: nothing. Never rejects. */
+export async function ailmentOf(
+  remote: Remote,
+  inventory: Inventory,
+  host: Host,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const keepsRows = (one: Host): boolean => one.roles.includes('db')
+  const look = (hosts: readonly Host[]) => lookAtAll(remote, inventory, hosts, { ring: keepsRows, signal })
+  const own = await look([host])
+  const cell = { inventory, hosts: [host], first: new Map<string, never>() }
+  const mine = (line: string): boolean => line.startsWith(`${host.name}: `)
+  // Those of others are not asked while it is not well itself.
+  const first = verdictOf({ ...cell, last: own }).problems.find(mine)
+  if (first !== undefined || !keepsRows(host)) return first ?? null
+  const others = inventory.hosts.filter((one) => keepsRows(one) && one.name !== host.name)
+  const last = await look(others)
+  const silent = others.find(({ name }) => {
+    const one = last.get(name)
+    return !isLook(one) || one.ring === null
+  })
+  if (silent !== undefined) return `${silent.name} cannot be asked how it sees ${host.name}`
+  return verdictOf({ ...cell, last: new Map([...last, ...own]) }).problems.find(mine) ?? null
+}
