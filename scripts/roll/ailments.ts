@@ -19,6 +19,29 @@ export async function othersAilments(
   return problems.filter((line) => !line.startsWith(`${host.address} `))
 }
 
+/** A service that was started again so often since somebody started it will not stay. */
+const maxRestarts = 4
+
+/** A service of a host that ends again and again; null: none. Never rejects. */
+export async function crashingOf(
+  remote: Remote,
+  inventory: Inventory,
+  host: Host,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const look = (await lookAtAll(remote, inventory, [host], { ring: () => false, signal })).get(host.name)
+  const unit = isLook(look)
+    ? look.units.find(({ state, restarts }) => state !== 'active' && restarts > maxRestarts)
+    : undefined
+  if (unit === undefined) return null
+  const said = await remote.run(host, `journalctl --unit ${unit.name} --lines 3 --output cat --no-pager`, {
+    signal,
+    timeoutMs: 20_000,
+  })
+  const why = said.stdout.trim().split('\n').at(-1) ?? ''
+  return `${host.name}: ${unit.name} was started again ${unit.restarts} times: ${why}`
+}
+
 /** What is wrong with one host, by itself and as every Cassandra sees its own; null: nothing. Never rejects. */
 export async function ailmentOf(
   remote: Remote,

@@ -2,7 +2,7 @@ import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { CliError } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
-import { ailmentOf, othersAilments } from './ailments.ts'
+import { ailmentOf, crashingOf, othersAilments } from './ailments.ts'
 import { fenceDirectory, fencedRemote } from './fence.ts'
 import { type Gate, obstaclesOf } from './gates/gate.ts'
 import type { Hands, Mandate } from './hands.ts'
@@ -90,6 +90,9 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       const why = await ailment(host, signal)
       signal.throwIfAborted()
       if (why === null) return
+      // oxlint-disable-next-line no-await-in-loop
+      const crashing = await crashingOf(plain, inventory, host, signal)
+      if (crashing !== null) throw new Error(crashing)
       if (late.aborted) throw new Error(`not well after ${wellMs / 1000} s: ${why}`)
       // oxlint-disable-next-line no-await-in-loop
       await pause(lookMs, signal)

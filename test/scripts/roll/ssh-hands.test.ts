@@ -37,12 +37,16 @@ function look({
   units = [],
   ready = 200,
   down = [],
+  restarts = 0,
 }: {
   units?: readonly (readonly [name: string, state: string])[]
   ready?: number
   down?: readonly string[]
+  restarts?: number
 }): Answer {
-  const shown = units.map(([name, state]) => `Id=${name}.service\nLoadState=loaded\nActiveState=${state}\n`)
+  const shown = units.map(
+    ([name, state]) => `Id=${name}.service\nLoadState=loaded\nNRestarts=${restarts}\nActiveState=${state}\n`,
+  )
   const gateways = Object.fromEntries(inventory.hosts.map(({ name }) => [name, {}]))
   const ring = addresses.map(
     (one) => `${down.includes(one) ? 'DN' : 'UN'}  ${one}  1.2 GiB  16  100%  id  r1`,
@@ -251,6 +255,15 @@ describe('hands over ssh', () => {
     on(/dc01-app1/, '@@ clock', look({ units: [['cinque-api', 'activating']] }))
     expect(await failureOf(hands.upgrade('dc01-app1', '2.0.0-b', signal))).to.match(
       /^not well after 0.02 s: dc01-app1: cinque-api is activating/,
+    )
+  })
+
+  it('do not wait for a version whose services end again and again', async () => {
+    on(/dc01-app1/, '^basename', { stdout: '2.0.0-b\n' })
+    on(/dc01-app1/, '@@ clock', look({ units: [['cinque-api', 'activating']], restarts: 5 }))
+    on(/dc01-app1/, 'journalctl', { stdout: 'starts\nSyntaxError: Unexpected token\n' })
+    expect(await failureOf(hands.upgrade('dc01-app1', '2.0.0-b', signal))).to.equal(
+      'dc01-app1: cinque-api was started again 5 times: SyntaxError: Unexpected token',
     )
   })
 
