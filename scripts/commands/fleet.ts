@@ -69,6 +69,7 @@ export function addFleet(program: Command): void {
       const host = fleet.host(name)
       await fleet.prepare()
       const applied = await fleet.reinstall(host)
+      if (host.roles.includes('db')) await fleet.joined(host)
       if (host.roles.includes('app')) await fleet.serves([host])
       if (options.json === true) printJson(applied)
     })
@@ -128,8 +129,10 @@ async function open({ data, json }: FleetCommandOptions): Promise<Fleet> {
   const { Fleet: TestFleet } = await import('#scripts/fleet/fleet.ts')
   const { stderrLogger } = await import('#scripts/run/logger.ts')
   const { Metrics } = await import('#platform/metrics.ts')
+  const started = performance.now()
   const say = (line: string): void => {
-    if (json !== true) printLine(line)
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    if (json !== true) printLine(`${seconds.padStart(6)} s  ${line}`)
   }
   return TestFleet.open({ directory: data, log: stderrLogger('warn', new Metrics()), say })
 }

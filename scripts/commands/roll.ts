@@ -5,8 +5,10 @@ import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
 import { connect } from '#scripts/client/connect.ts'
 import { defaultCellData, type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
+import { withHosts } from '#scripts/remote/hosts.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
 import { cellFleet, chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
+import { type HostFleetOptions, hostFleet } from '#scripts/roll/host-fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
 import { connectionsOf } from '#scripts/roll/load.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
@@ -40,8 +42,8 @@ export const roll: Noun = {
   more: addVerbs,
 }
 
-interface FleetOptions {
-  cell: string
+interface FleetOptions extends HostFleetOptions {
+  cell?: string
   json?: boolean
 }
 
@@ -93,7 +95,7 @@ function addVerbs(command: Command): void {
   )
     .addHelpText('after', '\nExample:\n  cinque roll run')
     .action(async (options: FleetOptions) => {
-      const fleet = await cellFleet(options.cell)
+      const fleet = await openFleet(options)
       await run(fleet, await underWay(fleet), options)
     })
   withFleet(
@@ -104,20 +106,33 @@ function addVerbs(command: Command): void {
   )
     .addHelpText('after', '\nExample:\n  cinque roll again 0197a4c2-1b7e-7c55-8f41-2f1f5a3a9d10')
     .action(async (id: string, options: FleetOptions) => {
-      const fleet = await cellFleet(options.cell)
+      const fleet = await openFleet(options)
       await again(fleet, id, options)
     })
 }
 
 function withFleet(command: Command): Command {
-  return command
-    .option('--cell <dir>', 'data directory of the `cinque dev --dcs` whose hosts are meant', defaultCellData)
-    .option('--json', 'print JSON')
+  return withHosts(command)
+    .option(
+      '--cell <dir>',
+      `processes of a \`cinque dev --dcs\` instead: its data (default without the others: "${defaultCellData}")`,
+    )
+    .option('--rebuild <command>', 'has the provider of a rented host make $CINQUE_HOST anew')
+}
+
+/** Call it before anything else: for a test fleet the process may start itself again. */
+async function openFleet(options: FleetOptions): Promise<Fleet> {
+  const { cell, fleet, inventory } = options
+  if (cell !== undefined && (fleet ?? inventory) !== undefined)
+    throw new CliError('--cell excludes --fleet and --inventory', { exitCode: 2 })
+  return fleet === undefined && inventory === undefined
+    ? cellFleet(cell ?? defaultCellData)
+    : hostFleet(options)
 }
 
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
-  const { cell, on, reason, approval = false, plan = false, version, previous, json = false } = options
-  const fleet = await cellFleet(cell)
+  const { on, reason, approval = false, plan = false, version, previous, json = false } = options
+  const fleet = await openFleet(options)
   const load = await connectionsOf(fleet.inventory)
   const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on), load).map(({ name, dc }) => ({
     host: name,

@@ -1,4 +1,7 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import type { Logger } from '#platform/log.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
@@ -11,6 +14,7 @@ import { ensureImage } from './image.ts'
 import { Machine, type MachineState } from './machine.ts'
 import { FleetNetwork } from './network.ts'
 import { makeSecrets } from './secrets.ts'
+import { someAtATime } from './some-at-a-time.ts'
 import { FleetSsh } from './ssh.ts'
 
 export interface FleetOptions {
@@ -36,8 +40,16 @@ export interface HostStatus {
 /** As of the cheap hosts that the platform is made for. */
 const memoryMb = 4096
 const cpus = 2
-/** A machine that carries many hosts at once gives each less. */
+/** A machine that carries many hosts at once gives each less, and does not let new ones wait for the internet's delays. */
 const sizes = {
+  'profile::cassandra::java_options': [
+    // The better compiler costs 4 s of processor a start.
+    '-XX:TieredStopAtLevel=1',
+    // How long a new node waits for the others; three quarters of a minute otherwise.
+    '-Dcassandra.ring_delay_ms=10000',
+    '-Dcassandra.skip_wait_for_gossip_to_settle=0',
+    '-Dcassandra.superuser_setup_delay_ms=0',
+  ],
   'profile::cassandra::heap_mb': 256,
   'profile::cassandra::young_mb': 64,
   'profile::cassandra::memtable_mb': 32,
@@ -45,6 +57,8 @@ const sizes = {
   'profile::api::heap_mb': 256,
 }
 const cqlMs = 180_000
+/** A new disk gets a GB over a WAN in it. */
+const joinedMs = 1_200_000
 const servesMs = 180_000
 const pollMs = 500
 
@@ -112,18 +126,18 @@ export class Fleet {
 
   /** Boots hosts that are off. */
   async boot(hosts: readonly Host[] = this.inventory.hosts): Promise<void> {
-    for (const host of hosts) {
+    await someAtATime(hosts, availableParallelism(), async (host) => {
       const machine = this.machine(host)
-      if ((await machine.state()) !== 'off') continue
+      if ((await machine.state()) !== 'off') return
       await machine.mount()
-      await this.#name(host, machine.root)
+      this.#name(host, machine.root)
       await this.#ssh.install(host, machine.root)
       await machine.boot()
       this.#options.say(`${host.name} is booted`)
-    }
+    })
   }
 
-  /** Lets Puppet make hosts what they are to be, `at` a time; in the order of their roles: rows first. */
+  /** Lets Puppet make hosts what they are to be, one a processor; those with rows first, for these take longest to serve. */
   async apply(
     hosts: readonly Host[] = this.inventory.hosts,
     { dryRun = false, onLine }: { dryRun?: boolean; onLine?: (host: string, line: string) => void } = {},
@@ -134,15 +148,18 @@ export class Fleet {
       remote: this.#ssh.remote,
     }
     const local = { ...sizes, 'profile::cinque::release': this.#release }
+    // Whoever works on single hosts of it later has the same values.
+    writeFileSync(join(this.#fleet.path, 'local.yaml'), stringify(local))
     const packed = await packTree({ inventory, fleet: this.#fleet, local })
-    const applied: Applied[] = []
-    for (const host of hosts) {
+    const applied = new Map<Host, Applied>()
+    const [rows, others] = [true, false].map((db) => hosts.filter(({ roles }) => roles.includes('db') === db))
+    await someAtATime([...rows, ...others], availableParallelism(), async (host) => {
       const line = onLine && ((text: string): void => onLine(host.name, text))
       const done = await apply(host, packed, { inventory, ...own, local, dryRun, onLine: line })
       this.#options.say(`${host.name}: ${done.outcome} by Puppet in ${done.seconds.toFixed(1)} s`)
-      applied.push(done)
-    }
-    return applied
+      applied.set(host, done)
+    })
+    return hosts.flatMap((host) => applied.get(host) ?? [])
   }
 
   /** Makes the cell's Cassandra ours, with the schema; waits for its nodes before that. Run again it changes nothing. */
@@ -200,12 +217,42 @@ export class Fleet {
     }
   }
 
-  /** Throws a host's disk away and makes it anew, as far as Puppet's first run. */
+  /**
+   * Throws a host's disk away and makes it anew, as far as Puppet's first run. A db host takes its own place again and gets its
+   * rows from the others. CliError: there are none.
+   */
   async reinstall(host: Host): Promise<Applied> {
+    const machine = this.machine(host)
+    const keepsRows = host.roles.includes('db')
+    if (keepsRows && this.#with('db').length === 1) {
+      throw new CliError(`${host.name} is the only db host: nobody else has its rows`, {
+        remedy: 'To begin anew without them: cinque fleet down --wipe, and up.',
+      })
+    }
     await this.close([host])
-    await this.machine(host).wipe()
+    await machine.wipe()
+    if (keepsRows) {
+      await machine.mount()
+      const directory = join(machine.root, 'etc/cinque/hiera')
+      mkdirSync(directory, { recursive: true })
+      writeFileSync(join(directory, 'host.yaml'), stringify({ 'profile::cassandra::replace': true }))
+    }
     await this.boot([host])
     return (await this.apply([host]))[0]
+  }
+
+  /** Waits until a db host has its rows, and every other one finds it up and normal. */
+  async joined(host: Host): Promise<void> {
+    await this.#until(host, 'cassandra', joinedMs)
+    const up = new RegExp(`^UN +${host.address.replaceAll('.', '\\.')} `, 'm')
+    const deadline = performance.now() + cqlMs
+    for (const other of this.#with('db')) {
+      while (!up.test((await this.#ssh.remote.run(other, 'nodetool status')).stdout)) {
+        if (performance.now() > deadline) throw new CliError(`${other.name} does not find ${host.name} up`)
+        await pause(pollMs)
+      }
+    }
+    this.#options.say(`${host.name} has its rows`)
   }
 
   status(): Promise<HostStatus[]> {
@@ -263,11 +310,10 @@ export class Fleet {
   }
 
   /** What an installer does to a bare host: its name, and those of the others. */
-  async #name(host: Host, root: string): Promise<void> {
-    const { writeFile } = await import('node:fs/promises')
+  #name(host: Host, root: string): void {
     const others = this.inventory.hosts.map(({ name, address }) => `${address} ${name}\n`).join('')
-    await writeFile(join(root, 'etc/hostname'), `${host.name}\n`)
-    await writeFile(join(root, 'etc/hosts'), `127.0.0.1 localhost\n${others}`)
+    writeFileSync(join(root, 'etc/hostname'), `${host.name}\n`)
+    writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 localhost\n${others}`)
   }
 
   async #until(host: Host, unit: string, ms: number): Promise<void> {

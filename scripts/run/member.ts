@@ -23,6 +23,7 @@ import { credentialsOf, loadMember, type MemberConfig, pemsOf } from '#scripts/c
 import { readSecret } from '#scripts/cell/secret.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
+import { whenServed } from './when-served.ts'
 
 /** For how long a store that was reached and does not answer is waited for at the start. */
 const openLimitMs = 30_000
@@ -67,7 +68,7 @@ export async function openMember({ file, name, config, log, metrics }: MemberOpt
   const { dc, dc_number: dcNumber, dc_numbers: dcs, nats } = member
   const nkeySeed = nats.seed_file === undefined ? undefined : readSecret(nats.seed_file, 'nats.seed_file')
   const durabilities = new Durabilities()
-  const store = await openStore(member, durabilities, { log, metrics })
+  const store = await whenServed(log, () => openStore(member, durabilities, { log, metrics }))
   const { organisation, auth } = config
   const devices = { certificateIdentity: config.tls?.identity }
   const identity = identityOptions(member, readSecret)
@@ -167,20 +168,15 @@ async function openStore(
 ): Promise<CassandraStore> {
   const { dc, dc_kind: kind, cassandra } = member
   const access = { ...credentialsOf(cassandra), ...pemsOf(cassandra.tls) }
-  try {
-    return await openCassandraStore({
-      contactPoints: cassandra.contact_points,
-      localDc: dc,
-      keyspace: cassandra.keyspace,
-      ...access,
-      tables: everyTable,
-      backup: kind === 'backup',
-      log,
-      metrics,
-      durability: (org) => durabilities.of(org),
-    })
-  } catch (error) {
-    if (error instanceof StoreError) throw new CliError(error.message, { cause: error })
-    throw error
-  }
+  return openCassandraStore({
+    contactPoints: cassandra.contact_points,
+    localDc: dc,
+    keyspace: cassandra.keyspace,
+    ...access,
+    tables: everyTable,
+    backup: kind === 'backup',
+    log,
+    metrics,
+    durability: (org) => durabilities.of(org),
+  })
 }

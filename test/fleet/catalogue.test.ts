@@ -197,6 +197,24 @@ describe('what Puppet makes of hosts', () => {
     expect(yaml.authenticator.class_name).to.equal('PasswordAuthenticator')
   })
 
+  it('lets a db host that has lost its disk take its own place, and ask the others, not itself', async () => {
+    const again = treeFor(seed, { 'profile::cassandra::replace': true })
+    try {
+      const [all] = (await compile(again, ['dc03-db1'])).values()
+      const yaml = parse(contentOf(all, '/etc/cinque/cassandra/cassandra.yaml')) as {
+        seed_provider: [{ parameters: [{ seeds: string }] }]
+      }
+      const seeds = yaml.seed_provider[0].parameters[0].seeds.split(',')
+      const own = seed.hosts.find(({ name }) => name === 'dc03-db1')?.address
+      expect(seeds).to.have.length(5).and.not.include(own)
+      expect(contentOf(all, '/etc/cinque/cassandra/java.options')).to.include(
+        `-Dcassandra.replace_address_first_boot=${own}\n`,
+      )
+    } finally {
+      rmSync(again, { recursive: true, force: true })
+    }
+  })
+
   it('shows no secret in a catalogue: only where it comes from', () => {
     const secrets = catalogue('dc01-app1').filter(({ title }) => /\.key$|seed$|password$|token$/.test(title))
     expect(secrets).to.have.length.above(5)

@@ -14,9 +14,12 @@
 # @param sha256
 #   Checksum of that; needed where it comes from a URL.
 # @param replace
-#   This host had data before and has lost them: it takes its own place and gets its rows from the others.
+#   This host had data before and has lost them: it takes its own place and gets its rows from the others. It may stay so
+#   for as long as the disk: a node that has its rows starts as ever.
 # @param java
 #   Java 17 to 23.
+# @param java_options
+#   Java's options beyond ours.
 # @param settings
 #   Entries of cassandra.yaml beyond ours.
 # @param cell
@@ -34,6 +37,7 @@ class profile::cassandra (
   Optional[Pattern[/\A[0-9a-f]{64}\z/]]           $sha256   = undef,
   Boolean                                         $replace  = false,
   Stdlib::Absolutepath                            $java     = '/usr/bin/java',
+  Array[Pattern[/\A-\S+\z/]]                      $java_options = [],
   Hash[String[1], Data]                           $settings = {},
   String[1]                                       $cell     = lookup('cinque::cell'),
   Cinque::Host                                    $host     = lookup('cinque::host'),
@@ -41,14 +45,14 @@ class profile::cassandra (
 ) {
   $secrets = $profile::certificates::secrets
   $directory = "/opt/cinque/cassandra-${version}"
-  $dbs = $hosts.filter |$one| { 'db' in $one['roles'] }
   # The first of each DC is asked who is there. One that takes its place again must not ask itself.
-  $firsts = unique($dbs.map |$one| { $one['dc'] }).map |$dc| {
+  $dbs = $hosts.filter |$one| { 'db' in $one['roles'] and !($replace and $one['name'] == $host['name']) }
+  $seeds = unique($dbs.map |$one| { $one['dc'] }).map |$dc| {
     $dbs.filter |$one| { $one['dc'] == $dc }[0]['address']
   }
-  $seeds = $replace ? {
-    true    => $firsts - [$host['address']],
-    default => $firsts,
+
+  if $replace and $seeds.empty {
+    fail("profile::cassandra::replace: there is no other db host that ${host['name']} could get its rows from: restore a backup")
   }
 
   package { 'openjdk-17-jre-headless': ensure => installed }
@@ -98,6 +102,7 @@ class profile::cassandra (
           'heap_mb'   => $heap_mb,
           'young_mb'  => $young_mb,
           'replace'   => $replace,
+          'more'      => $java_options,
       });
   }
   file { '/usr/local/bin/nodetool':
