@@ -15,6 +15,7 @@ import { addStatus } from './commands/status.ts'
 import { addRun } from './commands/run.ts'
 import { addOperator } from './commands/operator.ts'
 import { addRestore } from './commands/restore.ts'
+import { addCassandra } from './commands/cassandra.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -90,7 +91,8 @@ export const nouns: readonly Noun[] = [
 export function createProgram(): Command {
   const program = emptyProgram()
   program.commandsGroup('Run it:')
-  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema, addCassandra])
+    add(program)
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
   program.commandsGroup('Look after it:')
