@@ -77,14 +77,11 @@ export function entryOf(line: string): JournalEntry | null {
   }
   const { success, data } = entrySchema.safeParse(value)
   if (!success) return null
+  const { __CURSOR: cursor, __REALTIME_TIMESTAMP: micros, MESSAGE: message = '' } = data
   // What systemd says of a unit is about UNIT.
-  const unit = data.UNIT ?? data._SYSTEMD_UNIT ?? data.SYSLOG_IDENTIFIER ?? '-'
-  return {
-    cursor: data.__CURSOR,
-    at: data.__REALTIME_TIMESTAMP / 1000,
-    unit: unit.replace(/^cinque-|\.service$/g, '').replace(/\.service$/, ''),
-    message: data.MESSAGE ?? '',
-  }
+  const { UNIT: subject, _SYSTEMD_UNIT: writer, SYSLOG_IDENTIFIER: program = '-' } = data
+  const unit = (subject ?? writer ?? program).replace(/\.service$/, '').replace(/^cinque-/, '')
+  return { cursor, at: micros / 1000, unit, message }
 }
 
 const levels = new Map([
