@@ -12,6 +12,7 @@ import { addFleet } from './commands/fleet.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
 import { addLogs } from './commands/logs.ts'
+import { addTop } from './commands/top.ts'
 import { addStatus } from './commands/status.ts'
 import { addRun } from './commands/run.ts'
 import { addOperator } from './commands/operator.ts'
@@ -95,7 +96,7 @@ export function createProgram(): Command {
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
   program.commandsGroup('Look after it:')
-  for (const add of [addStatus, addRun, addLogs]) add(program)
+  for (const add of [addStatus, addTop, addRun, addLogs]) add(program)
   program.commandsGroup('Back it up:')
   for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')
