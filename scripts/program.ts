@@ -14,9 +14,11 @@ import { addInventory } from './commands/inventory.ts'
 import { addLogs } from './commands/logs.ts'
 import { addTop } from './commands/top.ts'
 import { addStatus } from './commands/status.ts'
+import { addRelease } from './commands/release.ts'
 import { addRun } from './commands/run.ts'
 import { addOperator } from './commands/operator.ts'
 import { addRestore } from './commands/restore.ts'
+import { addCassandra } from './commands/cassandra.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -92,9 +94,10 @@ export const nouns: readonly Noun[] = [
 export function createProgram(): Command {
   const program = emptyProgram()
   program.commandsGroup('Run it:')
-  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema, addCassandra])
+    add(program)
   program.commandsGroup('Plan it:')
-  for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
+  for (const add of [addInventory, addHosts, addCost, addDns, addFleet, addRelease]) add(program)
   program.commandsGroup('Look after it:')
   for (const add of [addStatus, addTop, addRun, addLogs]) add(program)
   program.commandsGroup('Back it up:')
