@@ -76,11 +76,14 @@ function addVerbs(command: Command): void {
       .option('--plan', 'only print what would be done, in which order')
       .addHelpText(
         'after',
-        `\nExample:\n  cinque roll ${kind}${kind === 'upgrade' ? ' --version 1.4.0 --previous 1.3.2' : ''} --on 'dc01 & role=app'`,
+        `\nExample:\n  cinque roll ${kind}${kind === 'upgrade' ? ' --version 1.4.0-3f9a0c51d2e7' : ''} --on 'dc01 & role=app'`,
       )
     if (kind === 'upgrade') {
       verb.addOption(new Option('--version <version>', 'what they have then').makeOptionMandatory())
-      verb.option('--previous <version>', 'what a host gets back that is not well with it')
+      verb.option(
+        '--previous <version>',
+        'what a host gets back that is not well with it (default: what all run now)',
+      )
     }
     verb.action((options: PlanOptions) => begin(kind, options))
   }
@@ -106,7 +109,7 @@ function addVerbs(command: Command): void {
 }
 
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
-  const { on, reason, approval = false, plan = false, version, previous, json = false } = options
+  const { on, reason, approval = false, plan = false, version, json = false } = options
   const fleet = await openFleet(options)
   const load = await connectionsOf(fleet.inventory)
   const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on), load).map(({ name, dc }) => ({
@@ -121,6 +124,7 @@ async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
       for (const line of planLines({ kind, version: version ?? null, steps: hosts }, load)) printLine(line)
     return
   }
+  const previous = options.previous ?? (version === undefined ? undefined : await presentRelease(fleet, on))
   const body = { kind, reason, approval, hosts, ...(version === undefined ? {} : { version }) }
   const planned = await fleet.client.post('/v1/rolls', {
     body: previous === undefined ? body : { ...body, previous },
@@ -132,6 +136,22 @@ async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
     return
   }
   await run(fleet, planned, options)
+}
+
+/** What a host gets back that is not well with another release. CliError: hosts run different ones. */
+async function presentRelease(fleet: Fleet, on: string | undefined): Promise<string | undefined> {
+  const releases = await fleet.releases?.(chosenHosts(fleet.inventory, on))
+  if (releases === undefined) return undefined
+  const [first, ...others] = Array.from(releases.keys())
+  if (first !== undefined && others.length === 0) return first
+  const each = Array.from(
+    releases,
+    ([release, hosts]) => `${release} on ${hosts.map(({ name }) => name).join(', ')}`,
+  )
+  throw new CliError(first === undefined ? 'no host tells what it runs' : `hosts run ${each.join('; ')}`, {
+    exitCode: 2,
+    remedy: 'Say what a host gets back that is not well with the new release: --previous RELEASE.',
+  })
 }
 
 async function again(fleet: Fleet, id: string, options: FleetOptions): Promise<void> {
