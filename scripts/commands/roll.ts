@@ -3,14 +3,13 @@ import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
 import { connect } from '#scripts/client/connect.ts'
-import { defaultCellData, type TargetOptions, withTarget } from '#scripts/client/target.ts'
+import { type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
-import { withHosts } from '#scripts/remote/hosts.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
-import { cellFleet, chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
-import { type HostFleetOptions, hostFleet } from '#scripts/roll/host-fleet.ts'
+import { chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
 import { connectionsOf } from '#scripts/roll/load.ts'
+import { type FleetOptions, openFleet, withFleet } from '#scripts/roll/open.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
 import { planLines, progressPrinter, remedyOf } from '#scripts/roll/show.ts'
@@ -40,11 +39,6 @@ export const roll: Noun = {
     },
   ],
   more: addVerbs,
-}
-
-interface FleetOptions extends HostFleetOptions {
-  cell?: string
-  json?: boolean
 }
 
 interface PlanOptions extends FleetOptions {
@@ -112,25 +106,6 @@ function addVerbs(command: Command): void {
       const fleet = await openFleet(options)
       await again(fleet, id, options)
     })
-}
-
-function withFleet(command: Command): Command {
-  return withHosts(command)
-    .option(
-      '--cell <dir>',
-      `processes of a \`cinque dev --dcs\` instead: its data (default without the others: "${defaultCellData}")`,
-    )
-    .option('--rebuild <command>', 'has the provider of a rented host make $CINQUE_HOST anew')
-}
-
-/** Call it before anything else: for a test fleet the process may start itself again. */
-async function openFleet(options: FleetOptions): Promise<Fleet> {
-  const { cell, fleet, inventory } = options
-  if (cell !== undefined && (fleet ?? inventory) !== undefined)
-    throw new CliError('--cell excludes --fleet and --inventory', { exitCode: 2 })
-  return fleet === undefined && inventory === undefined
-    ? cellFleet(cell ?? defaultCellData)
-    : hostFleet(options)
 }
 
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
