@@ -94,7 +94,7 @@ export class SshHosts {
       'KbdInteractiveAuthentication no',
       'AllowTcpForwarding local',
       // Programs of the host's own before those of the machine.
-      `SetEnv PATH=${join(home, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin CINQUE_HOST=${name}`,
+      `SetEnv PATH=${join(home, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin CINQUE_HOST=${name} CINQUE_ROOT=${home}`,
     ]
     writeFileSync(join(home, 'sshd_config'), `${config.join('\n')}\n`)
     const server = spawn(program, ['-D', '-e', '-f', join(home, 'sshd_config')], {
