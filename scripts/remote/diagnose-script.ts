@@ -17,7 +17,7 @@ for my $f (@files) {
   while ($t =~ /-----BEGIN [A-Z ]*PRIVATE KEY-----\s*(.*?)-----END/sg) { length($_) >= 16 && add($_) for split /\n/, $1 }
   next if $t =~ /-----BEGIN/;
   if ($f =~ /\.(ya?ml|json|conf)$/) {
-    add($1) while $t =~ /(?:password|secret|token|key|seed)\w*["']?\s*[:=]\s*["']?([^\s"',}]{8,})/ig;
+    add($1) while $t =~ /(?:password|secret|token|(?:api|private)_?key|seed)["']?\s*[:=]\s*["']?([^\s"',}]{8,})/ig;
     next;
   }
   next unless $f =~ m{/etc/cinque/secrets/} or $f =~ /(?:password|passwd|token|secret|seed|\.key|\.env)[^\/]*$/;

@@ -16,7 +16,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\b(AKIA|ASIA)[A-Z0-9]{16}\b/g, `$1${hidden}`],
   // `password: x`, `"api_key":"x"`, `SECRET=x`; not a file's path, and not a mere mention.
   [
-    /((?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key|seed|cookie)\w*["']?\s*[:=]\s*)(?!["']?(?:\/|\[hidden\]|\[secret\]|null\b|true\b|false\b))("[^"]*"|'[^']*'|[^\s,;}&"']+)/gi,
+    /((?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key|seed|cookie)["']?\s*[:=]\s*)(?!["']?(?:\/|\[hidden\]|\[secret\]|null\b|true\b|false\b))("[^"]*"|'[^']*'|[^\s,;}&"']+)/gi,
     `$1${hidden}`,
   ],
 ]

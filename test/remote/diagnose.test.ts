@@ -45,7 +45,10 @@ describe('cinque diagnose', () => {
     put('cinque/secrets/nats.env', `CINQUE_NATS_USER=UABC\nCINQUE_GATEWAY_PASSWORD='"${unknown[1]}"'\n`)
     put('cinque/secrets/backup/s3.secret', unknown[2])
     put('cinque/cinque/member.yaml', `dc: dc01\npassword_file: /etc/cinque/x\nadmin: ${unknown[0]}\n`)
-    put('cinque/cassandra/cassandra.yaml', `keystore_password: ${unknown[2]}\ncluster_name: test\n`)
+    put(
+      'cinque/cassandra/cassandra.yaml',
+      `keystore_password: ${unknown[2]}\ncluster_name: test\nseeds: "127.60.0.1,127.60.0.3"\n`,
+    )
     const [, line] = tls.split('\n')
     const said = [
       'a plain line',
@@ -89,7 +92,7 @@ describe('cinque diagnose', () => {
     expect(all.get('journal.txt')).to.include('a plain line\nusing [secret] and [secret] and [secret] now\n')
     expect(all.get('journal.txt')).to.include('\nthe last line\n')
     expect(all.get('config.txt')).to.include('password_file: /etc/cinque/x\nadmin: [secret]\n')
-    expect(all.get('config.txt')).to.include('cluster_name: test')
+    expect(all.get('config.txt')).to.include('cluster_name: test\nseeds: "127.60.0.1')
     expect(all.get('metrics.txt')).to.include('cinque_mqtt_connections 12')
   })
 

@@ -22,6 +22,11 @@ describe('what looks like a secret', () => {
       'password_file: /etc/cinque/password',
       'password_file: /etc/cinque/password',
     ],
+    [
+      'what Cassandra calls so, which is none',
+      'num_tokens: 16, seeds: 10.0.0.1',
+      'num_tokens: 16, seeds: 10.0.0.1',
+    ],
     ['a mention, which is none', 'the password was wrong', 'the password was wrong'],
   ]
   for (const [what, text, is] of cases) {
