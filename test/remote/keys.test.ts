@@ -35,7 +35,7 @@ describe('keys of hosts and people', () => {
     (await remote.run(host, 'true', { fresh: true })).failure
 
   it('of a host are renewed under its open connections, and it is known by the new one', async () => {
-    const before_ = keyOf(db)
+    const first = keyOf(db)
     const { code, stdout, stderr } = await runHere(
       'ssh',
       'renew',
@@ -48,7 +48,7 @@ describe('keys of hosts and people', () => {
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' })
     const fingerprint = await must('ssh-keygen', ['-lf', `${hostKey(hosts.home(db.name))}.pub`])
     expect(stdout).to.equal(`dc01-db1  ${fingerprint.split(' ')[1]}\n`)
-    expect(keyOf(db)).to.not.equal(before_)
+    expect(keyOf(db)).to.not.equal(first)
     expect(await failureAt(db)).to.equal(null)
     expect(existsSync(`${hostKey(hosts.home(db.name))}.old`), 'the old one is gone').to.equal(false)
   })
@@ -96,11 +96,9 @@ describe('keys of hosts and people', () => {
   it('of people let them in for some time as who they are, without anything being changed on hosts', async () => {
     await newKey(path('ada'))
     const config = join(folder.path, 'of-ada', 'ssh_config')
-    const written = await runHere(
-      ...['ssh', 'config', ...where, '--out', join(folder.path, 'of-ada')],
-      ...['--host-ca', path('host-ca.pub'), '--host-ca', path('new-ca.pub')],
-      ...['--user', account, '--identity', path('ada'), '--port', String(hosts.port)],
-    )
+    const mine = ['--user', account, '--identity', path('ada'), '--port', String(hosts.port)]
+    const authorities = ['--host-ca', path('host-ca.pub'), '--host-ca', path('new-ca.pub')]
+    const written = await runHere('ssh', 'config', ...where, '--out', path('of-ada'), ...authorities, ...mine)
     expect(written).to.include({ code: 0, stderr: '', stdout: `${config}: 3 hosts\n` })
     const ada = sshRemote({ config })
     expect(await failureAt(db, ada)).to.equal(
@@ -110,10 +108,11 @@ describe('keys of hosts and people', () => {
     expect(await runHere(...signing, '--for', '1h')).to.include({ code: 0, stderr: '' })
     expect(await failureAt(db, ada)).to.equal(null)
     expect(await failureAt(app, ada)).to.equal(null)
-    await must('ssh-keygen', [
-      ...['-q', '-s', path('people-ca'), '-I', 'ada', '-n', account, '-V', '-2h:-1h'],
-      path('ada.pub'),
-    ])
+    writeFileSync(path('revoked.pub'), readFileSync(path('ada.pub')))
+    expect(await failureAt(app, ada), 'her laptop was lost').to.match(/does not accept your key/)
+    writeFileSync(path('revoked.pub'), '')
+    const past = ['-V', '-2h:-1h', path('ada.pub')]
+    await must('ssh-keygen', ['-q', '-s', path('people-ca'), '-I', 'ada', '-n', account, ...past])
     expect(await failureAt(db, ada), 'its time is over').to.match(/does not accept your key/)
   })
 

@@ -52,6 +52,7 @@ export class SshHosts {
     for (const name of ['host-ca', 'people-ca', 'person']) await newKey(join(directory, name))
     await signPerson(directory, 'person', userInfo().username)
     const hosts = new SshHosts(directory, inventoryOf(await freePort()), await freePort())
+    writeFileSync(join(directory, 'revoked.pub'), '')
     writeFileSync(join(directory, 'inventory.yaml'), JSON.stringify(hosts.inventory))
     for (const { name } of hosts.inventory.hosts) await hosts.boot(name)
     return hosts
@@ -86,6 +87,7 @@ export class SshHosts {
       `HostKey ${key}`,
       `HostCertificate ${key}-cert.pub`,
       `TrustedUserCAKeys ${join(this.directory, 'people-ca.pub')}`,
+      `RevokedKeys ${join(this.directory, 'revoked.pub')}`,
       'AuthorizedKeysFile none',
       `PidFile ${join(home, 'sshd.pid')}`,
       'UsePAM no',
