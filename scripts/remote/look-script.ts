@@ -1,7 +1,7 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 
 /** Units that a host of these roles must have; systemd's names without `.service`. */
-export function unitsOf({ roles, brokers }: Host): string[] {
+function unitsOf({ roles, brokers }: Host): string[] {
   return [
     ...(roles.includes('db') ? ['cassandra'] : []),
     ...(roles.includes('app')

@@ -4,7 +4,7 @@ import { lookScript, type wantedMetrics } from './look-script.ts'
 import type { Remote } from './remote.ts'
 import { type RingEntry, ringOf } from './ring.ts'
 
-export interface UnitLook {
+interface UnitLook {
   readonly name: string
   /** systemd's: `active`, `activating`, `failed` ...; `missing`: there is no such unit. */
   readonly state: string
@@ -45,7 +45,7 @@ export interface HostLook {
   readonly ring: readonly RingEntry[] | null
 }
 
-export interface Unreached {
+interface Unreached {
   readonly host: string
   /** In one line. */
   readonly failure: string
@@ -74,11 +74,7 @@ export async function lookAt(
 }
 
 /** Reads what the script printed between two times of our clock; null: that is not it. */
-export function lookOf(
-  host: string,
-  printed: string,
-  [before, after]: readonly [number, number],
-): HostLook | null {
+function lookOf(host: string, printed: string, [before, after]: readonly [number, number]): HostLook | null {
   const sections = new Map(
     printed.split(/^@@ /m).map((text) => {
       const end = text.indexOf('\n')
