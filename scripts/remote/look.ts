@@ -38,8 +38,8 @@ export interface HostLook {
   readonly cassandraVersion: string | null
   /** Hosts whose nats-server is connected to this one's; null: it does not answer. */
   readonly gateways: readonly string[] | null
-  /** Status of `/readyz`; null: the API does not answer. */
-  readonly ready: number | null
+  /** Why `/readyz` says that it is not; empty: it is. Null: the API does not answer. */
+  readonly unready: string | null
   /** Sums over the processes and labels. */
   readonly metrics: ReadonlyMap<(typeof wantedMetrics)[number], number>
   readonly ring: readonly RingEntry[] | null
@@ -111,7 +111,7 @@ function lookOf(host: string, printed: string, [before, after]: readonly [number
     natsVersion: versions.find((line) => line.startsWith('nats '))?.slice(5) ?? null,
     cassandraVersion: versions.find((line) => line.startsWith('cassandra '))?.slice(10) ?? null,
     gateways: gatewaysOf(of('gateways')),
-    ready: of('ready') === '000' ? null : numberOf(of('ready')),
+    unready: unreadyOf(of('ready')),
     metrics: metricsOf(of('metrics')),
     ring: of('ring') === '' ? null : ringOf(of('ring')),
   }
@@ -174,6 +174,20 @@ function unitsOf(shown: string, processes: string): UnitLook[] {
 function splitOnce(text: string, at: string): [string, string] {
   const index = text.indexOf(at)
   return index === -1 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)]
+}
+
+const readyz = z.object({ reason: z.string() })
+
+/** Of an answer with its status in the last line. */
+function unreadyOf(text: string): string | null {
+  const status = text.split('\n').at(-1) ?? ''
+  if (!/^[1-5]\d\d$/.test(status)) return null
+  if (status === '200') return ''
+  try {
+    return readyz.parse(JSON.parse(text.slice(0, -status.length))).reason
+  } catch {
+    return status
+  }
 }
 
 const gatewayz = z.object({ outbound_gateways: z.record(z.string(), z.unknown()).optional() })

@@ -35,8 +35,8 @@ function* hostProblems(cell: CellLook, host: Host, look: HostLook): Generator<st
   const own = new Set(look.units.map(({ name }) => `${name}.service`))
   for (const unit of look.failed) if (!own.has(unit)) yield `${unit} has failed`
   if (host.roles.includes('app')) {
-    if (look.ready === null) yield 'its API does not answer'
-    else if (look.ready !== 200) yield `its API does not take requests (${look.ready})`
+    if (look.unready === null) yield 'its API does not answer'
+    else if (look.unready !== '') yield `its API does not take requests: ${look.unready}`
     yield* gatewayProblems(cell, host, look)
     const [peers, inContact] = [
       look.metrics.get('cinque_cluster_peers'),
