@@ -153,7 +153,7 @@ describe('the gates of a roll', () => {
   })
 
   describe('about backups that a host makes by its timer', () => {
-    const inventory = devInventory()
+    const cell = devInventory()
 
     function lines(
       said: string,
@@ -166,7 +166,7 @@ describe('the gates of a roll', () => {
         stderr: '',
         failure: name === 'dcb1-n1' ? failure : null,
       })
-      const gate = backupTimer({ run } as unknown as Remote, inventory)
+      const gate = backupTimer({ run } as unknown as Remote, cell)
       return gate.look(host, new AbortController().signal)
     }
 
