@@ -1,5 +1,5 @@
 import { isOver } from '#platform/rolls/roll.ts'
-import { plain, printJson, printLine } from '#scripts/output.ts'
+import { plain, printJson, printLine, redrawn } from '#scripts/output.ts'
 import { bar, boardLines } from './board.ts'
 import type { ShownRoll } from './ledger.ts'
 
@@ -32,13 +32,10 @@ export function progressPrinter(json: boolean): (roll: ShownRoll) => void {
 
 /** Draws over what it drew before. */
 function boardPrinter(terminal: NodeJS.WriteStream): (roll: ShownRoll) => void {
-  let drawn = 0
+  const draw = redrawn(terminal)
   return (roll) => {
     const { rows, columns } = terminal
-    const lines = boardLines(roll, { rows, columns, now: Date.now() })
-    const up = drawn === 0 ? '' : `\u001B[${drawn}A`
-    terminal.write(`${up}${lines.map((line) => `\u001B[2K${line}\n`).join('')}\u001B[J`)
-    drawn = lines.length
+    draw(boardLines(roll, { rows, columns, now: Date.now() }))
   }
 }
 

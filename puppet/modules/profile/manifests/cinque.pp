@@ -20,7 +20,7 @@
 #   Where people reach the API, as https://api.iot.example.org.
 class profile::cinque (
   String[1]                                       $release,
-  Variant[Stdlib::Absolutepath, Stdlib::HTTPSUrl] $source     = '/var/cache/cinque/artifacts/cinque.tar',
+  Variant[Stdlib::Absolutepath, Stdlib::HTTPSUrl] $source     = "/var/cache/cinque/artifacts/cinque-${release}.tar",
   Optional[Pattern[/\A[0-9a-f]{64}\z/]]           $sha256     = undef,
   Cinque::Host                                    $host       = lookup('cinque::host'),
   Array[Cinque::Peer]                             $hosts      = lookup('cinque::hosts'),
