@@ -63,6 +63,8 @@ export function planLines(
 /** What there is to do for a person when it is over; undefined: nothing. */
 export function remedyOf({ state, id, steps }: ShownRoll): string | undefined {
   const failed = steps.find((step) => step.state === 'failed')
+  if (state === 'failed' && failed?.phase === 'gate')
+    return `${failed.host} was not touched. When nothing stands in the way any more: cinque roll again ${id}`
   if (state === 'failed' && failed !== undefined)
     return `${failed.host} is out of service. Look at it, then plan the rest again: cinque roll again ${id}`
   if (state === 'paused') return `Go on: cinque roll resume ${id}, then cinque roll run`
