@@ -73,3 +73,8 @@ export function errorCode(error: unknown): string | undefined {
 export function errorLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0]
 }
+
+/** In one line, as hosts and programs on them wrote it: control characters would move the cursor. */
+export function plain(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, ' ')
+}

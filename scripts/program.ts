@@ -11,6 +11,7 @@ import { addHealthcheck } from './commands/healthcheck.ts'
 import { addFleet } from './commands/fleet.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
+import { addRun } from './commands/run.ts'
 import { addOperator } from './commands/operator.ts'
 import { addRestore } from './commands/restore.ts'
 import { addSchema } from './commands/schema.ts'
@@ -91,6 +92,8 @@ export function createProgram(): Command {
   for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema]) add(program)
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
+  program.commandsGroup('Look after it:')
+  for (const add of [addRun]) add(program)
   program.commandsGroup('Back it up:')
   for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')

@@ -9,6 +9,7 @@ import { Health } from './health.ts'
 import { Limiter } from './limiter.ts'
 import { same, type Statement } from './plan.ts'
 import { boundsOf } from './range-bounds.ts'
+import type { Ring } from './ring.ts'
 import { TableCql } from './table-cql.ts'
 import { Writer } from './writer.ts'
 
@@ -16,6 +17,8 @@ const { consistencies } = cassandra.types
 
 export interface StoreSettings {
   readonly client: cassandra.Client
+  /** Closed with the store. */
+  readonly ring: Ring
   readonly keyspace: string
   readonly log: Logger
   readonly metrics: Metrics
@@ -53,6 +56,7 @@ const deadlineMs = 7_000
  */
 export class CassandraStore implements Store {
   readonly #client: cassandra.Client
+  readonly #ring: Ring
   readonly #keyspace: string
   readonly #health: Health
   readonly #localWrite: cassandra.types.consistencies
@@ -67,8 +71,9 @@ export class CassandraStore implements Store {
   readonly #count: (what: 'read' | 'write' | 'conditional', outcome: 'done' | 'failed') => void
   #closed = false
 
-  constructor({ client, keyspace, log, metrics, durability, backup }: StoreSettings) {
+  constructor({ client, ring, keyspace, log, metrics, durability, backup }: StoreSettings) {
     this.#client = client
+    this.#ring = ring
     this.#keyspace = keyspace
     this.#localWrite = backup ? consistencies.two : consistencies.localQuorum
     this.#writer = new Writer({
@@ -193,6 +198,7 @@ export class CassandraStore implements Store {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#ring.close()
     await Promise.allSettled(this.#underWay)
     this.#health.close()
     await this.#client.shutdown()

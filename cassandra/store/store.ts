@@ -7,6 +7,7 @@ import { checkComplete, readVersions } from '../schema/version.ts'
 import { CassandraStore } from './cassandra-store.ts'
 import { connect, type ConnectionOptions } from './connection.ts'
 import { storeError } from './failures.ts'
+import { Ring } from './ring.ts'
 import { cqlTypes } from './table-cql.ts'
 
 export interface CassandraOptions extends Omit<ConnectionOptions, 'only'> {
@@ -37,11 +38,13 @@ export async function openCassandraStore(options: CassandraOptions): Promise<Cas
     await client.shutdown()
     throw storeError(error, 'read its schema')
   }
+  const metrics = options.metrics ?? new Metrics()
   return new CassandraStore({
     client,
+    ring: new Ring({ client, localDc: options.localDc, metrics, log }),
     keyspace,
     log,
-    metrics: options.metrics ?? new Metrics(),
+    metrics,
     durability: options.durability ?? (() => 'local'),
     backup: options.backup ?? false,
   })

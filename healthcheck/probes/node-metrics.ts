@@ -1,18 +1,9 @@
+import { type Samples, samplesOf } from '#platform/samples.ts'
 import type { Target } from './probe.ts'
 import type { Rest } from './rest.ts'
 
-interface Sample {
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-/** Samples by the name of their metric. */
-export type Samples = ReadonlyMap<string, readonly Sample[]>
-
 /** What was read serves all probes of this time. */
 const freshMs = 5000
-const line = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/
-const label = /([a-z_]+)="((?:[^"\\]|\\.)*)"/g
 
 /** Reads the metrics of hosts' APIs, of which only the named ones are kept. */
 export class NodeMetrics {
@@ -40,18 +31,4 @@ export class NodeMetrics {
     if (status !== 200) throw new Error(`GET /metrics: ${status}`)
     return samplesOf(text, this.#wanted)
   }
-}
-
-/** Samples of the Prometheus text format (0.0.4) with these names. */
-function samplesOf(text: string, wanted: ReadonlySet<string>): Samples {
-  const samples = new Map<string, Sample[]>()
-  for (const one of text.split('\n')) {
-    const [, name, labels = '', value] = line.exec(one) ?? []
-    if (name === undefined || !wanted.has(name)) continue
-    const known = samples.get(name) ?? []
-    samples.set(name, known)
-    const pairs = Array.from(labels.matchAll(label), ([, key, content]) => [key, content])
-    known.push({ labels: Object.fromEntries(pairs), value: Number(value) })
-  }
-  return samples
 }

@@ -44,6 +44,8 @@ const roll = z.object({
   state: z.enum(['ready', 'running', 'paused', 'done', 'failed', 'aborted']),
   /** In order. */
   steps: z.array(step).min(1).max(1000),
+  /** The last token of the roll before: they grow from roll to roll, so that hosts can refuse whoever comes with an older one. */
+  lastToken: z.number().default(0),
   /** Who carries it out: what he does under an older token counts no more. */
   runner: z.object({ name: z.string(), token: z.number(), beatAt: time }).nullable(),
   endedAt: time.nullable(),

@@ -34,9 +34,10 @@ export class Rolls {
   }
 
   /** PlatformError `conflict`: another one is not over yet. */
-  async create(input: Omit<NewRoll, 'id'>): Promise<Roll> {
-    const next = planned({ ...input, id: randomUUIDv7() }, this.#clock.now())
+  async create(input: Omit<NewRoll, 'id' | 'lastToken'>): Promise<Roll> {
     const before = await this.#read()
+    const lastToken = before?.roll.runner?.token ?? before?.roll.lastToken ?? 0
+    const next = planned({ ...input, id: randomUUIDv7(), lastToken }, this.#clock.now())
     if (before !== undefined && !isOver(before.roll)) {
       const { kind, actor, state, id } = before.roll
       throw new PlatformError('conflict', `a ${kind} of ${actor} is ${state}; end it first (${id})`)

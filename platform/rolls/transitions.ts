@@ -13,6 +13,8 @@ export interface NewRoll {
   readonly actor: string
   readonly reason: string
   readonly approval: boolean
+  /** Of the roll before. */
+  readonly lastToken?: number
   readonly hosts: readonly { readonly host: string; readonly dc: string }[]
 }
 
@@ -56,6 +58,7 @@ export function planned(input: NewRoll, now: number): Roll {
       startedAt: null,
       endedAt: null,
     })),
+    lastToken: input.lastToken ?? 0,
     runner: null,
     endedAt: null,
     note: null,
@@ -104,7 +107,7 @@ export function taken(one: Roll, name: string, now: number): Roll {
     const seconds = Math.max(0, Math.round((now - runner.beatAt) / 1000))
     throw new PlatformError('conflict', `${runner.name} carries it out, heard of ${seconds} s ago`)
   }
-  const token = (runner?.token ?? 0) + 1
+  const token = (runner?.token ?? one.lastToken) + 1
   return { ...one, state: 'running', runner: { name, token, beatAt: now } }
 }
 

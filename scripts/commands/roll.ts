@@ -5,9 +5,12 @@ import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
 import { connect } from '#scripts/client/connect.ts'
 import { defaultCellData, type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
+import { withHosts } from '#scripts/remote/hosts.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
 import { cellFleet, chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
+import { type HostFleetOptions, hostFleet } from '#scripts/roll/host-fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
+import { connectionsOf } from '#scripts/roll/load.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
 import { planLines, progressPrinter, remedyOf } from '#scripts/roll/show.ts'
@@ -39,8 +42,8 @@ export const roll: Noun = {
   more: addVerbs,
 }
 
-interface FleetOptions {
-  cell: string
+interface FleetOptions extends HostFleetOptions {
+  cell?: string
   json?: boolean
 }
 
@@ -92,7 +95,7 @@ function addVerbs(command: Command): void {
   )
     .addHelpText('after', '\nExample:\n  cinque roll run')
     .action(async (options: FleetOptions) => {
-      const fleet = await cellFleet(options.cell)
+      const fleet = await openFleet(options)
       await run(fleet, await underWay(fleet), options)
     })
   withFleet(
@@ -103,36 +106,51 @@ function addVerbs(command: Command): void {
   )
     .addHelpText('after', '\nExample:\n  cinque roll again 0197a4c2-1b7e-7c55-8f41-2f1f5a3a9d10')
     .action(async (id: string, options: FleetOptions) => {
-      const fleet = await cellFleet(options.cell)
+      const fleet = await openFleet(options)
       await again(fleet, id, options)
     })
 }
 
 function withFleet(command: Command): Command {
-  return command
-    .option('--cell <dir>', 'data directory of the `cinque dev --dcs` whose hosts are meant', defaultCellData)
-    .option('--json', 'print JSON')
+  return withHosts(command)
+    .option(
+      '--cell <dir>',
+      `processes of a \`cinque dev --dcs\` instead: its data (default without the others: "${defaultCellData}")`,
+    )
+    .option('--rebuild <command>', 'has the provider of a rented host make $CINQUE_HOST anew')
+}
+
+/** Call it before anything else: for a test fleet the process may start itself again. */
+async function openFleet(options: FleetOptions): Promise<Fleet> {
+  const { cell, fleet, inventory } = options
+  if (cell !== undefined && (fleet ?? inventory) !== undefined)
+    throw new CliError('--cell excludes --fleet and --inventory', { exitCode: 2 })
+  return fleet === undefined && inventory === undefined
+    ? cellFleet(cell ?? defaultCellData)
+    : hostFleet(options)
 }
 
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
-  const { cell, on, reason, approval = false, plan = false, version, previous, json = false } = options
-  const fleet = await cellFleet(cell)
-  const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on)).map(({ name, dc }) => ({
+  const { on, reason, approval = false, plan = false, version, previous, json = false } = options
+  const fleet = await openFleet(options)
+  const load = await connectionsOf(fleet.inventory)
+  const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on), load).map(({ name, dc }) => ({
     host: name,
     dc,
   }))
   if (plan) {
-    if (json) printJson({ kind, version: version ?? null, hosts })
-    else
-      for (const line of planLines({ kind, version: version ?? null, steps: hosts.map(asStep) }))
-        printLine(line)
+    if (json) {
+      const shown = hosts.map((one) => ({ ...one, connections: load.get(one.host) ?? null }))
+      printJson({ kind, version: version ?? null, hosts: shown })
+    } else
+      for (const line of planLines({ kind, version: version ?? null, steps: hosts }, load)) printLine(line)
     return
   }
   const body = { kind, reason, approval, hosts, ...(version === undefined ? {} : { version }) }
   const planned = await fleet.client.post('/v1/rolls', {
     body: previous === undefined ? body : { ...body, previous },
   })
-  if (!json) for (const line of planLines(planned)) printLine(line)
+  if (!json) for (const line of planLines(planned, load)) printLine(line)
   if (approval) {
     if (json) printJson(planned)
     else printLine(`Another person approves it by: cinque roll approve ${planned.id}; then: cinque roll run`)
@@ -194,8 +212,4 @@ async function run({ client, hands }: Fleet, one: ShownRoll, { json = false }: F
 function expression(text: string): string {
   if (text.trim() !== '') return text
   throw new InvalidArgumentError('Name hosts, or leave it out for all.')
-}
-
-function asStep({ host, dc }: { host: string; dc: string }): ShownRoll['steps'][number] {
-  return { host, dc, state: 'waiting', phase: null, note: null, started_at: null, ended_at: null }
 }

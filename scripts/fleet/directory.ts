@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
+import { z } from 'zod'
 import type { Inventory } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { CliError } from '#scripts/output.ts'
@@ -30,6 +31,16 @@ export class FleetDirectory {
     throw new CliError(`there is no fleet in ${this.path}`, {
       remedy: 'Start one: cinque fleet up; or name another directory: --data DIR.',
     })
+  }
+
+  /** Hiera's values for all of its hosts; none without a file. */
+  local(): Record<string, unknown> {
+    const file = join(this.path, 'local.yaml')
+    if (!existsSync(file)) return {}
+    const values: unknown = parse(readFileSync(file, 'utf8')) ?? {}
+    const checked = z.record(z.string(), z.unknown()).safeParse(values)
+    if (checked.success) return checked.data
+    throw new CliError(`${file}: expected keys with values`, { exitCode: 2 })
   }
 
   create(inventory: Inventory): void {

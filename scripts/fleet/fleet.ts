@@ -151,6 +151,8 @@ export class Fleet {
       remote: this.#ssh.remote,
     }
     const local = { ...sizes, 'profile::cinque::release': this.#release }
+    // Whoever works on single hosts of it later has the same values.
+    writeFileSync(join(this.#fleet.path, 'local.yaml'), stringify(local))
     const packed = await packTree({ inventory, fleet: this.#fleet, local })
     const applied = new Map<Host, Applied>()
     const [rows, others] = [true, false].map((db) => hosts.filter(({ roles }) => roles.includes('db') === db))

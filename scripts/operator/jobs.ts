@@ -5,6 +5,7 @@ import type { RollKind } from '#platform/rolls/roll.ts'
 import { errorLine } from '#scripts/output.ts'
 import { chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
 import { LostError, restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
+import { connectionsOf } from '#scripts/roll/load.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
 
@@ -77,8 +78,9 @@ async function findOrPlan(
   const { items } = await client.get('/v1/rolls', { params: { query: { limit: 50 } } })
   const found = items.find((one) => one.reason === reason)
   if (found !== undefined) return found
-  const hosts = rollingOrder(inventory, chosenHosts(inventory, on === '' ? undefined : on))
   if (kind === 'upgrade') return 'what to upgrade to is for a person to say: cinque roll upgrade --version'
+  const chosen = chosenHosts(inventory, on === '' ? undefined : on)
+  const hosts = rollingOrder(inventory, chosen, await connectionsOf(inventory))
   try {
     const body = { kind, reason, hosts: hosts.map((host) => ({ host: host.name, dc: host.dc })) }
     return await client.post('/v1/rolls', { body })

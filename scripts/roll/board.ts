@@ -1,4 +1,5 @@
 import { type Phase, phases } from '#platform/rolls/roll.ts'
+import { plain } from '#scripts/output.ts'
 import type { ShownRoll } from './ledger.ts'
 
 type Step = ShownRoll['steps'][number]
@@ -43,11 +44,6 @@ export function boardLines(
     ...shown.map((step) => `  ${step.host.padEnd(width)} ${hostLine(step, now)}`),
     ...(hidden === 0 ? [] : [`  and ${hidden} more`]),
   ].map((line) => plain(line).slice(0, Math.max(1, columns - 1)))
-}
-
-/** In one line, as hosts and programs on them wrote it: control characters would move the cursor. */
-export function plain(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ')
 }
 
 function hostLine(step: Step, now: number): string {

@@ -2,13 +2,14 @@ import type { CellStatus } from '#scripts/cell/cell.ts'
 import { askLauncher } from '#scripts/cell/control.ts'
 import type { PartStatus } from '#scripts/cell/part.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
+import { type Gate, obstaclesOf } from './gates/gate.ts'
 import type { Hands } from './hands.ts'
 import type { Traffic } from './traffic.ts'
 
 const readyTimeoutMs = 3000
 
 /** Hosts of a `cinque dev --dcs` on this machine, by its launcher. They can be restarted. */
-export function cellHands(directory: string, traffic: Traffic): Hands {
+export function cellHands(directory: string, traffic: Traffic, gates: readonly Gate[]): Hands {
   const parts = async (): Promise<{ status: CellStatus; parts: readonly PartStatus[] }> => {
     const status = await askLauncher(directory, { do: 'status' })
     return { status, parts: status.dcs.flatMap((dc) => dc.parts) }
@@ -18,17 +19,20 @@ export function cellHands(directory: string, traffic: Traffic): Hands {
     if (found !== undefined) return found.dc
     throw new CliError(`this cell has no host "${host}"`)
   }
-  return {
-    async obstacles(host, signal) {
+  const processes: Gate = {
+    name: 'processes',
+    async look(host) {
       const { status, parts: all } = await parts()
       const away = all.filter((part) => part.host !== host && part.state !== 'running')
       const cut = status.dcs.filter(({ cutFrom }) => cutFrom.length > 0)
       return [
         ...away.map(({ name, state }) => `${name} is ${state}`),
         ...cut.map(({ name, cutFrom }) => `${name} is cut off from ${cutFrom.join(', ')}`),
-        ...(await traffic.obstacles(host, signal)),
       ]
     },
+  }
+  return {
+    obstacles: (host, signal) => obstaclesOf([processes, ...gates], host, signal),
     // Who is still there then goes when its brokers are stopped in good order.
     drain: (host, signal) => traffic.away(host, signal),
     async restart(host) {

@@ -8,6 +8,7 @@ import { askLauncher } from '#scripts/cell/control.ts'
 import { agent } from '#scripts/client/connect.ts'
 import { CliError } from '#scripts/output.ts'
 import { cellHands } from './cell-hands.ts'
+import { fleetGates } from './gates/all.ts'
 import type { Hands } from './hands.ts'
 import { dnsTraffic } from './traffic.ts'
 
@@ -30,7 +31,8 @@ export async function cellFleet(data: string): Promise<Fleet> {
     token: readFileSync(join(directory, 'admin-token'), 'utf8').trim(),
     headers: { 'user-agent': agent },
   })
-  return { inventory, hands: cellHands(directory, dnsTraffic(client, inventory)), client }
+  const gates = fleetGates({ client, inventory })
+  return { inventory, hands: cellHands(directory, dnsTraffic(client, inventory), gates), client }
 }
 
 /** Hosts that an expression means, all without one. CliError with exit code 2. */

@@ -1,17 +1,25 @@
+/** For whom hands work. */
+export interface Mandate {
+  readonly roll: string
+  readonly token: number
+}
+
 /**
  * How the hosts of a fleet are reached, and what can be done to them: one implementation for each kind of fleet. All of
  * it may be done again after its process has died in the middle, and then comes to the same end. Rejects with an Error
  * of one line; ends at `signal`.
  */
 export interface Hands {
+  /** Those of a runner: hosts refuse them as soon as they have seen a higher token. Without it there is nothing to refuse. */
+  under?(mandate: Mandate): Hands
   /** Why the fleet cannot do without the host now, a line each; empty: it can. */
   obstacles(host: string, signal: AbortSignal): Promise<readonly string[]>
   /** Has new clients go elsewhere, and then those that are there. */
   drain(host: string, signal: AbortSignal): Promise<void>
   restart(host: string, signal: AbortSignal): Promise<void>
-  /** Wipes it, and makes it what the inventory says. */
-  reinstall(host: string, signal: AbortSignal): Promise<void>
-  upgrade(host: string, version: string, signal: AbortSignal): Promise<void>
+  /** Wipes it, and makes it what the inventory says. `tell`: how far that is, for people. */
+  reinstall(host: string, signal: AbortSignal, tell?: (note: string) => void): Promise<void>
+  upgrade(host: string, version: string, signal: AbortSignal, tell?: (note: string) => void): Promise<void>
   /** Why it is not well, or null: everything that it should run runs, and the others see it so. */
   ailment(host: string, signal: AbortSignal): Promise<string | null>
   /** Ends `drain`. */

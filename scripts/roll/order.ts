@@ -4,14 +4,14 @@ import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 const kinds = ['backup', 'live'] as const
 
 /**
- * The order in which hosts are done: those of backup DCs first, then by `load` (lowest first, of what is not known as
- * if it were most), then one of each DC in turn, so that what a DC's second host shows is seen before everybody's first
- * is done.
+ * The order in which hosts are done: those of backup DCs first, then by `load` (MQTT connections by host; lowest first,
+ * of what is not known as if it were most), then one of each DC in turn, so that what a DC's second host shows is seen
+ * before everybody's first is done.
  */
 export function rollingOrder(
   { dcs, hosts: all }: Inventory,
   hosts: readonly Host[],
-  load: (host: Host) => number | undefined = () => undefined,
+  load: ReadonlyMap<string, number> = new Map(),
 ): Host[] {
   const kindOf = (host: Host): number => {
     const kind = dcs.find(({ name }) => name === host.dc)?.kind
@@ -20,7 +20,7 @@ export function rollingOrder(
   const turnOf = (host: Host): number => hosts.filter(({ dc }) => dc === host.dc).indexOf(host)
   const keysOf = (host: Host): readonly number[] => [
     kindOf(host),
-    load(host) ?? Number.MAX_SAFE_INTEGER,
+    load.get(host.name) ?? Number.MAX_SAFE_INTEGER,
     turnOf(host),
     all.indexOf(host),
   ]

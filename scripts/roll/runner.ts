@@ -50,6 +50,7 @@ type Step = ShownRoll['steps'][number]
 export async function carryOut(run: Run): Promise<ShownRoll> {
   const roll = await run.ledger.take(run.name)
   const token = roll.runner?.token ?? 0
+  const hands = run.hands.under?.({ roll: roll.id, token }) ?? run.hands
   const gone = new AbortController()
   const signal = AbortSignal.any([run.signal, gone.signal])
   const beating = setInterval(() => {
@@ -58,7 +59,7 @@ export async function carryOut(run: Run): Promise<ShownRoll> {
     })
   }, beatMs)
   try {
-    return await new Carrier({ ...run, signal }, token).all(roll)
+    return await new Carrier({ ...run, hands, signal }, token).all(roll)
   } finally {
     clearInterval(beating)
   }
@@ -151,7 +152,11 @@ class Carrier {
       case 'drain':
         return hands.drain(host, signal)
       case 'act':
-        return this.#act(host, this.#roll.version, signal)
+        try {
+          return await this.#act(host, this.#roll.version, signal, this.#teller({ host, phase }))
+        } finally {
+          await this.#telling
+        }
       case 'settle':
         return this.#until(signal, () => hands.ailment(host, signal), { host, phase })
       case 'return':
@@ -159,12 +164,36 @@ class Carrier {
     }
   }
 
-  #act(host: string, version: string | null, signal: AbortSignal): Promise<void> {
+  #act(
+    host: string,
+    version: string | null,
+    signal: AbortSignal,
+    tell?: (note: string) => void,
+  ): Promise<void> {
     const { hands } = this.#run
     if (this.#roll.kind === 'restart') return hands.restart(host, signal)
-    if (this.#roll.kind === 'reinstall') return hands.reinstall(host, signal)
-    return hands.upgrade(host, version ?? '', signal)
+    if (this.#roll.kind === 'reinstall') return hands.reinstall(host, signal, tell)
+    return hands.upgrade(host, version ?? '', signal, tell)
   }
+
+  /** Writes down how far a phase is. What comes while that is under way is left out: the next word has it. */
+  #teller(at: { host: string; phase: Phase }): (note: string) => void {
+    let telling = false
+    let last = ''
+    return (note) => {
+      if (telling || note === last) return
+      telling = true
+      last = note
+      this.#telling = this.#run.ledger
+        .report(this.#token, { ...at, state: 'running', note: note.slice(0, 500) })
+        .then((roll) => this.#shown(roll))
+        // It is a word to people; whoever is the runner no more learns so by his next report.
+        .catch(() => undefined)
+        .finally(() => (telling = false))
+    }
+  }
+
+  #telling: Promise<void> = Promise.resolve()
 
   /** A host that is not well with a new version gets the old one back, and serves again; the others never get the new one. */
   async #fail(host: string, phase: Phase, why: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { isOver } from '#platform/rolls/roll.ts'
-import { printJson, printLine } from '#scripts/output.ts'
-import { bar, boardLines, plain } from './board.ts'
+import { plain, printJson, printLine } from '#scripts/output.ts'
+import { bar, boardLines } from './board.ts'
 import type { ShownRoll } from './ledger.ts'
 
 /** A bar, and where it is: `[########------------] 2/5 dc01-app1 settle: MQTT refused`. */
@@ -42,11 +42,24 @@ function boardPrinter(terminal: NodeJS.WriteStream): (roll: ShownRoll) => void {
   }
 }
 
-/** The hosts in their order, before anything is done. */
-export function planLines({ kind, version, steps }: Pick<ShownRoll, 'kind' | 'version' | 'steps'>): string[] {
+/** The hosts in their order, before anything is done; `load`: MQTT connections by host. */
+export function planLines(
+  {
+    kind,
+    version,
+    steps,
+  }: Pick<ShownRoll, 'kind' | 'version'> & {
+    readonly steps: readonly { readonly host: string; readonly dc: string }[]
+  },
+  load: ReadonlyMap<string, number> = new Map(),
+): string[] {
+  const loadOf = (host: string): string => {
+    const connections = load.get(host)
+    return connections === undefined ? '' : `, ${connections} MQTT connections`
+  }
   return [
     `${kind}${version === null ? '' : ` to ${version}`}, one host after the other:`,
-    ...steps.map(({ host, dc }, i) => `  ${i + 1}. ${host} (${dc})`),
+    ...steps.map(({ host, dc }, i) => `  ${i + 1}. ${host} (${dc}${loadOf(host)})`),
   ]
 }
 

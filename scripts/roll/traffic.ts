@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError, type CinqueClient } from '#client/index.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
-import { askCheckers, type Standings } from './standings.ts'
+import { askCheckers } from './standings.ts'
 
 /** Marks the words of rolls among those of people. */
 const mark = 'roll: '
 const lookMs = 1000
 
+/** Whether a word about a host is a roll's, and no person's. */
+export function isOurs(reason: string): boolean {
+  return reason.startsWith(mark)
+}
+
 /** Whether devices and users are sent to a host. */
 export interface Traffic {
-  /** What else is out or unwell, a line each; a host that this roll has taken out is none. */
-  obstacles(host: string, signal: AbortSignal): Promise<readonly string[]>
   /** Takes it out of DNS; resolves when what resolvers know of it has expired. */
   away(host: string, signal: AbortSignal): Promise<void>
   /** Why it would not serve if it were back: the checkers find it down. Null: they do not. */
@@ -31,16 +34,6 @@ export function dnsTraffic(client: CinqueClient, inventory: Inventory): Traffic 
     }
   }
   return {
-    async obstacles(host, signal) {
-      const { items } = await client.get('/v1/overrides')
-      const words = items
-        .filter(({ subject, action }) => action === 'out' && subject !== host)
-        .map(({ subject, owner, reason }) => `${subject} is out by ${owner}: ${reason}`)
-      const own = items.find(({ subject, reason }) => subject === host && !reason.startsWith(mark))
-      if (own !== undefined) words.push(`${host} is under a word of ${own.owner}: ${own.reason}`)
-      const all = await askCheckers(inventory, signal)
-      return [...words, ...poor(all, new Set([host, ...items.map(({ subject }) => subject)]))]
-    },
     async away(host, signal) {
       if (!apps.has(host)) return
       await client.put('/v1/overrides/{subject}', {
@@ -62,22 +55,9 @@ export function dnsTraffic(client: CinqueClient, inventory: Inventory): Traffic 
     },
     async back(host) {
       const word = apps.has(host) ? await wordOf(host) : null
-      if (word?.startsWith(mark) === true) await client.delete('/v1/overrides/{subject}', path(host))
+      if (word !== null && isOurs(word)) await client.delete('/v1/overrides/{subject}', path(host))
     },
   }
-}
-
-/** Subjects that most checkers find out of DNS or not up. */
-function poor(all: readonly Standings[], excepted: ReadonlySet<string>): string[] {
-  const names = new Set(all.flatMap((standings) => Array.from(standings.keys())))
-  return Array.from(names).flatMap((name) => {
-    if (excepted.has(name)) return []
-    const said = all.flatMap((standings) => {
-      const one = standings.get(name)
-      return one !== undefined && (one.state === 'down' || !one.serving) ? [one.reason] : []
-    })
-    return said.length * 2 > all.length ? [`${name}: ${said[0]}`] : []
-  })
 }
 
 /** Until most checkers say that it is out, or why it is kept. */

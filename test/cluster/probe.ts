@@ -46,7 +46,7 @@ export class Probe {
   }
 
   async start(): Promise<void> {
-    await this.#client.subscribeAsync(`probe/${this.dc.name}`, { qos: 1 })
+    await this.#subscribe()
     this.#lastGood = performance.now()
     this.#running = this.#run()
   }
@@ -71,6 +71,20 @@ export class Probe {
     this.#stopped.abort()
     await this.#client.endAsync(true)
     await this.#running
+  }
+
+  /** Until the DC takes it: one that is starting ends connections. */
+  async #subscribe(): Promise<void> {
+    const { signal } = this.#stopped
+    while (!signal.aborted) {
+      try {
+        await this.#client.subscribeAsync(`probe/${this.dc.name}`, { qos: 1 })
+        return
+      } catch (error) {
+        this.failures.push(`${this.dc.name} SUBSCRIBE: ${String(error)}`)
+        await pause(EVERY_MS, signal)
+      }
+    }
   }
 
   async #run(): Promise<void> {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { Rolls } from '#platform/rolls/rolls.ts'
-import { beaten, taken, wished } from '#platform/rolls/transitions.ts'
+import { beaten, leaseMs, taken, wished } from '#platform/rolls/transitions.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { refusal } from '../refusal.ts'
 import { TestClock } from '../store/contract.ts'
@@ -44,6 +44,18 @@ describe('rolls as every process sees them', () => {
     const now = await there.current()
     expect(now?.wish).to.equal('pause')
     expect(now?.runner?.beatAt).to.equal(clock.now())
+  })
+
+  it('have tokens that grow from one to the next, so that hosts know whoever comes too late', async () => {
+    const one = await here.create(input)
+    await here.change(one.id, (roll, now) => taken(roll, 'a', now))
+    await here.change(one.id, (roll, now) => taken(roll, 'a', now))
+    clock.time += leaseMs
+    await here.change(one.id, (roll, now) => wished(roll, 'abort', 'ann', now))
+    const never = await here.create(input)
+    await here.change(never.id, (roll, now) => wished(roll, 'abort', 'ann', now))
+    const next = await there.create(input)
+    expect((await there.change(next.id, (roll, now) => taken(roll, 'b', now))).runner?.token).to.equal(3)
   })
 
   it('are kept when they are over, the newest first, page by page', async () => {

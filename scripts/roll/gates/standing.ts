@@ -1,0 +1,40 @@
+import type { CinqueClient } from '#client/index.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
+import { askCheckers, type Standings } from '../standings.ts'
+import { isOurs } from '../traffic.ts'
+import type { Gate } from './gate.ts'
+
+/** Nobody has taken anything else out, and most checkers find everything else well. */
+export function standing(client: CinqueClient, inventory: Inventory): Gate {
+  const checkers = inventory.hosts.filter(({ roles }) => roles.includes('checker')).length
+  return {
+    name: 'what is in service',
+    look: async (host, signal) => {
+      const { items } = await client.get('/v1/overrides')
+      const lines = items
+        .filter(({ subject, action }) => action === 'out' && subject !== host)
+        .map(({ subject, owner, reason }) => `${subject} is out by ${owner}: ${reason}`)
+      const own = items.find(({ subject, reason }) => subject === host && !isOurs(reason))
+      if (own !== undefined) lines.push(`${host} is under a word of ${own.owner}: ${own.reason}`)
+      const all = await askCheckers(inventory, signal)
+      if (checkers > 0 && all.length * 2 <= checkers)
+        lines.push(`only ${all.length} of ${checkers} checkers say how the fleet is`)
+      // Of its DC the other hosts are looked at one by one.
+      const dc = inventory.hosts.find(({ name }) => name === host)?.dc ?? ''
+      return [...lines, ...poor(all, new Set([host, dc, ...items.map(({ subject }) => subject)]))]
+    },
+  }
+}
+
+/** Subjects that most checkers find out of DNS or not up. */
+function poor(all: readonly Standings[], excepted: ReadonlySet<string>): string[] {
+  const names = new Set(all.flatMap((standings) => Array.from(standings.keys())))
+  return Array.from(names).flatMap((name) => {
+    if (excepted.has(name)) return []
+    const said = all.flatMap((standings) => {
+      const one = standings.get(name)
+      return one !== undefined && (one.state === 'down' || !one.serving) ? [one.reason] : []
+    })
+    return said.length * 2 > all.length ? [`${name}: ${said[0]}`] : []
+  })
+}

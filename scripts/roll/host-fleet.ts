@@ -1,0 +1,67 @@
+import { dirname } from 'node:path'
+import type { Host } from '#platform/inventory/inventory.ts'
+import { run } from '#scripts/child-process.ts'
+import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
+import { CliError } from '#scripts/output.ts'
+import { type HostsOptions, openHosts } from '#scripts/remote/hosts.ts'
+import type { Fleet } from './fleet.ts'
+import { fleetGates } from './gates/all.ts'
+import { puppetInstaller } from './puppet-installer.ts'
+import { sshHands } from './ssh-hands.ts'
+import { dnsTraffic } from './traffic.ts'
+
+export interface HostFleetOptions extends HostsOptions {
+  /** Of rented hosts: a shell command that has the provider make CINQUE_HOST at CINQUE_ADDRESS anew. */
+  rebuild?: string
+}
+
+/** A provider takes minutes, ms. */
+const rebuildMs = 900_000
+
+/** Of hosts of their own, rented or of a test fleet. CliError as `openHosts`. */
+export function hostFleet(options: HostFleetOptions): Fleet {
+  const hosts = openHosts(options)
+  const { inventory, remote } = hosts
+  const client = hosts.client()
+  const { fleet, inventory: file = 'cell.yaml' } = options
+  const directory = new FleetDirectory(
+    fleet === undefined ? dirname(file) : fleet === true ? defaultFleet : fleet,
+  )
+  const hands = sshHands({
+    inventory,
+    remote,
+    traffic: dnsTraffic(client, inventory),
+    gates: fleetGates({ client, inventory }),
+    installer: puppetInstaller(inventory, directory),
+    rebuild: fleet === undefined ? byProvider(options.rebuild) : byBooting(directory),
+  })
+  return { inventory, hands, client }
+}
+
+function byProvider(command: string | undefined) {
+  return async ({ name, address }: Host, signal: AbortSignal): Promise<void> => {
+    if (command === undefined) {
+      throw new CliError('nobody says how a host is made anew', {
+        remedy: "Name the provider's command: --rebuild 'hcloud server rebuild $CINQUE_HOST ...'",
+      })
+    }
+    const env = { ...process.env, CINQUE_HOST: name, CINQUE_ADDRESS: address }
+    const { code, stdout, stderr } = await run('sh', ['-c', command], { env, signal, timeoutMs: rebuildMs })
+    signal.throwIfAborted()
+    if (code === 0) return
+    const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? ''
+    throw new Error(`--rebuild for ${name}: ${said === '' ? `ended with ${code}` : said}`)
+  }
+}
+
+function byBooting({ path }: FleetDirectory) {
+  return async (host: Host): Promise<void> => {
+    const { Fleet: TestFleet } = await import('#scripts/fleet/fleet.ts')
+    const { stderrLogger } = await import('#scripts/run/logger.ts')
+    const { Metrics } = await import('#platform/metrics.ts')
+    const log = stderrLogger('warn', new Metrics())
+    const fleet = await TestFleet.open({ directory: path, log, say: () => undefined })
+    await fleet.machine(host).wipe()
+    await fleet.boot([host])
+  }
+}

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { parse, stringify } from 'yaml'
+import { z } from 'zod'
+import type { Host, Inventory } from '#platform/inventory/inventory.ts'
+import { apply, packTree } from '#scripts/fleet/apply.ts'
+import type { FleetDirectory } from '#scripts/fleet/directory.ts'
+import type { Remote, RemoteOptions } from '#scripts/remote/remote.ts'
+import { quote } from '#scripts/remote/shell.ts'
+import type { Installer } from './ssh-hands.ts'
+
+/** Hiera's highest level: what is so for this host and its disk alone. */
+const ownFile = '/etc/cinque/hiera/host.yaml'
+/** Where tar files of releases are looked for on a host; the last is where they are brought to. */
+const places = ['/var/cache/cinque/artifacts', '/opt/cinque/artifacts'] as const
+const [, brought] = places
+const bootstrapMs = 600_000
+/** 100 MB over 2 Mbit/s. */
+const uploadMs = 600_000
+
+const ownSchema = z.record(z.string(), z.unknown()).nullable()
+
+/**
+ * Hosts by Puppet, from a directory with `secrets/HOST`, `local.yaml` (Hiera's values for all hosts) and
+ * `artifacts/cinque-RELEASE.tar`.
+ */
+export function puppetInstaller(inventory: Inventory, directory: FleetDirectory): Installer {
+  const must = async (
+    remote: Remote,
+    host: Host,
+    command: string,
+    options: RemoteOptions = {},
+  ): Promise<string> => {
+    const { code, stdout, stderr, failure } = await remote.run(host, command, options)
+    if (code === 0) return stdout
+    throw new Error(failure ?? `${host.name}: ${stderr.trim().split('\n').at(-1) || `ended with ${code}`}`)
+  }
+  /** Sets values of the host's own, and leaves the others. */
+  const setOwn = async (remote: Remote, host: Host, values: Record<string, unknown>): Promise<void> => {
+    const before = ownSchema.parse(parse(await must(remote, host, `cat ${ownFile} 2>/dev/null || true`)))
+    const text = stringify({ ...before, ...values })
+    const into = `mkdir -p /etc/cinque/hiera && cat > ${ownFile}.new && mv ${ownFile}.new ${ownFile}`
+    await must(remote, host, into, { input: text })
+  }
+  const fileOf = (release: string): string => join(directory.path, 'artifacts', `cinque-${release}.tar`)
+
+  return {
+    obstacle({ name }) {
+      const secrets = join(directory.path, 'secrets', name)
+      return existsSync(secrets) ? null : `its secrets are not in ${secrets}`
+    },
+    async deliver(host, remote, release) {
+      const name = `cinque-${release}.tar`
+      const found = await must(
+        remote,
+        host,
+        `for file in ${places.map((place) => quote(`${place}/${name}`)).join(' ')}; do if [ -f "$file" ]; then echo "$file"; exit; fi; done
+if [ -d ${quote(`/opt/cinque/releases/${release}`)} ]; then echo ${quote(`${brought}/${name}`)}; fi`,
+      )
+      let source = found.trim()
+      if (source === '') {
+        source = `${brought}/${name}`
+        await upload(host, remote, release, source)
+      }
+      await setOwn(remote, host, {
+        'profile::cinque::release': release,
+        'profile::cinque::source': source,
+      })
+    },
+    replaces: (host, remote) => setOwn(remote, host, { 'profile::cassandra::replace': true }),
+    async install(host, remote) {
+      await must(
+        remote,
+        host,
+        `command -v puppet >/dev/null && [ -d /usr/share/puppet/modules/stdlib ] || {
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -qq update && apt-get -qq install --no-install-recommends puppet-agent puppet-module-puppetlabs-stdlib
+} >&2`,
+        { timeoutMs: bootstrapMs },
+      )
+      const local = directory.local()
+      const packed = await packTree({ inventory, fleet: directory, local })
+      await apply(host, packed, { inventory, fleet: directory, remote, local })
+    },
+  }
+
+  /** A tar file of a release, whole or not at all. */
+  async function upload(host: Host, remote: Remote, release: string, to: string): Promise<void> {
+    const file = fileOf(release)
+    if (!existsSync(file)) {
+      throw new Error(`there is no ${file}, and ${host.name} does not have it; make it: cinque release pack`)
+    }
+    const hash = createHash('sha256')
+    await pipeline(createReadStream(file), hash)
+    const check = `echo ${quote(`${hash.digest('hex')}  ${to}.new`)} | sha256sum --check --status`
+    await must(
+      remote,
+      host,
+      `mkdir -p ${brought} && cat > ${quote(`${to}.new`)} && ${check} && mv ${quote(`${to}.new`)} ${quote(to)}`,
+      { input: { file }, timeoutMs: uploadMs },
+    )
+  }
+}

@@ -1,0 +1,22 @@
+import { listUnits } from './host-look.ts'
+
+/** Of the longest: a broker sends its clients away for 30 s, Cassandra writes down what is in memory. */
+export const stopMs = 480_000
+
+/**
+ * Stops what a host runs, who serves first: brokers send their clients elsewhere while NATS and Cassandra still work.
+ * Cassandra takes no more clients, and writes down what it has in memory; one that hangs is killed, and reads its log
+ * when it starts. Stopped again, it does nothing.
+ */
+export const stopServices = `
+units=$(${listUnits})
+front=$(echo "$units" | grep -vx -e cinque-nats.service -e cassandra.service)
+[ -z "$front" ] || systemctl stop $front || exit 1
+if echo "$units" | grep -qx cinque-nats.service; then systemctl stop cinque-nats.service || exit 1; fi
+if systemctl is-active --quiet cassandra.service; then
+  timeout 60 nodetool disablebinary >/dev/null && timeout 120 nodetool drain >/dev/null || echo 'Cassandra did not drain' >&2
+fi
+if echo "$units" | grep -qx cassandra.service; then systemctl stop cassandra.service; fi`
+
+/** Starts it all; systemd knows who waits for whom. Does not wait. */
+export const startServices = `systemctl start --no-block $(${listUnits})`

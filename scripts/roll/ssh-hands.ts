@@ -1,0 +1,246 @@
+import type { Host, Inventory } from '#platform/inventory/inventory.ts'
+import { CliError } from '#scripts/output.ts'
+import { pause } from '#scripts/pause.ts'
+import type { Remote } from '#scripts/remote/remote.ts'
+import { fenceDirectory, fencedRemote } from './fence.ts'
+import { type Gate, obstaclesOf } from './gates/gate.ts'
+import type { Hands, Mandate } from './hands.ts'
+import { lookAt, stateIn } from './host-look.ts'
+import { startServices, stopMs, stopServices } from './services.ts'
+import type { Traffic } from './traffic.ts'
+
+/** Makes hosts what the inventory says. */
+export interface Installer {
+  /** Why the host could not be made anew, or null: asked before anything is thrown away. */
+  obstacle(host: Host): string | null
+  /** Brings a release to the host, and has the next `install` switch to it. Rejects with what is missing. */
+  deliver(host: Host, remote: Remote, release: string): Promise<void>
+  /** The next `install` has Cassandra take the place of one that is gone. */
+  replaces(host: Host, remote: Remote): Promise<void>
+  /** What Puppet needs that a bare host lacks, then Puppet. */
+  install(host: Host, remote: Remote): Promise<void>
+}
+
+export interface SshHandsOptions {
+  readonly inventory: Inventory
+  readonly remote: Remote
+  readonly traffic: Traffic
+  /** What must be so before a host is taken out, besides that all services of the others run. */
+  readonly gates: readonly Gate[]
+  readonly installer: Installer
+  /** Throws a host's disk away; it boots as one that has just been rented, with a host key that is signed. */
+  readonly rebuild: (host: Host, signal: AbortSignal) => Promise<void>
+  /** How often what is waited for is looked at, ms. */
+  readonly lookMs?: number
+  /** Until a host is well with another version, ms: longer means that it will not be. */
+  readonly wellMs?: number
+}
+
+/** Until a host that was made anew lets us in, ms. */
+const bootMs = 600_000
+const defaultWellMs = 240_000
+const nodetoolMs = 60_000
+/** Of all rows of a host, ms. */
+const repairMs = 1_800_000
+
+/** Hosts of their own, by ssh. */
+export function sshHands(options: SshHandsOptions): Hands {
+  return { ...handsOf(options, { roll: '', token: 0 }), under: (mandate) => handsOf(options, mandate) }
+}
+
+function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
+  const {
+    inventory,
+    remote: plain,
+    traffic,
+    gates,
+    installer,
+    rebuild,
+    lookMs = 2000,
+    wellMs = defaultWellMs,
+  } = options
+  const remote = fencedRemote(plain, token)
+  const dbs = inventory.hosts.filter(({ roles }) => roles.includes('db'))
+  const marker = `${fenceDirectory}/installed-by`
+
+  const hostOf = (name: string): Host => {
+    const host = inventory.hosts.find((one) => one.name === name)
+    if (host !== undefined) return host
+    throw new CliError(`the inventory has no host "${name}"`)
+  }
+  /** What a command prints; rejects with why it failed. */
+  const must = async (
+    host: Host,
+    command: string,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<string> => {
+    const { code, stdout, stderr, failure } = await remote.run(host, command, { signal, timeoutMs })
+    signal.throwIfAborted()
+    if (code === 0) return stdout.trim()
+    const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? ''
+    throw new Error(failure ?? `${host.name}: ${said === '' ? `ended with ${code}` : said}`)
+  }
+  /** Null: as far as it and the others of its cell can tell. */
+  const ailment = async (host: Host, signal: AbortSignal): Promise<string | null> => {
+    const ailments = await lookAt(plain, host, inventory.ports, signal)
+    if (ailments.length > 0) return ailments.join('; ')
+    return host.roles.includes('db') ? unseen(host, signal) : null
+  }
+  /** Of a db host whose services run: which Cassandra, its own included, does not find it up. */
+  const unseen = async ({ address }: Host, signal: AbortSignal): Promise<string | null> => {
+    const said = await Promise.all(
+      dbs.map(async (other) => {
+        const { stdout, failure } = await plain.run(other, 'nodetool status 2>&1', {
+          signal,
+          timeoutMs: nodetoolMs,
+        })
+        const state = failure === null ? stateIn(stdout, address) : failure
+        return state === 'UN' ? [] : [`${other.name} sees it as ${state ?? 'no node'}`]
+      }),
+    )
+    return said.flat().at(0) ?? null
+  }
+  const untilWell = async (host: Host, signal: AbortSignal): Promise<void> => {
+    const late = AbortSignal.timeout(wellMs)
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- until it is so
+      const why = await ailment(host, signal)
+      signal.throwIfAborted()
+      if (why === null) return
+      if (late.aborted) throw new Error(`not well after ${wellMs / 1000} s: ${why}`)
+      // oxlint-disable-next-line no-await-in-loop
+      await pause(lookMs, signal)
+    }
+  }
+  /** Until a host that was made anew lets us in; one that answers with a key of somebody else is not waited for. */
+  const untilIn = async (host: Host, signal: AbortSignal): Promise<void> => {
+    const late = AbortSignal.timeout(bootMs)
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- until it is so
+      const { failure } = await plain.run(host, 'true', { signal, timeoutMs: 20_000 })
+      signal.throwIfAborted()
+      if (failure === null) return
+      if (failure.includes('host key is refused')) throw new Error(failure)
+      if (late.aborted)
+        throw new Error(`it was wiped, and has not come back after ${bootMs / 1000} s: ${failure}`)
+      // oxlint-disable-next-line no-await-in-loop
+      await pause(lookMs, signal)
+    }
+  }
+  /** What an app host runs; undefined: that cannot be known from it. */
+  const releaseOf = async (host: Host, signal: AbortSignal): Promise<string | undefined> => {
+    const { code, stdout } = await plain.run(host, 'basename "$(readlink /opt/cinque/current)"', {
+      signal,
+      timeoutMs: 20_000,
+    })
+    return code === 0 && stdout.trim() !== '' ? stdout.trim() : undefined
+  }
+  /** What most of the others run. */
+  const usualRelease = async (host: Host, signal: AbortSignal): Promise<string> => {
+    const own = await releaseOf(host, signal)
+    if (own !== undefined) return own
+    const apps = inventory.hosts.filter((one) => one.name !== host.name && !isDbOnly(one))
+    const all = (await Promise.all(apps.map((one) => releaseOf(one, signal)))).filter(
+      (one) => one !== undefined,
+    )
+    const usual = [...new Set(all)].toSorted(
+      (a, b) => all.filter((one) => one === b).length - all.filter((one) => one === a).length,
+    )
+    if (usual.length > 0) return usual[0]
+    throw new Error(
+      `${host.name}: no host tells which release it runs; give it one: cinque roll upgrade --version`,
+    )
+  }
+
+  const services: Gate = {
+    name: 'services',
+    async look(name, until) {
+      const others = inventory.hosts.filter((host) => host.name !== name)
+      return (await Promise.all(others.map((host) => lookAt(plain, host, inventory.ports, until)))).flat()
+    },
+  }
+
+  return {
+    obstacles: (name, signal) => obstaclesOf([services, ...gates], name, signal),
+    drain: (host, signal) => traffic.away(host, signal),
+    async restart(name, signal) {
+      const host = hostOf(name)
+      await must(host, stopServices, signal, stopMs)
+      await must(host, startServices, signal, nodetoolMs)
+    },
+    async reinstall(name, signal, tell = () => undefined) {
+      const host = hostOf(name)
+      const db = host.roles.includes('db')
+      const obstacle = installer.obstacle(host)
+      if (obstacle !== null) throw new Error(`${name}: ${obstacle}; nothing was thrown away`)
+      if (db && dbs.length === 1)
+        throw new Error(`${name} has the only copy of all rows; it is not thrown away`)
+      const release = isDbOnly(host) ? null : await usualRelease(host, signal)
+      const wiped = await plain.run(host, `cat ${marker}`, { signal, timeoutMs: 20_000 })
+      signal.throwIfAborted()
+      // One that its runner has left half-made for this roll is not wiped again.
+      if (wiped.stdout.trim() !== roll || roll === '') {
+        tell('its services are stopped')
+        // A host that is dead is made anew all the same; one that is another runner's is not.
+        const { failure } = await remote.run(host, stopServices, { signal, timeoutMs: stopMs })
+        if (failure?.includes('runner') === true) throw new Error(failure)
+        await plain.close([host])
+        signal.throwIfAborted()
+        tell('it is made anew')
+        await rebuild(host, signal)
+        await plain.close([host])
+        await untilIn(host, signal)
+        await must(host, `echo ${roll} > ${marker}`, signal, 20_000)
+      }
+      tell('Puppet makes it what it is to be')
+      if (release !== null) await installer.deliver(host, remote, release)
+      if (db) await installer.replaces(host, remote)
+      await installer.install(host, remote)
+      if (db) {
+        await streamed(host, signal, tell)
+        await untilWell(host, signal)
+        tell('its rows are compared with those of the others')
+        await must(host, 'nodetool repair --full 2>&1', signal, repairMs)
+      }
+    },
+    async upgrade(name, version, signal, tell = () => undefined) {
+      const host = hostOf(name)
+      // Cassandra has a version of its own.
+      if (isDbOnly(host)) return
+      tell(`it gets ${version}`)
+      await installer.deliver(host, remote, version)
+      await installer.install(host, remote)
+      await untilWell(host, signal)
+      const now = await releaseOf(host, signal)
+      if (now !== version) throw new Error(`${name} runs ${now ?? 'nothing'} instead of ${version}`)
+    },
+    ailment: async (name, signal) => (await ailment(hostOf(name), signal)) ?? traffic.ailment(name, signal),
+    readmit: (host, signal) => traffic.back(host, signal),
+  }
+
+  /** Until it has its rows from the others, and takes clients. */
+  async function streamed(host: Host, signal: AbortSignal, tell: (note: string) => void): Promise<void> {
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- until it is so
+      const { stdout } = await plain.run(
+        host,
+        'systemctl is-active cassandra; nodetool netstats --human-readable 2>/dev/null',
+        { signal, timeoutMs: nodetoolMs },
+      )
+      signal.throwIfAborted()
+      if (stdout.startsWith('active')) return
+      const all = Array.from(
+        stdout.matchAll(/Receiving (\d+) files, .*? total\. Already received (\d+) files/g),
+      )
+      const [files, here] = [1, 2].map((at) => all.reduce((sum, match) => sum + Number(match[at]), 0))
+      tell(files === 0 ? 'its Cassandra starts' : `it gets its rows: ${here} of ${files} files`)
+      // oxlint-disable-next-line no-await-in-loop
+      await pause(lookMs, signal)
+    }
+  }
+}
+
+function isDbOnly({ roles }: Host): boolean {
+  return roles.every((role) => role === 'db')
+}

@@ -1,0 +1,235 @@
+import { expect } from 'chai'
+import { checkInventory } from '#platform/inventory/inventory.ts'
+import type { Remote, RemoteFinished } from '#scripts/remote/remote.ts'
+import { refusedCode } from '#scripts/roll/fence.ts'
+import type { Hands } from '#scripts/roll/hands.ts'
+import { sshHands } from '#scripts/roll/ssh-hands.ts'
+
+const dcs = ['dc01', 'dc02', 'dc03'].map((name, at) => ({
+  name,
+  number: at + 1,
+  place: name,
+  kind: 'live' as const,
+  replicas: 1,
+}))
+const inventory = checkInventory(
+  {
+    cell: 'test',
+    dcs,
+    hosts: dcs.flatMap(({ name, number }) => [
+      { name: `${name}-db1`, dc: name, roles: ['db'], address: `10.60.${number}.1` },
+      { name: `${name}-app1`, dc: name, roles: ['app'], address: `10.60.${number}.11` },
+    ]),
+  },
+  'test',
+)
+const addresses = dcs.map(({ number }) => `10.60.${number}.1`)
+const mandate = { roll: '0197a4c2-1b7e-7c55-8f41-2f1f5a3a9d10', token: 7 }
+
+/** What a host answers to commands that have a text in them; the last that fits counts. */
+type Answer = Partial<RemoteFinished>
+const unit = (name: string, state = 'active', restarts = 0): string =>
+  `Id=${name}.service\nActiveState=${state}\nSubState=running\nNRestarts=${restarts}\n`
+const ring = (down: readonly string[] = []): string =>
+  addresses.map((one) => `${down.includes(one) ? 'DN' : 'UN'}  ${one}  1 KiB  16  100%  id  r1`).join('\n')
+const look = (units: string, ready = '200'): Answer => ({ stdout: `${units}== ready\n${ready}` })
+
+describe('hands over ssh', () => {
+  let answers: { host: RegExp; command: string; answer: Answer }[]
+  let ran: string[]
+  let done: string[]
+  let hands: Hands
+  const { signal } = new AbortController()
+
+  const on = (host: RegExp, command: string, answer: Answer): void =>
+    void answers.push({ host, command, answer })
+  const failureOf = (deed: Promise<void>): Promise<string> =>
+    deed.then(
+      () => 'nothing',
+      (error: Error) => error.message,
+    )
+
+  beforeEach(() => {
+    answers = []
+    ran = []
+    done = []
+    on(/./, '', {})
+    on(/app/, '== ready', look(unit('cinque-api')))
+    on(/db/, '== ready', look(unit('cassandra'), ''))
+    on(/db/, 'nodetool status 2>&1', { stdout: ring() })
+    on(/db/, 'is-active cassandra;', { stdout: 'active\n' })
+    on(/app/, 'readlink', { stdout: '1.0.0-a\n' })
+    const remote: Remote = {
+      run({ name }, command) {
+        ran.push(`${name}: ${command}`)
+        const found = answers.findLast((one) => one.host.test(name) && command.includes(one.command))
+        return Promise.resolve({ code: 0, stdout: '', stderr: '', failure: null, ...found?.answer })
+      },
+      session: () => [],
+      close: () => Promise.resolve(),
+    }
+    const note = (line: string): Promise<void> => {
+      done.push(line)
+      return Promise.resolve()
+    }
+    hands = sshHands({
+      inventory,
+      remote,
+      traffic: {
+        away: (host) => note(`away ${host}`),
+        ailment: () => Promise.resolve(null),
+        back: (host) => note(`back ${host}`),
+      },
+      gates: [],
+      installer: {
+        obstacle: ({ name }) => (name === 'dc02-app1' ? 'its secrets are not here' : null),
+        deliver: ({ name }, _, release) => note(`deliver ${name} ${release}`),
+        replaces: ({ name }) => note(`replaces ${name}`),
+        install: ({ name }) => note(`install ${name}`),
+      },
+      rebuild: ({ name }) => note(`rebuild ${name}`),
+      lookMs: 1,
+      wellMs: 20,
+    })
+    hands = hands.under?.(mandate) ?? hands
+  })
+
+  const gone: Answer = { code: 255, failure: 'dc03-db1: it does not answer' }
+
+  it('find nothing against a restart where all others are well', async () => {
+    expect(await hands.obstacles('dc01-app1', signal)).to.deep.equal([])
+    expect(await hands.ailment('dc01-db1', signal)).to.equal(null)
+  })
+
+  for (const [what, host, command, answer, line] of [
+    ['a host is dead', /dc03-db1/, '', gone, /dc03-db1: it does not answer/],
+    [
+      'a service does not run',
+      /dc03-app1/,
+      '== ready',
+      look(unit('cinque-api') + '\n' + unit('cinque-broker1', 'activating', 4)),
+      /^dc03-app1: cinque-broker1.service is activating \(running\), started again 4 times$/,
+    ],
+    [
+      'a host takes no work',
+      /dc03-app1/,
+      '== ready',
+      look(unit('cinque-api'), '503'),
+      /^dc03-app1: \/readyz: 503$/,
+    ],
+    [
+      'a host has nothing installed',
+      /dc03-db1/,
+      '== ready',
+      { code: 1, stderr: 'nothing of ours is installed\n' },
+      /^dc03-db1: nothing of ours is installed$/,
+    ],
+  ] as const) {
+    it(`leave the others alone while ${what}`, async () => {
+      on(host, command, answer)
+      const lines = await hands.obstacles('dc01-app1', signal)
+      expect(lines).to.have.length(1)
+      expect(lines[0]).to.match(line)
+      // The one that is ill may be looked after.
+      expect(await hands.obstacles(lines[0].split(':')[0], signal)).to.deep.equal([])
+    })
+  }
+
+  it('find a db host ill that one other does not see up: it would miss writes of that DC', async () => {
+    on(/dc02-db1/, 'nodetool status', { stdout: ring([addresses[0]]) })
+    expect(await hands.ailment('dc01-db1', signal)).to.equal('dc02-db1 sees it as DN')
+  })
+
+  it('restart under their token, and are refused where a newer one has been', async () => {
+    await hands.restart('dc01-db1', signal)
+    const [stop, start] = ran
+    for (const command of [stop, start]) expect(command).to.include('-gt 7 ]')
+    expect(stop).to.include('nodetool drain')
+    expect(start).to.include('systemctl start')
+    const stderr = 'a runner with a newer token (8) has been here; this one has 7\n'
+    on(/./, '-gt 7 ]', { code: refusedCode, stderr })
+    expect(await failureOf(hands.restart('dc01-db1', signal))).to.equal(`dc01-db1: ${stderr.trim()}`)
+    expect(await failureOf(hands.reinstall('dc01-db1', signal))).to.equal(`dc01-db1: ${stderr.trim()}`)
+    expect(done).to.deep.equal([])
+  })
+
+  it('make an app host anew with what it had', async () => {
+    await hands.reinstall('dc01-app1', signal)
+    expect(done).to.deep.equal(['rebuild dc01-app1', 'deliver dc01-app1 1.0.0-a', 'install dc01-app1'])
+  })
+
+  it('make a db host anew in its old place, and compare its rows with those of the others', async () => {
+    await hands.reinstall('dc01-db1', signal)
+    expect(done).to.deep.equal(['rebuild dc01-db1', 'replaces dc01-db1', 'install dc01-db1'])
+    expect(ran.at(-1)).to.include('nodetool repair')
+  })
+
+  it('make a dead host anew with what most others have', async () => {
+    on(/dc01-app1/, 'readlink', { code: 255, failure: 'dc01-app1: it does not answer' })
+    on(/dc01-app1/, 'systemctl stop', { code: 255, failure: 'dc01-app1: it does not answer' })
+    await hands.reinstall('dc01-app1', signal)
+    expect(done[1]).to.equal('deliver dc01-app1 1.0.0-a')
+  })
+
+  it('go on where another runner died in the middle of a reinstallation: the disk is not thrown away again', async () => {
+    on(/dc01-db1/, 'installed-by', { stdout: `${mandate.roll}\n` })
+    await hands.reinstall('dc01-db1', signal)
+    expect(done).to.deep.equal(['replaces dc01-db1', 'install dc01-db1'])
+  })
+
+  it('throw nothing away that could not be made again', async () => {
+    expect(await failureOf(hands.reinstall('dc02-app1', signal))).to.equal(
+      'dc02-app1: its secrets are not here; nothing was thrown away',
+    )
+    const alone = { ...inventory, hosts: inventory.hosts.filter(({ name }) => /app|dc01/.test(name)) }
+    const few = sshHands({
+      inventory: alone,
+      remote: {
+        run: () => Promise.resolve({ code: 0, stdout: '', stderr: '', failure: null }),
+        session: () => [],
+        close: () => Promise.resolve(),
+      },
+      traffic: {
+        away: () => Promise.resolve(),
+        ailment: () => Promise.resolve(null),
+        back: () => Promise.resolve(),
+      },
+      gates: [],
+      installer: {
+        obstacle: () => null,
+        deliver: () => Promise.resolve(),
+        replaces: () => Promise.resolve(),
+        install: () => Promise.resolve(),
+      },
+      rebuild: () => Promise.reject(new Error('wiped')),
+    })
+    expect(await failureOf(few.reinstall('dc01-db1', signal))).to.match(/has the only copy of all rows/)
+    expect(done).to.deep.equal([])
+  })
+
+  it('hand nothing to a host that comes back with a key which nobody signed', async () => {
+    on(/dc01-app1/, 'true', {
+      code: 255,
+      failure: 'dc01-app1: its host key is refused: find out who answers',
+    })
+    on(/dc01-app1/, 'systemctl stop', {})
+    on(/dc01-app1/, 'readlink', { stdout: '1.0.0-a\n' })
+    expect(await failureOf(hands.reinstall('dc01-app1', signal))).to.match(/its host key is refused/)
+    expect(done).to.deep.equal(['rebuild dc01-app1'])
+  })
+
+  it('give a version, and say why a host is not well with it', async () => {
+    on(/dc01-app1/, 'readlink', { stdout: '2.0.0-b\n' })
+    await hands.upgrade('dc01-app1', '2.0.0-b', signal)
+    expect(done).to.deep.equal(['deliver dc01-app1 2.0.0-b', 'install dc01-app1'])
+    on(/dc01-app1/, '== ready', look(unit('cinque-api', 'activating', 9)))
+    expect(await failureOf(hands.upgrade('dc01-app1', '2.0.0-b', signal))).to.match(
+      /^not well after 0.02 s: dc01-app1: cinque-api.service is activating/,
+    )
+  })
+
+  it('leave db hosts out of an upgrade of what only app hosts run', async () => {
+    await hands.upgrade('dc01-db1', '2.0.0-b', signal)
+    expect(ran).to.deep.equal([])
+  })
+})
