@@ -100,11 +100,26 @@ export function addFleet(program: Command): void {
       .argument('<other>')
       .action(async (a: string, b: string, options: FleetCommandOptions) => {
         const fleet = await open(options)
-        const [low, high] = [numberOf(fleet, a), numberOf(fleet, b)].toSorted((one, two) => one - two)
-        if (low === high) throw new CliError('two different DCs are cut from each other', { exitCode: 2 })
-        await fleet.network.cut([low, high], verb === 'cut')
+        await fleet.network.cut(pairOf(fleet, a, b), verb === 'cut')
       })
   }
+  withData(group, 'lose', 'lose some packets between two DCs; 0 percent: none any more')
+    .argument('<dc>')
+    .argument('<other>')
+    .argument('<percent>', 'of a hundred packets, each way')
+    .action(async (a: string, b: string, text: string, options: FleetCommandOptions) => {
+      const percent = Number(text)
+      if (!(percent >= 0 && percent < 100)) {
+        throw new CliError(
+          `percent "${text}": must be from 0 to less than 100; all of them: cinque fleet cut`,
+          {
+            exitCode: 2,
+          },
+        )
+      }
+      const fleet = await open(options)
+      await fleet.network.lose(pairOf(fleet, a, b), percent)
+    })
   withData(group, 'down', 'power the hosts off')
     .option('--wipe', 'and throw their disks away')
     .action(async (options: FleetCommandOptions & { wipe?: boolean }) => {
@@ -115,14 +130,15 @@ export function addFleet(program: Command): void {
 function withData(parent: Command, verb: string, description: string): Command {
   const example = ['exec'].includes(verb) ? ' dc01-n1 systemctl --failed' : ''
   const host = ['reinstall', 'ssh'].includes(verb) ? ' dc01-n1' : ''
-  const pair = ['cut', 'heal'].includes(verb) ? ' dc01 dc03' : ''
+  const pair = ['cut', 'heal', 'lose'].includes(verb) ? ' dc01 dc03' : ''
+  const percent = verb === 'lose' ? ' 2' : ''
   return parent
     .command(verb)
     .description(`${description.charAt(0).toUpperCase()}${description.slice(1)}.`)
     .summary(description)
     .option('--data <dir>', 'directory of the fleet', defaultFleet)
     .option('--json', 'print JSON')
-    .addHelpText('after', `\nExample:\n  cinque fleet ${verb}${example}${host}${pair}`)
+    .addHelpText('after', `\nExample:\n  cinque fleet ${verb}${example}${host}${pair}${percent}`)
 }
 
 async function open({ data, json }: FleetCommandOptions): Promise<Fleet> {
@@ -137,6 +153,12 @@ async function open({ data, json }: FleetCommandOptions): Promise<Fleet> {
   return TestFleet.open({ directory: data, log: stderrLogger('warn', new Metrics()), say })
 }
 
+function pairOf(fleet: Fleet, a: string, b: string): readonly [number, number] {
+  const [low, high] = [numberOf(fleet, a), numberOf(fleet, b)].toSorted((one, two) => one - two)
+  if (low === high) throw new CliError('these must be two different DCs', { exitCode: 2 })
+  return [low, high]
+}
+
 function numberOf({ inventory }: Fleet, dc: string): number {
   const found = inventory.dcs.find(({ name }) => name === dc)
   if (found !== undefined) return found.number
@@ -147,7 +169,7 @@ function numberOf({ inventory }: Fleet, dc: string): number {
 async function show(fleet: Fleet, { json }: FleetCommandOptions): Promise<void> {
   const hosts = await fleet.status()
   if (json === true) {
-    printJson({ hosts, cuts: fleet.network.cuts() })
+    printJson({ hosts, cuts: fleet.network.cuts(), losses: fleet.network.losses() })
     return
   }
   const rows = hosts.map(({ name, roles, address, state, memory, cpuSeconds, units }) => [
