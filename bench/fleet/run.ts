@@ -60,11 +60,7 @@ async function timed(name: string, step: () => Promise<Omit<Seen, 'seconds'>>): 
 
 try {
   await timed('up', async () => {
-    await fleet.prepare()
-    await fleet.boot()
-    await fleet.apply()
-    await fleet.schema()
-    await fleet.serves()
+    await fleet.up()
     return { what: `${fleet.inventory.hosts.length} hosts serve`, good: true }
   })
   const { hosts } = fleet.inventory

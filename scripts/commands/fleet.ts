@@ -35,11 +35,7 @@ export function addFleet(program: Command): void {
         )
       }
       const fleet = await open(options)
-      await fleet.prepare()
-      await fleet.boot()
-      await fleet.apply()
-      await fleet.schema()
-      await fleet.serves()
+      await fleet.up()
       await show(fleet, options)
     })
   withData(group, 'status', 'show the hosts: state, memory, processor, services').action(

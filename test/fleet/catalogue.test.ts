@@ -197,6 +197,23 @@ describe('what Puppet makes of hosts', () => {
     expect(yaml.authenticator.class_name).to.equal('PasswordAuthenticator')
   })
 
+  it('is whole on Debian 13, too, with the Java that it has', async () => {
+    const newer = treeFor(seed, { 'profile::healthcheck::provisioned': true }, 13)
+    try {
+      const hosts = ['dc01-db1', 'dc01-app1', 'dc01-check1']
+      const all = await compile(newer, hosts)
+      expect([...all.keys()]).to.have.members(hosts)
+      const db = all.get('dc01-db1') ?? []
+      const packages = db.filter(({ type }) => type === 'Package').map(({ title }) => title)
+      expect(packages).to.include('openjdk-21-jre-headless').and.not.include('openjdk-17-jre-headless')
+      expect(contentOf(db, '/etc/cinque/cassandra/java.options')).to.include(
+        '-Djava.security.manager=allow\n',
+      )
+    } finally {
+      rmSync(newer, { recursive: true, force: true })
+    }
+  })
+
   it('lets a db host that has lost its disk take its own place, and ask the others, not itself', async () => {
     const again = treeFor(seed, { 'profile::cassandra::replace': true })
     try {
