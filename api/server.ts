@@ -70,6 +70,7 @@ export async function startApi(
   }
   platform.taskRunner.start()
   platform.certificateExpiry.start()
+  platform.outboxWorker.start()
   return {
     url: urlOf(plain, 'http'),
     secureUrl: secure === undefined ? null : urlOf(secure.server, 'https'),
@@ -81,7 +82,7 @@ export async function startApi(
       platform.certificateExpiry.stop()
       certificate?.close()
       secure?.cutHandshakes()
-      await Promise.all(servers.map((server) => close(server, graceMs)))
+      await Promise.all([platform.outboxWorker.stop(), ...servers.map((server) => close(server, graceMs))])
     },
   }
 }

@@ -17,6 +17,9 @@ import type { Logger } from './log.ts'
 import { type Follower, Outlet } from './messages.ts'
 import { Plans } from './maintenance/plans.ts'
 import type { Metrics } from './metrics.ts'
+import { FleetLetters } from './outbox/fleet-letters.ts'
+import { Outbox } from './outbox/outbox.ts'
+import { OutboxWorker } from './outbox/worker.ts'
 import { Overrides } from './overrides/overrides.ts'
 import { Presence } from './presence/presence.ts'
 import { Authorities } from './registry/authorities.ts'
@@ -95,6 +98,8 @@ export interface Platform {
   readonly tasks: Tasks
   /** Started by whoever serves the API. */
   readonly taskRunner: TaskRunner
+  /** Sends letters. Started by whoever serves the API. */
+  readonly outboxWorker: OutboxWorker
   /** What is done to the hosts of the fleet. */
   readonly rolls: Rolls
   /** Tells who looks on. */
@@ -133,7 +138,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   await ensureOrganisation(registry, organisation)
   const lanes = new Lanes(store, log, { durability: options.durability })
   const audit = new Audit(lanes, clock, metrics, options.place)
-  const identity = new Identity({ store, lanes, clock, log, metrics, ...options.identity })
+  const outbox = new Outbox(store, clock)
+  const identity = new Identity({ store, lanes, clock, log, outbox, ...options.identity })
   registry.onDoubt(() => identity.doubt())
   const live = new LiveBus(metrics)
   const quotas = new Quotas(store, options.quotas ?? quotaConfig.parse({}))
@@ -211,6 +217,19 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     ...options.devices,
   })
   const rolls = new Rolls(store, clock)
+  const schedules = new Schedules(store, clock)
+  const { letters, users } = identity
+  const fleetLetters = new FleetLetters({ rolls, schedules, users, letters, outbox, clock })
+  const outboxWorker = new OutboxWorker({
+    outbox,
+    // A process without a mail server leaves them to those that have one.
+    kinds: letters.sendable ? [letters.kind] : [],
+    gather: () => fleetLetters.gather(),
+    clock,
+    log,
+    metrics,
+  })
+  letters.onPut = () => outboxWorker.wake()
   return {
     lanes,
     registry,
@@ -232,9 +251,10 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     claims,
     tasks,
     taskRunner,
+    outboxWorker,
     rolls,
     rollWatch: new RollWatch(rolls),
-    schedules: new Schedules(store, clock),
+    schedules,
     repeats: new Repeats(store, clock),
     plans: new Plans(store, clock),
     usage,
@@ -250,7 +270,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
       presence.stop()
       usage.close()
       commands.close()
-      identity.letters.close()
+      void outboxWorker.stop()
       return telemetry.close().then(() => lanes.close())
     },
   }

@@ -4,6 +4,7 @@ import * as idempotency from './idempotency/tables.ts'
 import * as identity from './identity/tables.ts'
 import * as limits from './limits/tables.ts'
 import * as maintenance from './maintenance/tables.ts'
+import * as outbox from './outbox/tables.ts'
 import * as overrides from './overrides/tables.ts'
 import * as presence from './presence/tables.ts'
 import * as registry from './registry/tables.ts'
@@ -28,6 +29,7 @@ const modules: readonly object[] = [
   presence,
   rolls,
   schedules,
+  outbox,
   overrides,
 ]
 

@@ -11,9 +11,12 @@ import { addHealthcheck } from './commands/healthcheck.ts'
 import { addFleet } from './commands/fleet.ts'
 import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
+import { addStatus } from './commands/status.ts'
+import { addRelease } from './commands/release.ts'
 import { addRun } from './commands/run.ts'
 import { addOperator } from './commands/operator.ts'
 import { addRestore } from './commands/restore.ts'
+import { addCassandra } from './commands/cassandra.ts'
 import { addSchema } from './commands/schema.ts'
 import { addSim } from './commands/sim.ts'
 import { addTail } from './commands/tail.ts'
@@ -89,11 +92,12 @@ export const nouns: readonly Noun[] = [
 export function createProgram(): Command {
   const program = emptyProgram()
   program.commandsGroup('Run it:')
-  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema]) add(program)
+  for (const add of [addDev, addDc, addBroker, addApi, addHealthcheck, addOperator, addSchema, addCassandra])
+    add(program)
   program.commandsGroup('Plan it:')
-  for (const add of [addInventory, addHosts, addCost, addDns, addFleet]) add(program)
+  for (const add of [addInventory, addHosts, addCost, addDns, addFleet, addRelease]) add(program)
   program.commandsGroup('Look after it:')
-  for (const add of [addRun]) add(program)
+  for (const add of [addStatus, addRun]) add(program)
   program.commandsGroup('Back it up:')
   for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')

@@ -37,15 +37,20 @@ export const invitations: readonly Route[] = [
     }),
     status: 201,
     answer: invitation,
-    problems: ['invalid_field', 'organisation_not_found', 'limit_reached'],
+    problems: ['invalid_field', 'organisation_not_found', 'limit_reached', 'overloaded'],
     handle: async ({ deps, caller, query: { organisation }, body, response }) => {
       gateGrantor(caller)
       const { id: org, name } = await organisationOf(deps, caller, organisation)
       const { identity } = deps.platform
       const invitedBy = nameOf(caller)
-      const { invitation: made, token } = await identity.invitations.create(org, { ...body, invitedBy })
-      const words = `${invitedBy} invites you to the organisation "${name}" as ${made.role}. The link is good for 7 days:`
-      identity.letters.send('invitation', made.email, token, words)
+      const words = `${invitedBy} invites you to the organisation "${name}" as ${body.role}. The link is good for 7 days:`
+      const made = await identity.invitations.create(
+        org,
+        { ...body, invitedBy },
+        ({ invitation: { email: to }, token }) => identity.letters.send('invitation', to, token, words),
+      )
+      // Now that the link opens something.
+      deps.platform.outboxWorker.wake()
       response.location(`/v1/invitations/${made.id}`)
       return shown(made)
     },

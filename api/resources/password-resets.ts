@@ -21,7 +21,7 @@ export const passwordResets: readonly Route[] = [
     body: z.strictObject({ email }),
     status: 202,
     answer: z.object({ message: z.string() }),
-    problems: ['invalid_field', 'too_many_attempts'],
+    problems: ['invalid_field', 'too_many_attempts', 'overloaded'],
     handle: async ({ deps, body, request }) => {
       const { identity } = deps.platform
       const address = normalEmail(body.email)
@@ -29,10 +29,8 @@ export const passwordResets: readonly Route[] = [
       const user = await identity.users.findByEmail(address)
       // Of nobody too, so that it takes as long; such a token opens nothing.
       const { token } = await identity.tokens.issue('reset', { user: user?.id ?? newId() })
-      if (user !== undefined) {
-        const words = 'Somebody, you we hope, asked for a new password. The link is good for an hour, once:'
-        identity.letters.send('reset', user.email, token, words)
-      }
+      const words = 'Somebody, you we hope, asked for a new password. The link is good for an hour, once:'
+      await identity.letters.send('reset', user?.email ?? null, token, words)
       return { message: 'if the address has an account, a link is on its way; it is good for an hour' }
     },
   }),

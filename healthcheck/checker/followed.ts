@@ -6,48 +6,62 @@ import type { Target } from '../probes/probe.ts'
 import type { Rest } from '../probes/rest.ts'
 import type { StateFile } from './state.ts'
 
-/** How often a list is read; it is some kilobytes, and 304 most of the time. */
-const everyMs = 15_000
-const timeoutMs = 5000
+/** Asks one place for the list. `etag`: of the answer that is known. Rejects with an Error of one line; ends at `signal`. */
+export type AskList = (
+  place: string,
+  etag: string | undefined,
+  signal: AbortSignal,
+) => Promise<{ readonly status: number; readonly etag: string | undefined; readonly text: string }>
 
 export interface FollowedOptions<T> {
-  /** In metrics and logs: `plans`. */
+  /** In logs: `plans`. */
   readonly name: string
-  /** Answers `{items}` with an ETag, to an API key that may read. */
-  readonly path: string
+  /** The gauge of how many seconds it could not be read for. */
+  readonly ageMetric: string
+  /** Of an item, as the API answers and as it is kept. */
   readonly item: z.ZodType<T>
-  readonly apiKey: string
-  readonly rest: Pick<Rest, 'ask'>
-  /** Hosts that may be asked, in turn. */
-  readonly targets: readonly Target[]
-  readonly file: StateFile<T[]>
+  /** Places that may be asked, of all DCs. */
+  readonly places: readonly string[]
+  readonly ask: AskList
+  /** Keeps the last answer over a restart. */
+  readonly file: StateFile<readonly T[]>
+  /** Called when it is another one than before. */
+  readonly onChange?: () => void
+  /** How often it is read; it is some kilobytes, and 304 most of the time. */
+  readonly everyMs: number
   readonly timers: Timers
   readonly log: Logger
   readonly metrics: Metrics
 }
 
+const timeoutMs = 3000
+/** Places that are asked in one round: a checker that is cut off must not wait for all of them. */
+const triesPerRound = 3
+const maxItems = 2000
+
 /**
- * A list of the store that a checker goes by, as overrides and maintenance windows: read over REST from the host that
- * answered last, or the next one that does, and kept in the state directory for when none does.
+ * A list of the store that a checker goes by, as overrides and maintenance windows: read from the place that answered
+ * last, or the next one that does, and kept for when none does, over restarts too.
  */
 export class Followed<T> {
   readonly #options: FollowedOptions<T>
+  readonly #list: z.ZodType<T[]>
   #items: readonly T[]
   #etag: string | undefined
-  #from = 0
+  #next = 0
   #readAt: number
   #failing = false
   #reading: AbortController | null = null
   #timer: Timer | null = null
-  readonly #listeners: (() => void)[] = []
 
   constructor(options: FollowedOptions<T>) {
+    const { file, item, metrics, timers, name, ageMetric } = options
     this.#options = options
-    const { file, item, metrics, timers, name } = options
-    this.#items = file.read((value): value is T[] => z.array(item).safeParse(value).success) ?? []
+    this.#list = z.array(item).max(maxItems)
+    this.#items = file.read((value): value is T[] => this.#list.safeParse(value).success) ?? []
     this.#readAt = timers.monotonic()
     metrics.gauge(
-      `cinque_health_${name}_age_seconds`,
+      ageMetric,
       `Since when the ${name} of the store could not be read`,
       () => (timers.monotonic() - this.#readAt) / 1000,
     )
@@ -58,13 +72,9 @@ export class Followed<T> {
     return this.#items
   }
 
-  /** Calls the listener after each change. */
-  onChange(listener: () => void): void {
-    this.#listeners.push(listener)
-  }
-
   start(): void {
-    this.#timer = this.#options.timers.every(everyMs, () => void this.read())
+    const { timers, everyMs } = this.#options
+    this.#timer = timers.every(everyMs, () => void this.read())
     void this.read()
   }
 
@@ -73,52 +83,102 @@ export class Followed<T> {
     this.#reading?.abort(new Error('stopped'))
   }
 
-  /** Reads it from the first host that answers; one time at a time. Never rejects. */
+  /** Reads it from the first place that answers, a few of them, one round at a time. Never rejects. */
   async read(): Promise<void> {
     if (this.#reading !== null) return
-    const { targets, log, name } = this.#options
-    const stop = new AbortController()
-    this.#reading = stop
-    let failure: unknown
-    for (let i = 0; i < targets.length && !stop.signal.aborted; i++) {
-      const at = (this.#from + i) % targets.length
-      try {
-        // oxlint-disable-next-line no-await-in-loop -- one after the other
-        await this.#readFrom(targets[at], AbortSignal.any([stop.signal, AbortSignal.timeout(timeoutMs)]))
-        this.#from = at
-        failure = undefined
-        break
-      } catch (error) {
-        failure = error
-      }
+    const reading = new AbortController()
+    this.#reading = reading
+    const { places } = this.#options
+    let failure: string | undefined = 'there is no host to ask'
+    for (let tries = Math.min(triesPerRound, places.length); tries > 0 && failure !== undefined; tries--) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      failure = await this.#readFrom(places[this.#next % places.length], reading.signal)
+      if (reading.signal.aborted) return
+      if (failure !== undefined) this.#next++
     }
     this.#reading = null
-    if (stop.signal.aborted) return
-    if (failure !== undefined && !this.#failing) {
-      log.warn(
-        { event: 'health.unread', list: name, err: failure },
-        `${name} can not be read; they stay as they were`,
-      )
-    }
-    this.#failing = failure !== undefined
+    this.#told(failure)
   }
 
-  async #readFrom(target: Target, signal: AbortSignal): Promise<void> {
-    const { rest, path, apiKey, item, timers, file } = this.#options
-    const authorization = `Bearer ${apiKey}`
-    const headers = this.#etag === undefined ? {} : { 'if-none-match': this.#etag }
-    const answer = await rest.ask(target, { method: 'GET', path, authorization, headers }, signal)
-    if (answer.status !== 304) {
-      if (answer.status !== 200) throw new Error(`GET ${path}: ${answer.status}`)
-      const items = z.object({ items: z.array(item) }).parse(JSON.parse(answer.text)).items
-      this.#etag = answer.headers.etag
-      const changed = JSON.stringify(items) !== JSON.stringify(this.#items)
-      this.#items = items
-      if (changed) {
-        file.write(items)
-        for (const listener of this.#listeners) listener()
-      }
+  /** Resolves with what went wrong. */
+  async #readFrom(place: string, stopped: AbortSignal): Promise<string | undefined> {
+    const { ask, timers } = this.#options
+    const one = new AbortController()
+    const stop = (): void => one.abort(new Error('stopped'))
+    stopped.addEventListener('abort', stop, { once: true })
+    const limit = timers.after(timeoutMs, () =>
+      one.abort(new Error(`no answer within ${timeoutMs / 1000} s`)),
+    )
+    try {
+      const { status, etag, text } = await Promise.race([
+        ask(place, this.#etag, one.signal),
+        ended(one.signal),
+      ])
+      if (status !== 200 && status !== 304) return `${place} answered ${status}`
+      if (status === 200) this.#take(place, etag, text)
+      this.#readAt = timers.monotonic()
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? error.message.split('\n')[0] : String(error)
+    } finally {
+      limit.cancel()
+      stopped.removeEventListener('abort', stop)
     }
-    this.#readAt = timers.monotonic()
   }
+
+  #take(place: string, etag: string | undefined, text: string): void {
+    const { name, file, onChange } = this.#options
+    const { data } = z.object({ items: this.#list }).safeParse(json(text))
+    if (data === undefined) throw new Error(`${place} answered something that is no list of ${name}`)
+    this.#etag = etag
+    if (JSON.stringify(data.items) === JSON.stringify(this.#items)) return
+    this.#items = data.items
+    file.write(data.items)
+    onChange?.()
+  }
+
+  /** Said once when it begins and once when it ends. */
+  #told(failure: string | undefined): void {
+    const { log, name } = this.#options
+    const about = { event: 'health.unread', list: name }
+    if (failure !== undefined && !this.#failing)
+      log.warn({ ...about, reason: failure }, `${name} can’t be read; those known before go on to hold`)
+    if (failure === undefined && this.#failing) log.info(about, `${name} can be read again`)
+    this.#failing = failure !== undefined
+  }
+}
+
+/** Hosts as the places of a list, asked over REST at `path` with the checker's API key. */
+export function askHosts(
+  rest: Pick<Rest, 'ask'>,
+  apiKey: string,
+  targets: readonly Target[],
+  path: string,
+): { places: readonly string[]; ask: AskList } {
+  const byName = new Map(targets.map((target) => [target.host.name, target]))
+  return {
+    places: Array.from(byName.keys()),
+    async ask(place, etag, signal) {
+      const target = byName.get(place)
+      if (target === undefined) throw new Error(`there is no host ${place}`)
+      const authorization = `Bearer ${apiKey}`
+      const headers = etag === undefined ? {} : { 'if-none-match': etag }
+      const answer = await rest.ask(target, { method: 'GET', path, authorization, headers }, signal)
+      return { status: answer.status, etag: answer.headers.etag, text: answer.text }
+    },
+  }
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_, failed) => {
+    signal.addEventListener('abort', () => failed(signal.reason), { once: true })
+  })
 }

@@ -1,10 +1,13 @@
 import { join } from 'node:path'
+import { z } from 'zod'
+import type { Clock } from '#platform/clock.ts'
 import type { Access } from '../probes/access.ts'
 import type { Target } from '../probes/probe.ts'
 import { Rest } from '../probes/rest.ts'
-import { OverridesCache, overridesPath } from '../votes/overrides-cache.ts'
 import type { Override } from '../votes/vote.ts'
+import { inForce } from '../votes/word.ts'
 import type { CheckerOptions } from './checker.ts'
+import { askHosts, Followed, type FollowedOptions } from './followed.ts'
 import { StateFile } from './state.ts'
 
 export interface Overrides {
@@ -13,40 +16,61 @@ export interface Overrides {
   close(): void
 }
 
+const path = '/v1/checkers/overrides'
+const everyMs = 10_000
+/** The API does not tell checkers who it was: their reasons are on the status page. */
+const owner = 'an administrator'
+
+const item = z.object({
+  subject: z.string().min(1).max(64),
+  action: z.enum(['out', 'in', 'weight']),
+  percent: z.number().min(0).max(100).nullable(),
+  reason: z.string().max(1000),
+  at: z.iso.datetime(),
+  expires_at: z.iso.datetime().nullable(),
+})
+type Item = z.output<typeof item>
+
 /** People's words about DCs and hosts, from the API of whichever host answers. */
 export function openOverrides(
   { config, log, metrics, clock, timers }: CheckerOptions,
   { access, targets, onChange }: { access: Access; targets: readonly Target[]; onChange: () => void },
 ): Overrides {
   const rest = new Rest(access, () => undefined)
-  const byName = new Map(targets.map((target) => [target.host.name, target]))
-  const cache = new OverridesCache({
-    places: Array.from(byName.keys()),
-    async ask(place, etag, signal) {
-      const target = byName.get(place)
-      if (target === undefined) throw new Error(`there is no host ${place}`)
-      const authorization = `Bearer ${access.apiKey}`
-      const headers = etag === undefined ? {} : { 'if-none-match': etag }
-      const answer = await rest.ask(
-        target,
-        { method: 'GET', path: overridesPath, authorization, headers },
-        signal,
-      )
-      return { status: answer.status, etag: answer.headers.etag, text: answer.text }
-    },
-    file: new StateFile<readonly Override[]>(join(config.state, 'overrides.json'), log),
+  const followed = followOverrides({
+    ...askHosts(rest, access.apiKey, targets, path),
+    file: new StateFile(join(config.state, 'overrides.json'), log),
     onChange,
     timers,
-    clock,
     log,
     metrics,
   })
   return {
-    current: () => cache.current(),
-    start: () => cache.start(),
+    current: () => wordsInForce(followed.items, clock),
+    start: () => followed.start(),
     close: () => {
-      cache.stop()
+      followed.stop()
       rest.close()
     },
   }
+}
+
+/** What people said, as the API of any DC told it last. */
+export function followOverrides(
+  options: Omit<FollowedOptions<Item>, 'name' | 'ageMetric' | 'item' | 'everyMs'>,
+): Followed<Item> {
+  const ageMetric = 'cinque_overrides_age_seconds'
+  return new Followed({ ...options, name: 'overrides', ageMetric, item, everyMs })
+}
+
+/** Where no API or store answers, those known before go on to hold, each until it expires by itself. */
+export function wordsInForce(items: readonly Item[], clock: Clock): readonly Override[] {
+  const words = items.map(({ percent, at, expires_at: end, ...rest }) => ({
+    ...rest,
+    owner,
+    at: Date.parse(at),
+    ...(percent === null ? {} : { percent }),
+    ...(end === null ? {} : { expiresAt: Date.parse(end) }),
+  }))
+  return Array.from(inForce(words, clock.now()).values())
 }

@@ -20,7 +20,7 @@ import { statusRoute } from '../status/route.ts'
 import { Status } from '../status/status.ts'
 import { type Voting, votingDefaults } from '../votes/voting.ts'
 import type { CheckerOptions } from './checker.ts'
-import { Followed } from './followed.ts'
+import { askHosts, Followed } from './followed.ts'
 import type { HealthSource } from './pages.ts'
 import type { Results } from './results.ts'
 import type { Route } from './route.ts'
@@ -61,15 +61,13 @@ export function openPeople(
 ): People {
   const { config, inventory, secrets, log, metrics, clock, timers } = options
   const rest = new Rest(access, () => undefined)
-  const file = new StateFile<z.output<typeof plan>[]>(join(config.state, 'plans.json'), log)
   const plans = new Followed({
     name: 'plans',
-    path: '/v1/checkers/plans',
+    ageMetric: 'cinque_health_plans_age_seconds',
     item: plan,
-    apiKey: secrets.apiKey,
-    rest,
-    targets,
-    file,
+    ...askHosts(rest, secrets.apiKey, targets, '/v1/checkers/plans'),
+    file: new StateFile<readonly z.output<typeof plan>[]>(join(config.state, 'plans.json'), log),
+    everyMs: 15_000,
     timers,
     log,
     metrics,

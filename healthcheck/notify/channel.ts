@@ -15,6 +15,6 @@ export function mail({ name, to, mailer }: { name: string; to: string; mailer: M
   return {
     name,
     kind: 'mail',
-    send: (message) => mailer({ to, subject: subjectOf(message), text: textOf(message) }),
+    send: (message) => mailer({ to, subject: subjectOf(message), text: textOf(message), id: message.id }),
   }
 }

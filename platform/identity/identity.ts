@@ -1,6 +1,6 @@
 import { type Clock, HybridClock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
+import type { Outbox } from '../outbox/outbox.ts'
 import type { Lanes } from '../store/lanes.ts'
 import type { Store } from '../store/store.ts'
 import { ApiKeys } from './api-keys.ts'
@@ -8,7 +8,7 @@ import { Attempts } from './attempts.ts'
 import { Invitations } from './invitations.ts'
 import { Letters, type Mailer } from './letters.ts'
 import { type Membership, Memberships } from './memberships.ts'
-import { OneTimeTokens } from './one-time.ts'
+import { OneTimeTokens, type Purpose } from './one-time.ts'
 import { Passwords } from './passwords.ts'
 import { Recent } from './recent.ts'
 import { type SeenFrom, type Session, Sessions, type Tokens } from './sessions.ts'
@@ -37,7 +37,8 @@ export interface IdentityOptions {
   readonly lanes: Lanes
   readonly clock: Clock
   readonly log: Logger
-  readonly metrics: Metrics
+  /** Where letters wait. */
+  readonly outbox: Outbox
   /** Absent: links are in the log. */
   readonly mailer?: Mailer | undefined
   /** Where people reach the API. */
@@ -69,7 +70,7 @@ export class Identity {
   #generation = 0
   readonly #listeners: ((change: IdentityChange) => unknown)[] = []
 
-  constructor({ store, lanes, clock, log, metrics, mailer, publicUrl }: IdentityOptions) {
+  constructor({ store, lanes, clock, log, mailer, publicUrl, outbox }: IdentityOptions) {
     const stamps = new HybridClock(clock)
     this.users = new Users(store, clock, stamps, new Passwords())
     this.memberships = new Memberships(store, clock, stamps)
@@ -85,10 +86,25 @@ export class Identity {
     const parts = { tokens: this.tokens, users: this.users, memberships: this.memberships }
     this.invitations = new Invitations(store, clock, parts)
     this.setup = new Setup(store, clock, parts)
-    this.letters = new Letters({ mailer, base: publicUrl, log, metrics })
+    this.letters = new Letters({
+      mailer,
+      base: publicUrl,
+      outbox,
+      isGood: (purpose, token) => this.#isGood(purpose, token),
+      log,
+    })
     this.attempts = new Attempts(clock, { pair: 10, account: 100, address: 100, windowMs: quarterMs })
     this.letterAttempts = new Attempts(clock, { pair: 5, account: 5, address: 50, windowMs: hourMs })
     this.#people = new Recent(clock, { size: 10_000, ageMs: trustMs })
+  }
+
+  /** Whether a link opens something: an invitation may have been taken back. */
+  async #isGood(purpose: Purpose, token: string): Promise<boolean> {
+    const granted = await this.tokens.find(purpose, token)
+    if (granted === undefined) return false
+    const { org, invitation } = granted
+    if (purpose !== 'invitation') return true
+    return org !== undefined && invitation !== undefined && this.invitations.isOpen(org, invitation)
   }
 
   /** Who has this access token, unless his session is over. */

@@ -48,11 +48,15 @@ export class Invitations {
     this.#memberships = parts.memberships
   }
 
-  /** PlatformError `invalid_field` or `limit_reached`. */
+  /**
+   * `announce` has its letter waiting before there is an invitation, so that there is none without a letter; the letter
+   * is not sent without the invitation. PlatformError `invalid_field` or `limit_reached`.
+   */
   async create(
     org: string,
     input: { email: string; role: Role; groups: readonly string[] | null; invitedBy: string },
-  ): Promise<{ invitation: Invitation; token: string }> {
+    announce: (made: { invitation: Invitation; token: string }) => Promise<void>,
+  ): Promise<Invitation> {
     const email = normalEmail(input.email)
     const open = await this.#store.range(invitation, { org }, { limit: maxOpen })
     if (open.length >= maxOpen)
@@ -61,6 +65,8 @@ export class Invitations {
     const { role, groups, invitedBy } = input
     const { token, hash, expiresAt } = await this.#tokens.issue('invitation', { org, invitation: id })
     const createdAt = this.#clock.now()
+    const made = { id, org, email, role, groups, invitedBy, createdAt, expiresAt }
+    await announce({ invitation: made, token })
     const batch = new Batch()
     batch.put(invitation, {
       org,
@@ -74,7 +80,11 @@ export class Invitations {
       ...(groups === null ? {} : { groups: JSON.stringify(groups) }),
     })
     await this.#store.write(batch)
-    return { invitation: { id, org, email, role, groups, invitedBy, createdAt, expiresAt }, token }
+    return made
+  }
+
+  async isOpen(org: string, id: string): Promise<boolean> {
+    return (await this.#store.get(invitation, { org, id })) !== undefined
   }
 
   /** Those that are open, in order of ids; `after` is the last id of the page before. */

@@ -1,61 +1,68 @@
+import { randomUUIDv7 } from 'node:crypto'
 import type { Logger } from '../log.ts'
-import type { Counter, Metrics } from '../metrics.ts'
-import { systemTimers, type Timer, type Timers } from '../timers.ts'
+import type { Job, Outbox } from '../outbox/outbox.ts'
+import type { JobKind } from '../outbox/worker.ts'
 import type { Purpose } from './one-time.ts'
 
 export interface Letter {
   readonly to: string
   readonly subject: string
   readonly text: string
+  /** The same when it is sent again, so that who has it already knows. */
+  readonly id?: string
 }
 
 /** Hands a letter to a mail server. Rejects when that did not take it. */
 export type Mailer = (letter: Letter) => Promise<void>
-
-/** Letters that wait for the mail server; more are dropped and counted. */
-const maxWaiting = 1000
-/** Waits before each new try, ms. */
-const retryMs = [1000, 10_000, 60_000] as const
 
 const subjects: Readonly<Record<Exclude<Purpose, 'setup'>, string>> = {
   invitation: 'You are invited',
   reset: 'A new password',
 }
 
+/** A letter as it waits. Its token is in the store in the clear until it is sent. */
+type Waiting =
+  | { readonly about: 'fleet'; readonly to: string; readonly subject: string; readonly text: string }
+  | {
+      readonly about: Exclude<Purpose, 'setup'>
+      /** Null: to nobody. */
+      readonly to: string | null
+      readonly token: string
+      readonly words: string
+    }
+
 /**
- * Links to people, by mail. Nobody waits for it: that an address is known must not be seen from the time of an answer.
- * Without a mail server the link is in the log, for the operator to pass on.
+ * Letters to people, by the outbox: one whose promise has resolved is sent, whatever becomes of this process. Without a
+ * mail server links are in the log, for the operator to pass on.
  */
 export class Letters {
   /** Where people reach the API: `https://iot.example.com`. */
   base: string
-  #sending = false
-  #closed = false
-  #pause: { timer: Timer; over: () => void } | null = null
-  readonly #waiting: Letter[] = []
   readonly #mailer: Mailer | undefined
+  readonly #outbox: Outbox
+  readonly #isGood: (purpose: Purpose, token: string) => Promise<boolean>
   readonly #log: Logger
-  readonly #timers: Timers
-  readonly #sent: Counter
-  readonly #dropped: { full: Counter; refused: Counter }
+  /** Told that something was put into the outbox. */
+  onPut: () => void = () => undefined
 
   constructor(options: {
     mailer?: Mailer | undefined
     base?: string | undefined
+    outbox: Outbox
+    /** Whether a link opens something now. */
+    isGood: (purpose: Purpose, token: string) => Promise<boolean>
     log: Logger
-    metrics: Metrics
-    timers?: Timers
   }) {
     this.base = options.base ?? ''
     this.#mailer = options.mailer
+    this.#outbox = options.outbox
+    this.#isGood = options.isGood
     this.#log = options.log
-    this.#timers = options.timers ?? systemTimers
-    this.#sent = options.metrics.counter('cinque_mail_sent_total', 'Letters that the mail server has taken')
-    const dropped = (reason: string): Counter =>
-      options.metrics.counter('cinque_mail_dropped_total', 'Letters that were not sent, by reason', {
-        reason,
-      })
-    this.#dropped = { full: dropped('queue_full'), refused: dropped('refused') }
+  }
+
+  /** Whether there is a mail server. */
+  get sendable(): boolean {
+    return this.#mailer !== undefined
   }
 
   /** In the fragment, which browsers keep to themselves. */
@@ -63,65 +70,58 @@ export class Letters {
     return `${this.base}/account#${kind}=${token}`
   }
 
-  send(kind: Exclude<Purpose, 'setup'>, to: string, token: string, words: string): void {
-    const link = this.link(kind, token)
+  /**
+   * A link; it is sent when the token is good, and not at all if it does not become so. `to` null: nobody gets it, in the
+   * same time. PlatformError `overloaded`.
+   */
+  async send(
+    about: Exclude<Purpose, 'setup'>,
+    to: string | null,
+    token: string,
+    words: string,
+  ): Promise<void> {
     if (this.#mailer === undefined) {
+      if (to === null) return
       this.#log.warn(
-        { event: 'identity.link', kind, to, link },
+        { event: 'identity.link', kind: about, to, link: this.link(about, token) },
         'no mail server is configured: pass on this link',
       )
       return
     }
-    if (this.#waiting.length >= maxWaiting) {
-      this.#dropped.full.value++
-      return
-    }
-    this.#waiting.push({ to, subject: `${subjects[kind]}: cinque`, text: `${words}\n\n${link}\n` })
-    void this.#work(this.#mailer)
+    await this.#put(randomUUIDv7(), { about, to, token, words })
   }
 
-  /** What waits is dropped. */
-  close(): void {
-    this.#closed = true
-    this.#dropped.refused.value += this.#waiting.splice(0).length
-    this.#pause?.timer.cancel()
-    this.#pause?.over()
+  /** Something that administrators should know. With the same id it is the same letter. Not without a mail server. */
+  async tell(id: string, { to, subject, text }: Letter): Promise<void> {
+    if (this.#mailer !== undefined) await this.#put(id, { about: 'fleet', to, subject, text })
   }
 
-  async #work(mailer: Mailer): Promise<void> {
-    if (this.#sending) return
-    this.#sending = true
-    try {
-      for (let letter = this.#waiting.shift(); letter !== undefined; letter = this.#waiting.shift()) {
-        // oxlint-disable-next-line no-await-in-loop -- one after the other: a mail server takes few at a time
-        await this.#deliver(mailer, letter)
-      }
-    } finally {
-      this.#sending = false
-    }
+  /** For the worker of the outbox. */
+  readonly kind: JobKind = {
+    name: 'letter',
+    check: async ({ spec }) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own
+      const waiting = spec as Waiting
+      if (waiting.about === 'fleet') return 'so'
+      return (await this.#isGood(waiting.about, waiting.token)) ? 'so' : 'unknown'
+    },
+    perform: async ({ id, spec }: Job) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own
+      const letter = this.#letterOf(spec as Waiting)
+      if (letter !== null) await this.#mailer?.({ ...letter, id })
+    },
   }
 
-  async #deliver(mailer: Mailer, letter: Letter): Promise<void> {
-    for (const wait of [...retryMs, null]) {
-      try {
-        // oxlint-disable-next-line no-await-in-loop
-        await mailer(letter)
-        this.#sent.value++
-        return
-      } catch (error) {
-        const left = wait === null ? 'given up' : 'trying again'
-        this.#log.warn({ event: 'mail.failed', to: letter.to, err: error }, `a letter was not taken: ${left}`)
-        // oxlint-disable-next-line no-await-in-loop
-        if (wait !== null && !this.#closed) await this.#rest(wait)
-      }
-      if (this.#closed) break
-    }
-    this.#dropped.refused.value++
+  async #put(id: string, spec: Waiting): Promise<void> {
+    await this.#outbox.put({ id, kind: this.kind.name, spec })
+    this.onPut()
   }
 
-  #rest(ms: number): Promise<void> {
-    return new Promise((over) => {
-      this.#pause = { over, timer: this.#timers.after(ms, over) }
-    })
+  #letterOf(waiting: Waiting): Letter | null {
+    const { about, to } = waiting
+    if (to === null) return null
+    if (about === 'fleet') return { to, subject: waiting.subject, text: waiting.text }
+    const text = `${waiting.words}\n\n${this.link(about, waiting.token)}\n`
+    return { to, subject: `${subjects[about]}: cinque`, text }
   }
 }

@@ -22,7 +22,7 @@ const lifeMs: Readonly<Record<Purpose, number>> = {
 
 const prefixes: Readonly<Record<Purpose, string>> = { invitation: 'i_', reset: 'w_', setup: 's_' }
 
-/** Tokens of links that are sent to people. Only their SHA-256 is stored. */
+/** Tokens of links that are sent to people. Only their SHA-256 is stored, but in a letter that waits to be sent. */
 export class OneTimeTokens {
   readonly #store: Store
   readonly #clock: Clock
@@ -51,6 +51,16 @@ export class OneTimeTokens {
     const row = await this.#store.get(oneTimeToken, { hash: keyHash(token) })
     if (row?.kind !== kind || (row.expires_at ?? 0) <= this.#clock.now()) throw invalid()
     return { org: row.org, invitation: row.invitation, user: row.user, expiresAt: row.expires_at ?? 0 }
+  }
+
+  /** As `read`; undefined instead of an error. */
+  async find(kind: Purpose, token: string): Promise<Granted | undefined> {
+    try {
+      return await this.read(kind, token)
+    } catch (error) {
+      if (error instanceof PlatformError) return undefined
+      throw error
+    }
   }
 
   async drop(hash: Uint8Array): Promise<void> {

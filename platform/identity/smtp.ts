@@ -31,8 +31,10 @@ export function smtpMailer(options: SmtpOptions): Mailer {
     disableUrlAccess: true,
     ...(username === undefined ? {} : { auth: { user: username, pass: password ?? '' } }),
   })
-  return async ({ to, subject, text }) => {
+  const domain = /@([\w.-]+)/.exec(from)?.[1] ?? 'cinque'
+  return async ({ to, subject, text, id }) => {
     // As an object, so that nothing in an address can add a receiver.
-    await transport.sendMail({ from, to: { name: '', address: to }, subject, text })
+    const named = id === undefined ? {} : { messageId: `<${id}@${domain}>` }
+    await transport.sendMail({ from, to: { name: '', address: to }, subject, text, ...named })
   }
 }

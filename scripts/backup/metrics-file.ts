@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { DrillReport } from '#platform/backup/drill.ts'
 import type { Manifest } from '#platform/backup/manifest.ts'
 import { bytesOf } from '#platform/backup/manifest.ts'
@@ -65,5 +65,7 @@ export function writeMetricsFile(file: string, families: readonly Family[]): voi
     `${name} ${value}`,
   ])
   writeFileSync(`${file}.new`, `${[...kept, ...lines].join('\n')}\n`)
+  // Another user reads it, whatever our umask is.
+  chmodSync(`${file}.new`, 0o644)
   renameSync(`${file}.new`, file)
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CliError, errorLine } from '#scripts/output.ts'
@@ -14,7 +14,10 @@ export async function withScratch<T>(parent: string, work: (directory: string) =
   try {
     for (const name of readdirSync(parent)) {
       const pid = namePattern.exec(name)?.[1]
-      if (pid !== undefined && !isAlive(Number(pid))) remove(join(parent, name))
+      if (pid === undefined || isAlive(Number(pid))) continue
+      // What root left behind only root can remove: no reason for others to make no backups.
+      if (mayRemove(join(parent, name))) remove(join(parent, name))
+      else process.stderr.write(`scratch: ${join(parent, name)} was left by another user: remove it\n`)
     }
     directory = await mkdtemp(join(parent, `cinque-backup-${process.pid}-`))
   } catch (error) {
@@ -31,6 +34,11 @@ export async function withScratch<T>(parent: string, work: (directory: string) =
     process.off('SIGINT', stopped).off('SIGTERM', stopped)
     remove(directory)
   }
+}
+
+function mayRemove(directory: string): boolean {
+  const we = process.getuid?.()
+  return we === 0 || statSync(directory).uid === we
 }
 
 /** Ends the scratch node that may run there, too: nodes outlive who started them. */

@@ -21,6 +21,14 @@ const waitMs = 10 * 60_000
 /** Work that others on the machine come before. */
 const lowPriority = 15
 
+function yieldToOthers(): void {
+  try {
+    setPriority(lowPriority)
+  } catch {
+    // A hardened unit may not: it has its priority from systemd (Nice=).
+  }
+}
+
 export interface VerbOptions {
   readonly config: string
   readonly json?: true
@@ -34,7 +42,7 @@ export async function init({ config, json }: VerbOptions): Promise<void> {
 }
 
 export async function run({ config: file, note, json }: VerbOptions & { note?: true }): Promise<void> {
-  setPriority(lowPriority)
+  yieldToOthers()
   const { config, repository } = await openRepository(file)
   const log = stderrLogger('warn', new Metrics())
   if (repository.store instanceof DirectoryStore) await repository.store.tidy(Date.now())
@@ -133,7 +141,7 @@ export async function check(options: VerbOptions & { read?: true; backup?: strin
 }
 
 export async function sweep(options: VerbOptions & { dryRun?: true }): Promise<void> {
-  setPriority(lowPriority)
+  yieldToOthers()
   const { config, repository } = await openRepository(options.config)
   if (options.dryRun === true) {
     const { kept, dropped } = apply(config.retention, await repository.backups())

@@ -4,10 +4,12 @@ import { checkerConfig } from '#healthcheck/checker/config.ts'
 import { type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { configHelp } from '#scripts/config/help.ts'
 import { loadConfig } from '#scripts/config/load.ts'
+import { collect } from '#scripts/options.ts'
 import { CliError } from '#scripts/output.ts'
 
 interface HealthcheckOptions {
   config?: string
+  set?: string[]
   json?: true
 }
 
@@ -28,14 +30,15 @@ export function addHealthcheck(program: Command): void {
         'answers DNS. Prints `ready URL NAME`. SIGTERM or SIGINT: ends with 0.',
     )
     .option('--config <file>', 'its configuration in YAML or JSON')
+    .option('--set <path=value>', 'one key of it, value in YAML (repeatable)', collect)
     .option('--json', 'print JSON')
     .addHelpText('after', () => `\n${configHelp(checkerConfig)}`)
-    .action(async ({ config: file, json }: HealthcheckOptions) => {
+    .action(async ({ config: file, set: sets = [], json }: HealthcheckOptions) => {
       if (file === undefined) {
         const remedy = '`cinque healthcheck provision` makes one.'
         throw new CliError('--config FILE is missing', { exitCode: 2, remedy })
       }
-      const { config } = loadConfig(checkerConfig, { file })
+      const { config } = loadConfig(checkerConfig, { file, sets })
       const { runHealthcheck } = await import('#scripts/run/healthcheck.ts')
       await runHealthcheck(config, file, json === true)
     })

@@ -1,16 +1,21 @@
+import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, type Command } from 'commander'
 import { ApiError, type CinqueClient } from '#client/index.ts'
 import { clientOf } from '#scripts/client/connect.ts'
-import { findTarget, type TargetOptions, withTarget } from '#scripts/client/target.ts'
+import { defaultCellData, findTarget, type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { wholeNumber } from '#scripts/options.ts'
-import { printJson, printLine } from '#scripts/output.ts'
+import { CliError, errorCode, errorLine, printJson, printLine } from '#scripts/output.ts'
 import type { AckMeter, AckReport } from '#scripts/sim/ack-meter.ts'
+import type { Way } from '#scripts/sim/dial.ts'
 import type { Fleet, SimulatedDevice } from '#scripts/sim/fleet.ts'
 
 interface SimOptions extends TargetOptions {
   devices: number
   rate?: number
   seconds?: number
+  resolve?: true
+  nameServer?: string[]
+  ca?: string
   json?: true
 }
 
@@ -34,7 +39,10 @@ export function addSim(program: Command): void {
       )
       .option('--rate <n>', 'messages a second, all devices together (default: one a device)', rate)
       .option('--seconds <n>', 'stop after this time', wholeNumber(1, 86_400))
-      .option('--mqtt <url>', 'broker (default: that of the running `cinque dev`)'),
+      .option('--mqtt <url>', 'broker (default: that of the running `cinque dev`)')
+      .option('--resolve', 'find the brokers of the running `cinque dev --dcs` by the name of the service')
+      .option('--name-server <address...>', 'find the name in --mqtt by these (default: as the system does)')
+      .option('--ca <file>', 'authority of the broker’s certificate, PEM (default: the public ones)'),
   ).action(sim)
 }
 
@@ -46,6 +54,7 @@ function rate(text: string): number {
 
 async function sim(options: SimOptions): Promise<void> {
   const target = findTarget(options)
+  const way = await wayOf(options, target.mqtt)
   const devices = await makeDevices(clientOf(target), options.devices)
   const [{ AckMeter }, { Fleet }] = await Promise.all([
     import('#scripts/sim/ack-meter.ts'),
@@ -54,8 +63,8 @@ async function sim(options: SimOptions): Promise<void> {
   const meter = new AckMeter()
   const fleet = new Fleet(meter)
   try {
-    await fleet.connect(target.mqtt, devices)
-    await run(fleet, meter, target.mqtt, options)
+    await fleet.connect(way, devices)
+    await run(fleet, meter, way.url, options)
   } finally {
     await fleet.close(closeMs)
   }
@@ -63,6 +72,28 @@ async function sim(options: SimOptions): Promise<void> {
   if (options.json === true) printJson({ event: 'summary', ...total })
   else printLine(`done: ${describe(total)}`)
   if (total.acknowledged < total.sent) process.exitCode = 1
+}
+
+async function wayOf({ resolve, nameServer, ca, ...options }: SimOptions, mqtt: string): Promise<Way> {
+  const [{ StubResolver }, { cellWay }] = await Promise.all([
+    import('#scripts/sim/stub-resolver.ts'),
+    import('#scripts/sim/cell-way.ts'),
+  ])
+  if (resolve === true) {
+    const other = [nameServer && '--name-server', ca && '--ca', options.mqtt && '--mqtt'].find(Boolean)
+    if (other) throw new CliError(`--resolve and ${other} exclude each other`, { exitCode: 2 })
+    return cellWay(options.data ?? defaultCellData)
+  }
+  try {
+    return {
+      url: mqtt,
+      ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+      ...(nameServer === undefined ? {} : { resolver: new StubResolver({ servers: nameServer }) }),
+    }
+  } catch (error) {
+    const said = nameServer === undefined || errorCode(error) === 'ENOENT' ? '--ca' : '--name-server'
+    throw new CliError(`${said}: ${errorLine(error)}`, { exitCode: 2, cause: error })
+  }
 }
 
 async function run(fleet: Fleet, meter: AckMeter, broker: string, options: SimOptions): Promise<void> {

@@ -12,8 +12,15 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
       {
         'cinque::cell': cell,
         'cinque::dcs': dcs.map(({ name, number, kind, replicas }) => ({ name, number, kind, replicas })),
-        'cinque::hosts': hosts.map(({ name, dc, roles, address }) => ({ name, dc, roles, address })),
+        'cinque::hosts': hosts.map(({ name, dc, roles, address, brokers }) => ({
+          name,
+          dc,
+          roles,
+          address,
+          brokers,
+        })),
         'cinque::ports': ports,
+        'cinque::inventory': stringify(inventory, { lineWidth: 120, flowCollectionPadding: true }),
         ...(dns === undefined ? {} : { 'cinque::public_url': `https://${dns.names[0]}.${dns.zone}` }),
       },
     ],

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nkeys } from '@nats-io/transport-node'
+import { secretBytes } from '#platform/backup/seal.ts'
 import { newKey } from '#platform/auth/keys.ts'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { makeCertificates } from '#platform/pki/certificates.ts'
@@ -17,6 +19,7 @@ export async function makeSecrets(inventory: Inventory, fleet: FleetDirectory): 
   const adminToken = fleet.kept('admin-token', () => `${newKey('token')}\n`)
   const cassandraPassword = fleet.kept('cassandra-password', () => `${newKey('token')}\n`)
   const gatewayPassword = fleet.kept('gateway-password', () => newKey('token').replaceAll(/[^\w.~-]/g, ''))
+  const backupKey = fleet.kept('backup.key', () => `${randomBytes(secretBytes).toString('hex')}\n`)
   for (const host of inventory.hosts) {
     const directory = fleet.make('secrets', host.name)
     if (existsSync(join(directory, last))) continue
@@ -33,6 +36,7 @@ export async function makeSecrets(inventory: Inventory, fleet: FleetDirectory): 
         `CINQUE_NATS_USER=${keys.getPublicKey()}\nCINQUE_GATEWAY_PASSWORD='"${gatewayPassword}"'\n`,
       ],
       ['cassandra-password', cassandraPassword],
+      ['backup.key', backupKey],
       [last, adminToken],
     ]
     for (const [name, text] of files) writeFileSync(join(directory, name), text, { mode: 0o600 })

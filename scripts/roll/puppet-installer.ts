@@ -13,9 +13,8 @@ import type { Installer } from './ssh-hands.ts'
 
 /** Hiera's highest level: what is so for this host and its disk alone. */
 const ownFile = '/etc/cinque/hiera/host.yaml'
-/** Where tar files of releases are looked for on a host; the last is where they are brought to. */
-const places = ['/var/cache/cinque/artifacts', '/opt/cinque/artifacts'] as const
-const [, brought] = places
+/** Where tar files of releases are, there. */
+const artifacts = '/var/cache/cinque/artifacts'
 const bootstrapMs = 600_000
 /** 100 MB over 2 Mbit/s. */
 const uploadMs = 600_000
@@ -44,30 +43,18 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
     const into = `mkdir -p /etc/cinque/hiera && cat > ${ownFile}.new && mv ${ownFile}.new ${ownFile}`
     await must(remote, host, into, { input: text })
   }
-  const fileOf = (release: string): string => join(directory.path, 'artifacts', `cinque-${release}.tar`)
-
   return {
     obstacle({ name }) {
       const secrets = join(directory.path, 'secrets', name)
       return existsSync(secrets) ? null : `its secrets are not in ${secrets}`
     },
     async deliver(host, remote, release) {
-      const name = `cinque-${release}.tar`
-      const found = await must(
-        remote,
-        host,
-        `for file in ${places.map((place) => quote(`${place}/${name}`)).join(' ')}; do if [ -f "$file" ]; then echo "$file"; exit; fi; done
-if [ -d ${quote(`/opt/cinque/releases/${release}`)} ]; then echo ${quote(`${brought}/${name}`)}; fi`,
+      const [file, unpacked] = [`${artifacts}/cinque-${release}.tar`, `/opt/cinque/releases/${release}`].map(
+        quote,
       )
-      let source = found.trim()
-      if (source === '') {
-        source = `${brought}/${name}`
-        await upload(host, remote, release, source)
-      }
-      await setOwn(remote, host, {
-        'profile::cinque::release': release,
-        'profile::cinque::source': source,
-      })
+      const found = await must(remote, host, `if [ -f ${file} ] || [ -d ${unpacked} ]; then echo there; fi`)
+      if (found.trim() === '') await upload(host, remote, release)
+      await setOwn(remote, host, { 'profile::cinque::release': release })
     },
     replaces: (host, remote) => setOwn(remote, host, { 'profile::cassandra::replace': true }),
     async install(host, remote) {
@@ -87,19 +74,19 @@ if [ -d ${quote(`/opt/cinque/releases/${release}`)} ]; then echo ${quote(`${brou
   }
 
   /** A tar file of a release, whole or not at all. */
-  async function upload(host: Host, remote: Remote, release: string, to: string): Promise<void> {
-    const file = fileOf(release)
+  async function upload(host: Host, remote: Remote, release: string): Promise<void> {
+    const name = `cinque-${release}.tar`
+    const file = join(directory.path, 'artifacts', name)
     if (!existsSync(file)) {
-      throw new Error(`there is no ${file}, and ${host.name} does not have it; make it: cinque release pack`)
+      throw new Error(
+        `${host.name} does not have release ${release}, and there is no ${file}; make it: cinque release pack`,
+      )
     }
     const hash = createHash('sha256')
     await pipeline(createReadStream(file), hash)
-    const check = `echo ${quote(`${hash.digest('hex')}  ${to}.new`)} | sha256sum --check --status`
-    await must(
-      remote,
-      host,
-      `mkdir -p ${brought} && cat > ${quote(`${to}.new`)} && ${check} && mv ${quote(`${to}.new`)} ${quote(to)}`,
-      { input: { file }, timeoutMs: uploadMs },
-    )
+    const [to, part] = [`${artifacts}/${name}`, `${artifacts}/.${name}`].map(quote)
+    const check = `echo ${quote(hash.digest('hex'))}"  "${part} | sha256sum --check --status`
+    const steps = [`mkdir -p ${artifacts}`, `cat > ${part}`, check, `mv ${part} ${to}`]
+    await must(remote, host, steps.join(' && '), { input: { file }, timeoutMs: uploadMs })
   }
 }

@@ -1,7 +1,8 @@
-import mqtt, { type MqttClient } from 'mqtt'
+import { MqttClient } from 'mqtt'
 import { CliError, errorCode, errorLine } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 import type { AckMeter } from './ack-meter.ts'
+import { dial, type Way } from './dial.ts'
 
 export interface SimulatedDevice {
   readonly name: string
@@ -12,6 +13,7 @@ const topic = 'v1/devices/me/telemetry'
 const ticksPerSecond = 50
 /** Connections being made at a time. */
 const maxConnecting = 50
+const connectMs = 10_000
 
 /** MQTT clients that act as devices: each keeps one connection and publishes telemetry at QoS 1. */
 export class Fleet {
@@ -25,16 +27,16 @@ export class Fleet {
   }
 
   /** Connects all of them. CliError if the broker can't be reached or refuses one. */
-  async connect(url: string, devices: readonly SimulatedDevice[]): Promise<void> {
+  async connect(way: Way, devices: readonly SimulatedDevice[]): Promise<void> {
     for (let at = 0; at < devices.length; at += maxConnecting) {
-      const some = devices.slice(at, at + maxConnecting).map((device) => this.#connectOne(url, device))
+      const some = devices.slice(at, at + maxConnecting).map((device) => this.#connectOne(way, device))
       const failed = (await Promise.allSettled(some)).find((result) => result.status === 'rejected')
       if (failed !== undefined) throw failed.reason
     }
   }
 
-  async #connectOne(url: string, { name, key }: SimulatedDevice): Promise<void> {
-    const client = await this.#open(url, name, key)
+  async #connectOne(way: Way, { name, key }: SimulatedDevice): Promise<void> {
+    const client = await this.#open(way, name, key)
     this.#clients.push(client)
     // From here on a lost connection comes back by itself, and its unacknowledged messages with it.
     client.on('error', () => undefined)
@@ -47,15 +49,28 @@ export class Fleet {
     })
   }
 
-  async #open(url: string, name: string, key: string): Promise<MqttClient> {
-    const identity = { clientId: name, username: name, password: key }
-    // A broker that starts or drains refuses for a while.
-    const tries = { connectTimeout: 10_000, reconnectOnConnackError: true }
+  async #open(way: Way, name: string, key: string): Promise<MqttClient> {
+    const client = new MqttClient(() => dial(way), {
+      protocolVersion: 5,
+      clientId: name,
+      username: name,
+      password: key,
+      connectTimeout: connectMs,
+      // A broker that starts or drains refuses for a while.
+      reconnectOnConnackError: true,
+    })
     try {
-      return await mqtt.connectAsync(url, { protocolVersion: 5, ...tries, ...identity }, false)
+      await new Promise<void>((connected, failed) => {
+        client.once('connect', () => connected())
+        client.once('error', failed)
+        client.once('close', () => failed(new Error('the connection was closed')))
+      })
+      return client
     } catch (error) {
+      client.on('error', () => undefined)
+      client.end(true)
       const reason = errorCode(error) === 'ECONNREFUSED' ? 'nothing listens there' : errorLine(error)
-      throw new CliError(`${name} cannot connect to ${url}: ${reason}`, {
+      throw new CliError(`${name} cannot connect to ${way.url}: ${reason}`, {
         remedy: 'Is `cinque dev` running? Another broker: --mqtt URL.',
         cause: error,
       })

@@ -1,6 +1,9 @@
 import { expect } from 'chai'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { backupCassandra } from '#cassandra/backup/backup.ts'
 import { fingerprintAt } from '#cassandra/backup/fingerprint.ts'
 import { restoreCassandra } from '#cassandra/backup/restore.ts'
@@ -12,16 +15,17 @@ import { migrate } from '#cassandra/migrate.ts'
 import { connect } from '#cassandra/store/connection.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import type { Manifest } from '#platform/backup/manifest.ts'
-import type { ObjectStore } from '#platform/backup/object-store.ts'
-import { Repository } from '#platform/backup/repository.ts'
+import type { Repository } from '#platform/backup/repository.ts'
 import { verify } from '#platform/backup/verify.ts'
 import { device } from '#platform/registry/tables.ts'
 import { Batch } from '#platform/store/store.ts'
 import { everyTable } from '#platform/tables.ts'
 import { telemetry } from '#platform/telemetry/tables.ts'
-import { Place, seal, wrapped } from '../platform/backup/fixture.ts'
+import { Place } from '../platform/backup/fixture.ts'
+import type { KilledWork } from './killed-child.ts'
 import { keyspace, newDirectory, newNode, silent, startTimeoutMs } from './node.ts'
 
+const child = fileURLToPath(new URL('killed-child.ts', import.meta.url))
 const day = Math.floor(Date.now() / 86_400_000)
 /** Of JMX, on 127.0.0.1: one that no other run has. */
 const jmxPort = 20_000 + (process.pid % 20_000)
@@ -78,6 +82,25 @@ describe('backup of Cassandra', function () {
     }
     return backupCassandra({ repository, ...options })
   }
+  /** Whether it was killed with SIGKILL half-way. */
+  async function kill(work: KilledWork['work'], at: number, ip: string): Promise<boolean> {
+    const scratch = newDirectory()
+    const data = join(node.options.directory, 'data', 'data')
+    const file = join(newDirectory(), 'work.json')
+    const told: KilledWork = { work, storage: place.storage, ip, keyspace, data, tools, scratch, at }
+    writeFileSync(file, JSON.stringify(told))
+    const [code, signal] = (await once(
+      spawn(process.execPath, [child, file], { stdio: ['ignore', 'ignore', 'inherit'] }),
+      'exit',
+    )) as [number | null, string | null]
+    if (signal === null) expect(code).to.equal(0)
+    return signal === 'SIGKILL'
+  }
+  const snapshots = (): string[] =>
+    readdirSync(join(node.options.directory, 'data', 'data', keyspace), {
+      recursive: true,
+      encoding: 'utf8',
+    }).filter((path) => path.includes('cinque-'))
   const failure = (work: Promise<unknown>): Promise<string> => work.then(() => 'done', String)
   const noted = (manifest: Manifest, table: string) =>
     manifest.tables.find(({ name }) => name === table)?.noted
@@ -93,8 +116,7 @@ describe('backup of Cassandra', function () {
       manifest.tables.flatMap(({ units }) => units.flatMap((unit) => unit.chunks))
     for (const chunk of chunks(first)) expect(chunks(second)).to.include(chunk)
     expect((await verify(repository, { read: true })).damage).to.deep.equal([])
-    const snapshots = readdirSync(join(node.options.directory, 'data', 'data', keyspace), { recursive: true })
-    expect(snapshots.filter((path) => String(path).includes('cinque-'))).to.deep.equal([])
+    expect(snapshots()).to.deep.equal([])
 
     const scratch = newDirectory()
     await withScratchNode({ repository, manifest: second, scratch, log: silent }, async (restored) => {
@@ -108,37 +130,48 @@ describe('backup of Cassandra', function () {
     })
   })
 
-  it('is loaded into an empty cluster; cut off it is run again; over rows it is refused', async () => {
+  it('killed while it ships it is no backup; the next one is whole, and takes the snapshot away', async () => {
+    await write(2_100, 2_200)
+    const before = await repository.backups()
+    for (const at of [1, 3]) expect(await kill('backup', at, node.ip)).to.equal(true)
+    expect(snapshots()).to.not.deep.equal([])
+    expect(await repository.backups()).to.deep.equal(before)
+    expect((await verify(repository, { read: true })).damage).to.deep.equal([])
+    expect(noted(await backUp(), 'device')?.rows).to.equal(2_200)
+    expect(snapshots()).to.deep.equal([])
+  })
+
+  it('is loaded into an empty cluster; killed it is run again; over rows it is refused', async () => {
     const manifest = await repository.newest()
     const target = await newNode(42)
     await target.cqlReady
     const there = { contactPoints: [target.ip], localDc: 'dc01', log: silent }
-    const restore = (from: Repository, table?: string): Promise<number> => {
+    const restore = (table?: string): Promise<number> => {
       const scratch = newDirectory()
       mkdirSync(scratch, { recursive: true })
       const only = table === undefined ? {} : { table }
       const options = { connection: there, keyspace, tools, scratch, ...only }
-      return restoreCassandra({ repository: from, manifest, ...options })
+      return restoreCassandra({ repository, manifest, ...options })
     }
-    expect(await failure(restore(repository))).to.match(/cinque schema apply|does not exist/)
+    expect(await failure(restore())).to.match(/cinque schema apply|does not exist/)
     await migrate({ ...there, keyspace, replication: { dc01: 1 } })
 
-    let gets = 0
-    const cut: ObjectStore = wrapped(place.store, {
-      get: (key) => (++gets > 2 ? Promise.reject(new Error('the line is cut')) : place.store.get(key)),
-    })
-    expect(await failure(restore(await Repository.open(cut, seal)))).to.match(/the line is cut/)
-    await restore(repository)
+    // Before a table is loaded, and when the first has been.
+    const chunks = manifest.tables.find(({ units }) => units.length > 0)?.units.flatMap((unit) => unit.chunks)
+    expect(chunks).to.not.equal(undefined)
+    for (const at of [1, (chunks?.length ?? 0) + 1])
+      expect(await kill('restore', at, target.ip)).to.equal(true)
+    await restore()
     const client = await connect({ ...there, only: true })
     for (const table of [device, telemetry]) {
       const found = await fingerprintAt(client, keyspace, table, manifest.taken + 86_400_000)
       expect(found, table.name).to.deep.equal(noted(manifest, table.name))
     }
-    expect(await failure(restore(repository))).to.match(
+    expect(await failure(restore())).to.match(
       /^BackupError: keyspace cinque is not empty: table \w+ has rows; nothing was changed$/,
     )
     await client.execute(`TRUNCATE ${keyspace}.device`)
-    await restore(repository, 'device')
+    await restore('device')
     const again = await fingerprintAt(client, keyspace, device, 0)
     expect(again).to.deep.equal(noted(manifest, 'device'))
     await client.shutdown()

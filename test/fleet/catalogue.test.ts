@@ -5,15 +5,23 @@ import { expect } from 'chai'
 import { after, before, describe, it } from 'mocha'
 import { parse } from 'yaml'
 import { brokerConfig } from '#broker/config.ts'
-import type { Inventory } from '#platform/inventory/inventory.ts'
+import { defaultRetention } from '#platform/backup/retention.ts'
+import { checkInventory, type Inventory } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { natsConfig } from '#platform/nats/server/config.ts'
+import { backupConfig } from '#scripts/backup/config.ts'
 import { memberConfig } from '#scripts/cell/member-config.ts'
 import { run } from '#scripts/child-process.ts'
 import { type Catalogue, compile, contentOf, ensurePuppet, treeFor } from './puppet.ts'
 
 const seed = loadInventory('docs/cell.example.yaml')
 const setupMs = 300_000
+/** What a cell has only when it is told where to. */
+const optional = {
+  'profile::backup::directory': '/srv/backup',
+  'profile::gdnsd::enabled': true,
+  'profile::prometheus::enabled': true,
+}
 
 /** One host of each role in each DC. */
 function oneOfEach({ dcs, hosts }: Inventory): string[] {
@@ -32,7 +40,7 @@ describe('what Puppet makes of hosts', () => {
   before(async function () {
     this.timeout(setupMs)
     await ensurePuppet()
-    tree = treeFor(seed, { 'profile::healthcheck::provisioned': true })
+    tree = treeFor(seed, { 'profile::healthcheck::provisioned': true, ...optional })
     work = mkdtempSync(join(tmpdir(), 'cinque-catalogue-'))
     catalogues = await compile(tree, oneOfEach(seed))
   })
@@ -96,28 +104,34 @@ describe('what Puppet makes of hosts', () => {
     const units = new Map<string, string>()
     for (const all of catalogues.values()) {
       for (const { type, title, parameters } of all) {
-        if (type === 'File' && /^\/etc\/systemd\/system\/[^/]+\.service$/.test(title)) {
-          units.set(title.replace(/.*\//, ''), parameters.content)
-        }
+        const isUnit = type === 'File' && /^\/etc\/systemd\/system\/[^/]+\.(service|timer)$/.test(title)
+        if (isUnit && parameters.ensure !== 'absent') units.set(title.replace(/.*\//, ''), parameters.content)
       }
     }
     expect([...units.keys()].toSorted()).to.deep.equal(
-      ['api', 'broker1', 'broker2', 'healthcheck', 'nats']
-        .map((name) => `cinque-${name}.service`)
-        .concat('cassandra.service')
-        .toSorted(),
+      [
+        ...['api', 'broker1', 'broker2', 'healthcheck', 'nats'].map((name) => `cinque-${name}.service`),
+        ...['backup', 'drill', 'figures', 'snapshot'].flatMap((name) => [
+          `cinque-${name}.service`,
+          `cinque-${name}.timer`,
+        ]),
+        'cassandra.service',
+      ].toSorted(),
     )
     for (const [name, text] of units) {
       // Programs and secrets are not on this machine.
       writeFileSync(
         join(work, name),
-        text.replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true').replaceAll(/^EnvironmentFile=.*\n/gm, ''),
+        text.replaceAll(/^ExecStart=\S+/gm, 'ExecStart=/bin/true').replaceAll(/^EnvironmentFile=.*\n/gm, ''),
       )
+    }
+    for (const [name, text] of units) {
       const verified = await run('systemd-analyze', ['verify', '--man=no', join(work, name)])
       const complaints = verified.stderr
         .split('\n')
         .filter((line) => line.includes(name.replace('.service', '')))
       expect(complaints, name).to.deep.equal([])
+      if (name.endsWith('.timer')) continue
       expect(text, name)
         .to.match(/^NoNewPrivileges=yes$/m)
         .and.match(/^ProtectSystem=strict$/m)
@@ -212,6 +226,46 @@ describe('what Puppet makes of hosts', () => {
     } finally {
       rmSync(newer, { recursive: true, force: true })
     }
+  })
+
+  it('backs up from one host only, whose node has every row, with a configuration that the command takes', () => {
+    const shippers = [...catalogues.keys()].filter((host) => services(host).includes('cinque-backup.timer'))
+    expect(services('dc01-db1')).to.include('cinque-snapshot.timer')
+    const ships = (host: string): boolean =>
+      catalogue(host).some(
+        ({ title, parameters }) => title === '/etc/cinque/backup.yaml' && parameters.ensure === 'file',
+      )
+    expect(shippers.filter(ships)).to.deep.equal(['dcb1-db1'])
+    const yaml = contentOf(catalogue('dcb1-db1'), '/etc/cinque/backup.yaml')
+    const config = backupConfig.parse(parse(yaml))
+    expect(config.files).to.deep.equal(['/etc/cinque/inventory.yaml', '/etc/cinque/secrets'])
+    expect(config.cassandra).to.include({ address: '203.0.113.111', dc: 'dcb1' })
+    expect(config.retention).to.deep.equal(defaultRetention)
+    const inventory = contentOf(catalogue('dcb1-db1'), '/etc/cinque/inventory.yaml')
+    expect(checkInventory(parse(inventory), 'inventory.yaml')).to.deep.equal(seed)
+  })
+
+  it('lets Prometheus look at every process of the cell, with the rules of the release', () => {
+    const yaml = contentOf(catalogue('dc02-check1'), '/etc/prometheus/prometheus.yml')
+    const { rule_files, scrape_configs } = parse(yaml) as {
+      rule_files: string[]
+      scrape_configs: { job_name: string; static_configs: { targets: string[]; labels: object }[] }[]
+    }
+    expect(rule_files).to.deep.equal(['/opt/cinque/current/healthcheck/alerts/cinque.rules.yml'])
+    const jobs = new Map(scrape_configs.map((job) => [job.job_name, job.static_configs]))
+    expect(jobs.get('node')).to.have.length(seed.hosts.length)
+    expect(jobs.get('broker')?.[0]).to.deep.equal({
+      targets: ['192.0.2.21:9180', '192.0.2.21:9181'],
+      labels: { host: 'dc01-app1', dc: 'dc01' },
+    })
+    expect(jobs.get('api')).to.have.length(10)
+    expect(jobs.get('checker')).to.have.length(5)
+  })
+
+  it('lets a checker tell gdnsd who is up, where gdnsd reads it', () => {
+    const unit = contentOf(catalogue('dc01-check1'), '/etc/systemd/system/cinque-healthcheck.service')
+    expect(unit).to.match(/ --set gdnsd\.states_file=\/var\/lib\/gdnsd\/extfile\/cinque$/m)
+    expect(unit).to.match(/^ReadWritePaths=\/var\/lib\/gdnsd\/extfile$/m)
   })
 
   it('lets a db host that has lost its disk take its own place, and ask the others, not itself', async () => {

@@ -51,7 +51,7 @@ export class SshHosts {
     await ensureSshd()
     for (const name of ['host-ca', 'people-ca', 'person']) await newKey(join(directory, name))
     await signPerson(directory, 'person', userInfo().username)
-    const hosts = new SshHosts(directory, inventoryOf(), await freePort())
+    const hosts = new SshHosts(directory, inventoryOf(await freePort()), await freePort())
     writeFileSync(join(directory, 'inventory.yaml'), JSON.stringify(hosts.inventory))
     for (const { name } of hosts.inventory.hosts) await hosts.boot(name)
     return hosts
@@ -153,7 +153,7 @@ export function copyKey(from: string, to: string): void {
   writeFileSync(to, readFileSync(from), { mode: 0o600 })
 }
 
-function inventoryOf(): Inventory {
+function inventoryOf(checker: number): Inventory {
   const dc = (name: string, number: number, kind: 'live' | 'backup') => ({
     name,
     number,
@@ -172,6 +172,7 @@ function inventoryOf(): Inventory {
     {
       cell: 'test',
       health: { quorum: 1 },
+      ports: { checker },
       dcs: [dc('dc01', 1, 'live'), dc('dcb1', 4, 'backup')],
       hosts: [
         host('dc01-db1', 'dc01', ['db'], 1),

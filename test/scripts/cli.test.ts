@@ -13,6 +13,7 @@ describe('cinque, used wrongly', () => {
   })
   after(() => folder.remove())
 
+  const at = ['--url', 'http://127.0.0.1:9', '--token', 'none']
   const wrong: [args: string[], says: RegExp][] = [
     [['brokr'], /^cinque: unknown command 'brokr'; did you mean broker\?/],
     [['devices', 'lst'], /^cinque: unknown command 'lst'; did you mean list\?/],
@@ -22,6 +23,9 @@ describe('cinque, used wrongly', () => {
     [['dev', '--memory', '--data', 'x'], /^cinque: --data and --memory exclude each other/],
     [['broker', '--metrics', '9090'], /Expected host:port, as 127\.0\.0\.1:9090/],
     [['sim', '--rate', '0'], /Expected a number above 0/],
+    [['sim', ...at, '--resolve', '--ca', 'ca.pem'], /--resolve and --ca exclude each other/],
+    [['sim', ...at, '--name-server', 'here'], /--name-server: Invalid IP address: here/],
+    [['sim', ...at, '--ca', '/nowhere/ca.pem'], /--ca: .*ca\.pem/],
     [
       ['broker', '--set', 'mqtt.maximum_qos=3'],
       /^cinque: mqtt\.maximum_qos: 3 will not do: expected a whole number from 0 to 2 \(from --set\)$/m,

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, renameSync, writeFileSync } from 'node:fs'
 import type { Standing } from '#healthcheck/votes/vote.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
 import { quote } from './vscf.ts'
@@ -28,5 +28,7 @@ export function gdnsdStates({ hosts }: Inventory, standings: readonly Standing[]
 export function writeGdnsdStates(file: string, states: string): void {
   const whole = `${file}.new`
   writeFileSync(whole, states)
+  // gdnsd is another user, and our umask may keep others out.
+  chmodSync(whole, 0o644)
   renameSync(whole, file)
 }

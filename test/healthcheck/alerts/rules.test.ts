@@ -1,15 +1,11 @@
-import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { catalogue } from '#healthcheck/alerts/alert.ts'
-import { ensureDebianPackage } from '#platform/engines/debian-package.ts'
-import { createLogger } from '#platform/log.ts'
 import { parse } from 'yaml'
+import { declared, promtoolIn } from './metrics.ts'
 
-const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const directory = join(root, 'healthcheck/alerts')
 
@@ -22,22 +18,6 @@ interface Rule {
 const rules = (
   parse(readFileSync(join(directory, 'cinque.rules.yml'), 'utf8')) as { groups: { rules: Rule[] }[] }
 ).groups.flatMap((group) => group.rules)
-
-/** Names of metrics that the code declares; parts that are only known while it runs are `.+`. */
-function declared(): RegExp[] {
-  const names = new Set<string>()
-  for (const top of ['api', 'broker', 'cassandra', 'healthcheck', 'platform', 'scripts']) {
-    for (const file of readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts')) continue
-      const source = readFileSync(join(root, top, file), 'utf8')
-      for (const [, , name] of source.matchAll(/(['`])(cinque_[^'`\n]+)\1/g)) names.add(name)
-    }
-  }
-  return Array.from(
-    names,
-    (name) => new RegExp(`^${name.replaceAll(/\$\{[^}]*\}/g, '[a-z_]+')}(?:_bucket|_sum|_count)?$`),
-  )
-}
 
 describe('Alert rules for Prometheus', () => {
   it('look at metrics that the code has: another name would never fire', () => {
@@ -67,18 +47,9 @@ describe('Alert rules for Prometheus', () => {
   })
 
   it('fire when they should, and not when they should not, by promtool', async () => {
-    const { root: unpacked, env } = await ensureDebianPackage('prometheus', {
-      log: createLogger({ level: 'silent' }),
-    })
-    const promtool = (...args: string[]) =>
-      run(join(unpacked, 'usr/bin/promtool'), args, {
-        cwd: directory,
-        env: { ...process.env, ...env },
-      }).catch((error: Error & { stdout?: string; stderr?: string }) => {
-        throw new Error(`${error.stdout ?? ''}${error.stderr ?? ''}`, { cause: error })
-      })
+    const promtool = await promtoolIn(directory)
     const checked = await promtool('check', 'rules', 'cinque.rules.yml')
-    expect(checked.stdout).to.include(`${rules.length} rules found`)
+    expect(checked).to.include(`${rules.length} rules found`)
     await promtool('test', 'rules', 'cinque.rules.test.yml')
   }).timeout(300_000)
 })

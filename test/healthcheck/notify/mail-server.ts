@@ -7,11 +7,15 @@ export interface Received {
   readonly text: string
 }
 
-/** A mail server without TLS on this host; `refuse`: it says 451 to what comes. */
+/** Where a mail server falls silent: before it has a letter, or when it has it and the sender does not know. */
+export type Silence = 'before' | 'after'
+
+/** A mail server without TLS on this host; `refuse`: it says 451 to what comes; `silent`: calls it, and says no more. */
 export async function mailServer(): Promise<{
   port: number
   letters: Received[]
   refuse: boolean
+  silent: { readonly when: Silence; readonly then: () => void } | null
   close(): void
 }> {
   const letters: Received[] = []
@@ -33,11 +37,13 @@ export async function mailServer(): Promise<{
             letters.push({ to, text: data })
             data = null
             to = []
-            socket.write('250 taken\r\n')
+            if (state.silent?.when === 'after') state.silent.then()
+            else socket.write('250 taken\r\n')
           }
         } else if (/^RCPT TO:/i.test(text)) {
           to.push(text.replace(/^RCPT TO:<([^>]*)>.*/i, '$1'))
-          socket.write(state.refuse ? '451 try again\r\n' : '250 ok\r\n')
+          if (state.silent?.when === 'before') state.silent.then()
+          else socket.write(state.refuse ? '451 try again\r\n' : '250 ok\r\n')
         } else if (/^DATA/i.test(text)) {
           data = ''
           socket.write('354 go on\r\n')
@@ -47,10 +53,11 @@ export async function mailServer(): Promise<{
     })
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const state = {
+  const state: Awaited<ReturnType<typeof mailServer>> = {
     port: (server.address() as AddressInfo).port,
     letters,
     refuse: false,
+    silent: null,
     close: () => void server.close(),
   }
   return state

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { Outbox } from '#platform/outbox/outbox.ts'
 import { PlatformError } from '#platform/errors.ts'
 import { Identity } from '#platform/identity/identity.ts'
 import { Passwords } from '#platform/identity/passwords.ts'
@@ -52,9 +53,9 @@ describe('Identity', () => {
 
   /** Another process on the same store, which hears nothing of the first. */
   function another(store = platform.store): Identity {
-    const { lanes, clock, metrics } = platform
+    const { lanes, clock } = platform
     const log = { info() {}, warn() {}, error() {} } as never
-    return new Identity({ store, lanes, clock, metrics, log })
+    return new Identity({ store, lanes, clock, outbox: new Outbox(store, clock), log })
   }
 
   async function person(identity = platform.identity, email = 'ann@example.com') {

@@ -1,63 +1,9 @@
 import { createServer, type Server } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
-import { type Letter, Letters } from '#platform/identity/letters.ts'
 import { smtpMailer } from '#platform/identity/smtp.ts'
-import { createLogger } from '#platform/log.ts'
-import { Metrics } from '#platform/metrics.ts'
-import type { Timers } from '#platform/timers.ts'
-
-const log = createLogger({ level: 'silent' })
-
-/** Timers that ring at once. */
-const impatient: Timers = {
-  monotonic: () => 0,
-  after: (_ms, then) => {
-    setImmediate(then)
-    return { cancel: () => undefined }
-  },
-  every: () => ({ cancel: () => undefined }),
-  soon: (then) => void setImmediate(then),
-}
 
 describe('Letters', () => {
-  it('are sent one after the other, and tried again when the mail server refuses', async () => {
-    const metrics = new Metrics()
-    const sent: Letter[] = []
-    let failures = 2
-    const all = Promise.withResolvers<void>()
-    const letters = new Letters({
-      base: 'https://iot.example.com',
-      log,
-      metrics,
-      timers: impatient,
-      mailer: (letter) => {
-        if (failures-- > 0) return Promise.reject(new Error('451 try again'))
-        sent.push(letter)
-        if (sent.length === 2) all.resolve()
-        return Promise.resolve()
-      },
-    })
-    letters.send('invitation', 'ann@example.com', 'i_1', 'Come in:')
-    letters.send('reset', 'bob@example.com', 'p_2', 'Here:')
-    await all.promise
-    expect(sent.map(({ to, text }) => [to, text])).to.deep.equal([
-      ['ann@example.com', 'Come in:\n\nhttps://iot.example.com/account#invitation=i_1\n'],
-      ['bob@example.com', 'Here:\n\nhttps://iot.example.com/account#reset=p_2\n'],
-    ])
-  })
-
-  it('that nobody takes are dropped and counted, and so are those too many', async () => {
-    const metrics = new Metrics()
-    const hold = Promise.withResolvers<void>()
-    const letters = new Letters({ log, metrics, mailer: () => hold.promise })
-    for (let i = 0; i < 1003; i++) letters.send('reset', 'ann@example.com', 'p_1', '')
-    expect(metrics.render()).to.match(/cinque_mail_dropped_total\{reason="queue_full"\} 2\n/)
-    letters.close()
-    expect(metrics.render()).to.match(/cinque_mail_dropped_total\{reason="refused"\} 1000\n/)
-    hold.resolve()
-  })
-
   it('are spoken in SMTP to the mail server, to one receiver', async () => {
     const { server, received, port } = await mailServer()
     const mailer = smtpMailer({
@@ -71,11 +17,13 @@ describe('Letters', () => {
       to: 'ann@example.com',
       subject: 'You are invited: cinque',
       text: 'Come in:\n\nhttps://x/account#i',
+      id: '0197a4c2',
     })
     server.close()
     const text = received.join('')
     expect(text.match(/RCPT TO:<[^>]*>/gi)).to.deep.equal(['RCPT TO:<ann@example.com>'])
     expect(text).to.include('MAIL FROM:<cinque@example.com>').and.include('Subject: You are invited: cinque')
+    expect(text).to.include('Message-ID: <0197a4c2@example.com>')
   })
 
   it('do not go out in the open: a server without TLS is refused', async () => {

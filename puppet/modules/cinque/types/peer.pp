@@ -4,4 +4,5 @@ type Cinque::Peer = Struct[{
   dc      => String[1],
   roles   => Array[Cinque::Role, 1],
   address => Stdlib::IP::Address::Nosubnet,
+  brokers => Integer[1, 64],
 }]

@@ -119,6 +119,11 @@ class profile::cassandra (
     mode    => '0755',
     content => epp('profile/nodetool.epp', { 'java' => $java }),
   }
+  file { '/usr/local/bin/sstableloader':
+    ensure  => file,
+    mode    => '0755',
+    content => epp('profile/sstableloader.epp', { 'java' => $java, 'secrets' => $secrets }),
+  }
   file { '/etc/cinque/cassandra/nodetool.options':
     ensure  => file,
     mode    => '0644',

@@ -14,16 +14,19 @@
 #   All DCs.
 # @param ports
 #   Ports of the cell.
+# @param inventory
+#   The cell's inventory, for commands that are run here.
 # @param public_url
 #   Where people reach the API, as https://api.iot.example.org.
 class profile::cinque (
   String[1]                                       $release,
-  Variant[Stdlib::Absolutepath, Stdlib::HTTPSUrl] $source     = '/var/cache/cinque/artifacts/cinque.tar',
+  Variant[Stdlib::Absolutepath, Stdlib::HTTPSUrl] $source     = "/var/cache/cinque/artifacts/cinque-${release}.tar",
   Optional[Pattern[/\A[0-9a-f]{64}\z/]]           $sha256     = undef,
   Cinque::Host                                    $host       = lookup('cinque::host'),
   Array[Cinque::Peer]                             $hosts      = lookup('cinque::hosts'),
   Array[Cinque::Dc]                               $dcs        = lookup('cinque::dcs'),
   Cinque::Ports                                   $ports      = lookup('cinque::ports'),
+  String[1]                                       $inventory  = lookup('cinque::inventory'),
   Optional[Stdlib::HTTPUrl]                       $public_url = lookup('cinque::public_url', { 'default_value' => undef }),
 ) {
   $secrets = $profile::certificates::secrets
@@ -47,7 +50,13 @@ class profile::cinque (
   file { '/usr/local/bin/cinque':
     ensure  => file,
     mode    => '0755',
-    content => "#!/bin/sh\nexec /opt/cinque/current/bin/node /opt/cinque/current/scripts/cinque.js \"\$@\"\n",
+    content => "#!/bin/sh\n# Cassandra's jars, for drills, are with the other programs.\nexport CINQUE_ENGINES=\"\${CINQUE_ENGINES:-/opt/cinque}\"\nexec /opt/cinque/current/bin/node /opt/cinque/current/scripts/cinque.js \"\$@\"\n",
+  }
+  file { '/etc/cinque/inventory.yaml':
+    ensure  => file,
+    mode    => '0644',
+    content => "# Written by Puppet.\n${inventory}",
+    require => File['/etc/cinque'],
   }
   group { 'cinque':
     ensure => present,

@@ -18,6 +18,14 @@ class profile::healthcheck (
   Cinque::Ports        $ports       = lookup('cinque::ports'),
 ) {
   if $provisioned {
+    $gdnsd = $profile::gdnsd::enabled ? {
+      true    => ['--set', "gdnsd.states_file=${profile::gdnsd::states}"],
+      default => [],
+    }
+    $writable = $profile::gdnsd::enabled ? {
+      true    => [dirname($profile::gdnsd::states)],
+      default => [],
+    }
     file { $directory:
       ensure    => directory,
       owner     => 'cinque',
@@ -39,13 +47,14 @@ class profile::healthcheck (
       command         => [
         '/opt/cinque/current/bin/node', '--single-threaded-gc', '--max-semi-space-size=1',
         '/opt/cinque/current/scripts/cinque.js', 'healthcheck', '--config', "${directory}/checker.yaml",
-      ],
+      ] + $gdnsd,
       user            => 'cinque',
       manage_user     => false,
       type            => 'notify',
       watchdog        => 30,
       environment     => { 'NODE_COMPILE_CACHE' => '/var/lib/cinque-healthcheck/compiled' },
       state_directory => 'cinque-healthcheck',
+      writable        => $writable,
       # Port 53.
       capabilities    => ['CAP_NET_BIND_SERVICE'],
       memory_max      => '512M',
@@ -53,5 +62,8 @@ class profile::healthcheck (
       subscribe_to    => [File[$directory], File['/opt/cinque/current']],
     }
     Unpack::Archive['cinque'] -> Service['cinque-healthcheck']
+    if $profile::gdnsd::enabled {
+      File[dirname($profile::gdnsd::states)] -> Service['cinque-healthcheck']
+    }
   }
 }

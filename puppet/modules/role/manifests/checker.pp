@@ -7,5 +7,7 @@ class role::checker {
   include profile::monitoring
   include profile::certificates
   include profile::cinque
+  include profile::gdnsd
   include profile::healthcheck
+  include profile::prometheus
 }

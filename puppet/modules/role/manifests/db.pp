@@ -1,4 +1,4 @@
-# @summary Keeps rows: Cassandra.
+# @summary Keeps rows: Cassandra, and copies of them.
 class role::db {
   include profile::base
   include profile::ssh
@@ -7,4 +7,5 @@ class role::db {
   include profile::monitoring
   include profile::certificates
   include profile::cassandra
+  include profile::backup
 }

@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import type { AskList } from '#healthcheck/checker/followed.ts'
+import { followOverrides, wordsInForce } from '#healthcheck/checker/overrides.ts'
 import { StateFile } from '#healthcheck/checker/state.ts'
-import { type AskOverrides, OverridesCache } from '#healthcheck/votes/overrides-cache.ts'
-import type { Override } from '#healthcheck/votes/vote.ts'
 import { createLogger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
 import { VirtualClock, VirtualTime, VirtualTimers } from '../../virtual-time.ts'
@@ -17,7 +17,7 @@ describe('A checker’s copy of what people said', () => {
   let file: string
   let asked: string[]
   let changes: number
-  let answer: AskOverrides
+  let answer: AskList
 
   beforeEach(() => {
     time = new VirtualTime()
@@ -27,17 +27,17 @@ describe('A checker’s copy of what people said', () => {
     changes = 0
   })
 
-  const open = (places = ['a', 'b', 'c', 'd', 'e']): OverridesCache =>
-    new OverridesCache({
+  type Overrides = ReturnType<typeof followOverrides>
+  const open = (places = ['a', 'b', 'c', 'd', 'e']): Overrides =>
+    followOverrides({
       places,
       ask: (place, etag, signal) => {
         asked.push(`${place} ${etag ?? '-'}`)
         return answer(place, etag, signal)
       },
-      file: new StateFile<readonly Override[]>(file, log),
+      file: new StateFile(file, log),
       onChange: () => changes++,
       timers: new VirtualTimers(time),
-      clock,
       log,
       metrics: new Metrics(),
     })
@@ -50,10 +50,11 @@ describe('A checker’s copy of what people said', () => {
     expires_at: ms === undefined ? null : new Date(clock.now() + ms).toISOString(),
   })
   const list =
-    (...items: object[]): AskOverrides =>
+    (...items: object[]): AskList =>
     async () => ({ status: 200, etag: '"1"', text: JSON.stringify({ items, next: null }) })
-  const subjectsOf = (cache: OverridesCache): string[] => cache.current().map(({ subject }) => subject)
-  const away: AskOverrides = async () => {
+  const subjectsOf = ({ items }: Overrides): string[] =>
+    wordsInForce(items, clock).map(({ subject }) => subject)
+  const away: AskList = async () => {
     throw new Error('refused')
   }
 
@@ -79,8 +80,8 @@ describe('A checker’s copy of what people said', () => {
     answer = async (place, ...rest) =>
       place === 'a' ? away(place, ...rest) : list(word('dc02'))(place, ...rest)
     const cache = open()
-    await cache.refresh()
-    await cache.refresh()
+    await cache.read()
+    await cache.read()
     expect(asked).to.deep.equal(['a -', 'b -', 'b "1"'])
     expect(subjectsOf(cache)).to.deep.equal(['dc02'])
   })
@@ -89,7 +90,7 @@ describe('A checker’s copy of what people said', () => {
     answer = (place, ...rest) =>
       place === 'a' ? new Promise(() => undefined) : list(word('dc02'))(place, ...rest)
     const cache = open()
-    const read = cache.refresh()
+    const read = cache.read()
     await time.runAsync(3000)
     await read
     expect(subjectsOf(cache)).to.deep.equal(['dc02'])
@@ -104,13 +105,13 @@ describe('A checker’s copy of what people said', () => {
       'a word in it is none',
       async () => ({ status: 200, etag: '"2"', text: '{"items":[{"subject":"dc01"}]}' }),
     ],
-  ] as [string, AskOverrides][]) {
+  ] as [string, AskList][]) {
     it(`holds on while ${what}, also over a restart, each word until it expires`, async () => {
       answer = list(word('dc01'), word('dc02', 3_600_000))
-      await open().refresh()
+      await open().read()
       answer = bad
       const cache = open()
-      await cache.refresh()
+      await cache.read()
       expect(subjectsOf(cache)).to.deep.equal(['dc01', 'dc02'])
       await time.runAsync(3_599_999)
       expect(subjectsOf(cache)).to.deep.equal(['dc01', 'dc02'])
@@ -123,16 +124,16 @@ describe('A checker’s copy of what people said', () => {
   it('begins empty when its file is damaged, and writes it whole', async () => {
     for (const text of ['{"half', '[{"subject":1}]', '']) {
       writeFileSync(file, text)
-      expect(open().current()).to.deep.equal([])
+      expect(open().items).to.deep.equal([])
     }
     answer = list(word('dc03'))
-    await open().refresh()
+    await open().read()
     expect(JSON.parse(readFileSync(file, 'utf8'))).to.have.length(1)
   })
 
   it('has nothing where there is nobody to ask', async () => {
     const cache = open([])
-    await cache.refresh()
-    expect(cache.current()).to.deep.equal([])
+    await cache.read()
+    expect(cache.items).to.deep.equal([])
   })
 })

@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { systemTimers, type Timer, type Timers } from '../timers.ts'
+import type { Claim, Job, Outbox } from './outbox.ts'
+
+/** How often is looked for jobs of other processes, ms. */
+const lookMs = 5000
+/** A try takes no longer, ms. */
+const tryMs = 45_000
+/** Without a word for that long a job is another worker's: longer than a try, and clocks that differ. */
+const leaseMs = 75_000
+/** What does not succeed for that long is given up, ms. */
+const giveUpMs = 24 * 3_600_000
+const firstRetryMs = 5000
+const stopMs = 5000
+/** Between two tries to note that something is done, ms. */
+const noteRetryMs = 1000
+const maxRetryMs = 600_000
+/** What a job tells of is not there yet: it comes within that time, or never. */
+const graceMs = 60_000
+
+/** Something that can be done. */
+export interface JobKind {
+  readonly name: string
+  /** Whether what it is about is so; `unknown`: not yet, or not any more. */
+  check(job: Job): Promise<'so' | 'unknown'>
+  /**
+   * Does it. After its process has died in the middle it is called again with the same id, by which who receives it
+   * knows what he has already.
+   */
+  perform(job: Job, signal: AbortSignal): Promise<void>
+}
+
+export interface WorkerOptions {
+  readonly outbox: Outbox
+  readonly kinds: readonly JobKind[]
+  /** Puts what is to be told of what has happened; called at each look. */
+  readonly gather?: () => Promise<void>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly timers?: Timers | undefined
+}
+
+/** Does the jobs of the outbox, each once, however many workers there are and whenever they die. */
+export class OutboxWorker {
+  readonly #options: WorkerOptions
+  readonly #timers: Timers
+  readonly #kinds: ReadonlyMap<string, JobKind>
+  readonly #name = randomUUID()
+  readonly #stop = new AbortController()
+  #timer: Timer | null = null
+  #looking: Promise<void> | null = null
+  #again = false
+  #waiting: readonly Job[] = []
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.#timers = options.timers ?? systemTimers
+    this.#kinds = new Map(options.kinds.map((kind) => [kind.name, kind]))
+    const { metrics, clock } = options
+    metrics.gauge('cinque_outbox_waiting', 'Letters that wait to be sent', () => this.#waiting.length)
+    metrics.gauge('cinque_outbox_oldest_seconds', 'How long the oldest of them waits', () => {
+      const oldest = Math.min(...this.#waiting.map(({ createdAt }) => createdAt))
+      return this.#waiting.length === 0 ? 0 : Math.max(0, clock.now() - oldest) / 1000
+    })
+  }
+
+  start(): void {
+    if (this.#timer !== null || this.#stop.signal.aborted || this.#kinds.size === 0) return
+    this.#timer = this.#timers.every(lookMs, () => this.wake())
+    this.wake()
+  }
+
+  /** Begins nothing more; resolves when what was begun has ended, or after a while: then it is another worker's. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.#timer?.cancel()
+    if (this.#looking === null) return
+    let timer: Timer | undefined
+    const late = new Promise<void>((over) => (timer = this.#timers.after(stopMs, over)))
+    await Promise.race([this.#looking, late])
+    timer?.cancel()
+  }
+
+  /** There is something to do. Does nothing before the start. */
+  wake(): void {
+    if (this.#timer === null) return
+    void this.look()
+  }
+
+  /** Does what can be done now. Never rejects. */
+  async look(): Promise<void> {
+    if (this.#looking !== null) {
+      this.#again = true
+      return this.#looking
+    }
+    this.#looking = this.#work()
+    try {
+      await this.#looking
+    } finally {
+      this.#looking = null
+    }
+    if (!this.#again) return
+    this.#again = false
+    await this.look()
+  }
+
+  async #work(): Promise<void> {
+    const { outbox, gather, log } = this.#options
+    try {
+      await gather?.()
+      this.#waiting = await outbox.waiting()
+      for (const job of this.#waiting) {
+        if (this.#stop.signal.aborted) return
+        // oxlint-disable-next-line no-await-in-loop -- a mail server takes few at a time
+        if (await this.#one(job)) this.#waiting = this.#waiting.filter((other) => other !== job)
+      }
+    } catch (error) {
+      log.warn({ event: 'outbox.look_failed', err: error }, 'the outbox cannot be read or written now')
+    }
+  }
+
+  /** True: it waits no more. Rejects with StoreError. */
+  async #one(job: Job): Promise<boolean> {
+    const { outbox, clock } = this.#options
+    const kind = this.#kinds.get(job.kind)
+    // A newer version's, perhaps: one that knows it will do it.
+    if (kind === undefined) return false
+    const before = await outbox.claimOf(job.id)
+    if (before?.state === 'done') {
+      await outbox.remove(job.id)
+      return true
+    }
+    const now = clock.now()
+    if (before !== undefined && now < before.until) return false
+    if (now - job.createdAt > giveUpMs) return this.#drop(job, before, 'given_up')
+    if ((await kind.check(job)) === 'unknown') {
+      return now - job.createdAt > graceMs && (await this.#drop(job, before, 'void'))
+    }
+    const tries = before?.tries ?? 0
+    const mine = await outbox.change(job.id, before, {
+      state: 'doing',
+      worker: this.#name,
+      until: now + leaseMs,
+      tries,
+    })
+    return mine !== null && this.#perform(kind, job, mine)
+  }
+
+  async #perform(kind: JobKind, job: Job, mine: Claim): Promise<boolean> {
+    const { log, metrics } = this.#options
+    try {
+      await kind.perform(job, AbortSignal.timeout(tryMs))
+    } catch (error) {
+      const waitMs = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(mine.tries, 10))
+      log.warn(
+        { event: 'outbox.failed', job: job.id, kind: job.kind, err: error },
+        `a letter was not taken; it is tried again after ${waitMs / 1000} s`,
+      )
+      metrics.counter('cinque_outbox_failures_total', 'Tries to send a letter that failed').value++
+      await this.#postpone({ ...mine, tries: mine.tries + 1 }, waitMs)
+      return false
+    }
+    metrics.counter('cinque_outbox_done_total', 'Letters that were sent').value++
+    await this.#done(job, mine)
+    return true
+  }
+
+  /** What is done must be known to be: while the store is away this process goes on trying to say it. */
+  async #done(job: Job, mine: Claim): Promise<void> {
+    const { outbox, log } = this.#options
+    for (let tries = 0; ; tries++) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- until it is written
+        const noted = await outbox.change(job.id, mine, { ...mine, state: 'done', until: 0 })
+        // oxlint-disable-next-line no-await-in-loop
+        if (noted !== null) await outbox.remove(job.id)
+        return
+      } catch (error) {
+        if (this.#stop.signal.aborted || tries * noteRetryMs > leaseMs) throw error
+        log.warn(
+          { event: 'outbox.unwritten', job: job.id, err: error },
+          'a letter was sent, and this cannot be noted',
+        )
+        // oxlint-disable-next-line no-await-in-loop
+        await new Promise<void>((later) => this.#timers.after(noteRetryMs, later))
+      }
+    }
+  }
+
+  async #postpone(mine: Claim, waitMs: number): Promise<void> {
+    const { outbox, clock } = this.#options
+    await outbox.change(mine.id, mine, { ...mine, state: 'waiting', until: clock.now() + waitMs })
+  }
+
+  async #drop(job: Job, before: Claim | undefined, reason: 'given_up' | 'void'): Promise<boolean> {
+    const { outbox, log, metrics } = this.#options
+    const after = { state: 'done', worker: this.#name, until: 0, tries: before?.tries ?? 0 } as const
+    if ((await outbox.change(job.id, before, after)) === null) return false
+    await outbox.remove(job.id)
+    metrics.counter('cinque_outbox_dropped_total', 'Letters that were not sent, by reason', { reason })
+      .value++
+    if (reason === 'given_up')
+      log.error(
+        { event: 'outbox.given_up', job: job.id, kind: job.kind },
+        'a letter was taken by nobody for a day',
+      )
+    return true
+  }
+}
