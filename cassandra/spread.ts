@@ -17,17 +17,17 @@ const readTimeoutMs = 30_000
  * @throws StoreError
  */
 export async function spread(options: Omit<MigrateOptions, 'directory'>): Promise<void> {
-  const { keyspace, replication } = options
-  const client = await connect({ ...options, readTimeoutMs })
+  const { keyspace, replication, ...connection } = options
+  const client = await connect({ ...connection, readTimeoutMs })
   try {
     await checkAlone(client, options)
-    const { rows } = await client.execute(`SELECT JSON * FROM ${versionTable}`)
+    const { rows } = await client.execute(`SELECT JSON * FROM ${keyspace}.${versionTable}`)
     await client.execute(`ALTER KEYSPACE ${keyspace} WITH replication = ${replicationCql(replication)}`, [], {
       prepare: false,
     })
     for (const row of rows) {
       // oxlint-disable-next-line no-await-in-loop -- a dozen, once
-      await client.execute(`INSERT INTO ${versionTable} JSON ?`, [row['[json]']], {
+      await client.execute(`INSERT INTO ${keyspace}.${versionTable} JSON ?`, [row['[json]']], {
         consistency: cassandra.types.consistencies.all,
       })
     }

@@ -63,7 +63,7 @@ export function addFleet(program: Command): void {
     .action(async (name: string, options: FleetCommandOptions) => {
       const fleet = await open(options)
       const host = fleet.host(name)
-      await fleet.prepare()
+      await fleet.prepare({ sameRelease: true })
       const applied = await fleet.reinstall(host)
       if (host.roles.includes('db')) await fleet.joined(host)
       if (host.roles.includes('app')) await fleet.serves([host])

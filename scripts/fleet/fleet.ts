@@ -110,12 +110,20 @@ export class Fleet {
     return new Fleet(fleet, options, await ensureImage(options.say))
   }
 
-  /** Network, secrets and programs of all hosts; what is there stays. */
-  async prepare(): Promise<void> {
+  /**
+   * Network, secrets and programs of all hosts; what is there stays. With `sameRelease` hosts get the one that the others have,
+   * for which the tables are; else what is in this checkout.
+   */
+  async prepare({ sameRelease = false } = {}): Promise<void> {
     const { log, say } = this.#options
-    say('packing the release')
-    const { release } = await makeArtifacts(this.#fleet.make('artifacts'), log)
-    this.#release = release
+    const directory = this.#fleet.make('artifacts')
+    const last = this.#fleet.local()['profile::cinque::release']
+    if (sameRelease && typeof last === 'string' && existsSync(join(directory, `cinque-${last}.tar`))) {
+      this.#release = last
+    } else {
+      say('packing the release')
+      this.#release = (await makeArtifacts(directory, log)).release
+    }
     await makeSecrets(this.inventory, this.#fleet)
     await this.#ssh.prepare(this.inventory)
     await this.#network.up(say)
