@@ -11,6 +11,12 @@ interface FleetCommandOptions {
   json?: true
 }
 
+interface UpOptions extends FleetCommandOptions {
+  size: FleetSize
+  inventory?: string
+  debian: '12' | '13'
+}
+
 /** Real hosts on this machine, for tests and for trying things out. */
 export function addFleet(program: Command): void {
   const group = program
@@ -27,11 +33,17 @@ export function addFleet(program: Command): void {
         .default('one'),
     )
     .option('--inventory <file>', 'these hosts instead, with addresses 10.60.DC.HOST')
-    .action(async (options: FleetCommandOptions & { size: FleetSize; inventory?: string }) => {
+    .addOption(
+      new Option('--debian <version>', 'what the hosts have; for a new fleet')
+        .choices(['12', '13'])
+        .default('12'),
+    )
+    .action(async (options: UpOptions) => {
       const directory = new FleetDirectory(options.data)
       if (!directory.exists) {
         directory.create(
           options.inventory === undefined ? fleetInventory(options.size) : inventoryFrom(options.inventory),
+          options.debian === '13' ? 13 : 12,
         )
       }
       const fleet = await open(options)

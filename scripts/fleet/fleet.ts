@@ -107,7 +107,7 @@ export class Fleet {
     }
     const fleet = new FleetDirectory(options.directory)
     fleet.inventory()
-    return new Fleet(fleet, options, await ensureImage(options.say))
+    return new Fleet(fleet, options, await ensureImage(fleet.debian, options.say))
   }
 
   /**
