@@ -82,7 +82,11 @@ function lines(onLine: (line: string) => void): (chunk: string | null) => void {
   return (chunk) => {
     const all = (rest + (chunk ?? '')).split('\n')
     rest = all.pop() ?? ''
-    if (chunk === null && rest !== '') all.push(rest)
+    // One without an end is cut.
+    if (rest !== '' && (chunk === null || rest.length > maxOutput)) {
+      all.push(rest)
+      rest = ''
+    }
     for (const line of all) onLine(line)
   }
 }

@@ -14,3 +14,17 @@ export function untilStopped(): Promise<void> {
     process.on('SIGINT', stop)
   })
 }
+
+/** Does some work, whose signal aborts at SIGTERM or SIGINT; a second one ends the process at once. */
+export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.once('SIGINT', interrupt)
+  process.once('SIGTERM', interrupt)
+  try {
+    return await work(stop.signal)
+  } finally {
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+  }
+}

@@ -78,3 +78,13 @@ export function errorLine(error: unknown): string {
 export function plain(text: string): string {
   return text.replaceAll(/\p{Cc}+/gu, ' ')
 }
+
+/** Prints lines on a terminal over those that it printed before. */
+export function redrawn(terminal: NodeJS.WriteStream): (lines: readonly string[]) => void {
+  let drawn = 0
+  return (lines) => {
+    const up = drawn === 0 ? '' : `\u001B[${drawn}A`
+    terminal.write(`${up}${lines.map((line) => `\u001B[2K${line}\n`).join('')}\u001B[J`)
+    drawn = lines.length
+  }
+}

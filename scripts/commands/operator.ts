@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
 import { hostname } from 'node:os'
 import type { Command } from 'commander'
-import { createLogger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
-import { defaultCellData } from '#scripts/client/target.ts'
 import { Operator } from '#scripts/operator/operator.ts'
 import { hostAndPort } from '#scripts/options.ts'
-import { printLine } from '#scripts/output.ts'
-import { cellFleet } from '#scripts/roll/fleet.ts'
+import { printJson, printLine } from '#scripts/output.ts'
+import { type FleetOptions, openFleet, withFleet } from '#scripts/roll/open.ts'
+import { stderrLogger } from '#scripts/run/logger.ts'
+import { serveMetrics } from '#scripts/run/metrics-page.ts'
 
-interface OperatorCommand {
-  cell: string
+interface OperatorCommand extends FleetOptions {
   backup?: string
   drill?: string
   metrics?: { host: string; port: number }
@@ -20,27 +18,26 @@ interface OperatorCommand {
 const lookMs = 5000
 
 export function addOperator(program: Command): void {
-  program
+  const command = program
     .command('operator')
     .summary('do what schedules say, and go on with rolls, in the foreground')
     .description(
-      'Does what schedules say when it is due, and carries out rolls that are planned over the API or whose runner has\n' +
-        'died, in the foreground. Any number of them may run; each time is done by one. Prints `ready` once it looks.\n' +
-        'SIGTERM or SIGINT: leaves what is under way to another one, and exits with 0.',
+      'Does what schedules say when it is due, and carries out rolls that are planned over the API or whose runner has died, in the foreground. Any number of them may run; each time is done by one. Prints `ready` once it looks. SIGTERM or SIGINT: leaves what is under way to another one, and exits with 0.',
     )
-    .option('--cell <dir>', 'data directory of the `cinque dev --dcs` whose hosts are meant', defaultCellData)
+  withFleet(command)
     .option('--backup <command>', 'run by sh for job backup; CINQUE_DUE says when it was due')
     .option('--drill <command>', 'run by sh for job drill')
     .option('--metrics <host:port>', 'where to show Prometheus metrics', hostAndPort)
-    .addHelpText('after', "\nExample:\n  cinque operator --backup 'cinque backup run'")
+    .addHelpText('after', "\nExample:\n  cinque operator --inventory cell.yaml --backup 'cinque backup run'")
     .action(async (options: OperatorCommand) => {
-      const log = createLogger({ level: 'info' })
+      const fleet = await openFleet(options)
       const metrics = new Metrics()
+      const log = stderrLogger('info', metrics)
       const stop = new AbortController()
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
       const { backup, drill, metrics: page } = options
       const operator = new Operator({
-        fleet: await cellFleet(options.cell),
+        fleet,
         runner: `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`,
         signal: stop.signal,
         commands: { ...(backup === undefined ? {} : { backup }), ...(drill === undefined ? {} : { drill }) },
@@ -48,9 +45,9 @@ export function addOperator(program: Command): void {
         metrics,
         lookMs,
       })
-      const server = page === undefined ? null : createServer((_, response) => response.end(metrics.render()))
-      if (page !== undefined) server?.listen(page.port, page.host)
-      printLine('ready')
+      const server = page === undefined ? null : await serveMetrics(metrics, page)
+      if (options.json === true) printJson({ ready: true })
+      else printLine('ready')
       await operator.run()
       server?.close()
     })

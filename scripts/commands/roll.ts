@@ -3,14 +3,13 @@ import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
 import { connect } from '#scripts/client/connect.ts'
-import { defaultCellData, type TargetOptions, withTarget } from '#scripts/client/target.ts'
+import { type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
-import { withHosts } from '#scripts/remote/hosts.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
-import { cellFleet, chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
-import { type HostFleetOptions, hostFleet } from '#scripts/roll/host-fleet.ts'
+import { chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
 import { connectionsOf } from '#scripts/roll/load.ts'
+import { type FleetOptions, openFleet, withFleet } from '#scripts/roll/open.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
 import { planLines, progressPrinter, remedyOf } from '#scripts/roll/show.ts'
@@ -40,11 +39,6 @@ export const roll: Noun = {
     },
   ],
   more: addVerbs,
-}
-
-interface FleetOptions extends HostFleetOptions {
-  cell?: string
-  json?: boolean
 }
 
 interface PlanOptions extends FleetOptions {
@@ -82,11 +76,14 @@ function addVerbs(command: Command): void {
       .option('--plan', 'only print what would be done, in which order')
       .addHelpText(
         'after',
-        `\nExample:\n  cinque roll ${kind}${kind === 'upgrade' ? ' --version 1.4.0 --previous 1.3.2' : ''} --on 'dc01 & role=app'`,
+        `\nExample:\n  cinque roll ${kind}${kind === 'upgrade' ? ' --version 1.4.0-3f9a0c51d2e7' : ''} --on 'dc01 & role=app'`,
       )
     if (kind === 'upgrade') {
       verb.addOption(new Option('--version <version>', 'what they have then').makeOptionMandatory())
-      verb.option('--previous <version>', 'what a host gets back that is not well with it')
+      verb.option(
+        '--previous <version>',
+        'what a host gets back that is not well with it (default: what all run now)',
+      )
     }
     verb.action((options: PlanOptions) => begin(kind, options))
   }
@@ -111,27 +108,8 @@ function addVerbs(command: Command): void {
     })
 }
 
-function withFleet(command: Command): Command {
-  return withHosts(command)
-    .option(
-      '--cell <dir>',
-      `processes of a \`cinque dev --dcs\` instead: its data (default without the others: "${defaultCellData}")`,
-    )
-    .option('--rebuild <command>', 'has the provider of a rented host make $CINQUE_HOST anew')
-}
-
-/** Call it before anything else: for a test fleet the process may start itself again. */
-async function openFleet(options: FleetOptions): Promise<Fleet> {
-  const { cell, fleet, inventory } = options
-  if (cell !== undefined && (fleet ?? inventory) !== undefined)
-    throw new CliError('--cell excludes --fleet and --inventory', { exitCode: 2 })
-  return fleet === undefined && inventory === undefined
-    ? cellFleet(cell ?? defaultCellData)
-    : hostFleet(options)
-}
-
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
-  const { on, reason, approval = false, plan = false, version, previous, json = false } = options
+  const { on, reason, approval = false, plan = false, version, json = false } = options
   const fleet = await openFleet(options)
   const load = await connectionsOf(fleet.inventory)
   const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on), load).map(({ name, dc }) => ({
@@ -146,6 +124,7 @@ async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
       for (const line of planLines({ kind, version: version ?? null, steps: hosts }, load)) printLine(line)
     return
   }
+  const previous = options.previous ?? (version === undefined ? undefined : await presentRelease(fleet, on))
   const body = { kind, reason, approval, hosts, ...(version === undefined ? {} : { version }) }
   const planned = await fleet.client.post('/v1/rolls', {
     body: previous === undefined ? body : { ...body, previous },
@@ -157,6 +136,22 @@ async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
     return
   }
   await run(fleet, planned, options)
+}
+
+/** What a host gets back that is not well with another release. CliError: hosts run different ones. */
+async function presentRelease(fleet: Fleet, on: string | undefined): Promise<string | undefined> {
+  const releases = await fleet.releases?.(chosenHosts(fleet.inventory, on))
+  if (releases === undefined) return undefined
+  const [first, ...others] = Array.from(releases.keys())
+  if (first !== undefined && others.length === 0) return first
+  const each = Array.from(
+    releases,
+    ([release, hosts]) => `${release} on ${hosts.map(({ name }) => name).join(', ')}`,
+  )
+  throw new CliError(first === undefined ? 'no host tells what it runs' : `hosts run ${each.join('; ')}`, {
+    exitCode: 2,
+    remedy: 'Say what a host gets back that is not well with the new release: --previous RELEASE.',
+  })
 }
 
 async function again(fleet: Fleet, id: string, options: FleetOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import { untilInterrupted } from '#scripts/lifecycle.ts'
 import { wholeNumber } from '#scripts/options.ts'
 import { CliError, errorLine, plain, printJson, printLine, table } from '#scripts/output.ts'
 import { type HostsOptions, openHosts, withHosts } from '#scripts/remote/hosts.ts'
@@ -51,26 +52,24 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   }
   const { inventory, remote } = openHosts(options)
   const hosts = chosenHosts(inventory, on)
-  const stop = new AbortController()
-  const interrupt = (): void => stop.abort()
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
   const width = Math.max(...hosts.map(({ name }) => name.length))
-  const ran = await runOn(remote, hosts, words.join(' '), {
-    at,
-    failFast,
-    ...(input === undefined ? {} : { input: inputFrom(input) }),
-    timeoutMs: timeout * 1000,
-    signal: stop.signal,
-    ...(json
-      ? { onEnd: printJson }
-      : {
-          onLine: (host, line, from) =>
-            (from === 'stdout' ? process.stdout : process.stderr).write(
-              `${host.padEnd(width)}  ${plain(line)}\n`,
-            ),
-        }),
-  })
+  const ran = await untilInterrupted((signal) =>
+    runOn(remote, hosts, words.join(' '), {
+      at,
+      failFast,
+      ...(input === undefined ? {} : { input: inputFrom(input) }),
+      timeoutMs: timeout * 1000,
+      signal,
+      ...(json
+        ? { onEnd: printJson }
+        : {
+            onLine: (host, line, from) =>
+              (from === 'stdout' ? process.stdout : process.stderr).write(
+                `${host.padEnd(width)}  ${plain(line)}\n`,
+              ),
+          }),
+    }),
+  )
   if (!json) for (const line of summary(ran)) printLine(line)
   const bad = ran.filter((one) => !isDone(one)).length
   if (bad > 0) throw new CliError(`failed on ${bad} of ${ran.length} hosts`)

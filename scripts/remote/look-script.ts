@@ -34,11 +34,19 @@ export function lookScript({ ports }: Inventory, host: Host, { ring }: { ring: b
   const { roles, brokers } = host
   const at = host.address.includes(':') ? `[${host.address}]` : host.address
   const metrics = `grep -E '^(${wantedMetrics.join('|')})[ {]'`
+  const pages = [
+    ...Array.from({ length: brokers }, (_, i) => `http://${at}:${ports.metrics + i}/metrics`),
+    `http://${at}:${ports.http}/metrics`,
+  ]
   const units = unitsOf(host)
     .map((unit) => `${unit}.service`)
     .join(' ')
   const sections: (readonly [string, string])[] = [
     ['clock', 'date +%s.%N'],
+    // What is counted comes next: rates are by this clock.
+    ...(roles.includes('app')
+      ? ([['metrics', pages.map((url) => `${curl} ${url} | ${metrics}`).join('; ')]] as const)
+      : []),
     ['load', 'cat /proc/loadavg; nproc; cat /proc/uptime; head -1 /proc/stat'],
     ['memory', "grep -E '^(MemTotal|MemAvailable):' /proc/meminfo"],
     ['disks', 'df -PB1 / /var/lib/cassandra | tail -n +2 | sort -u'],
@@ -66,15 +74,6 @@ sed -n 's,.*/opt/cinque/cassandra-\\([0-9.]*\\)/.*,cassandra \\1,p' /etc/cinque/
       ? ([
           ['gateways', `${curl} http://127.0.0.1:${ports.nats_http}/gatewayz`],
           ['ready', `${curl} -o /dev/null -w '%{http_code}\\n' http://${at}:${ports.http}/readyz`],
-          [
-            'metrics',
-            [
-              ...Array.from({ length: brokers }, (_, i) => `http://${at}:${ports.metrics + i}/metrics`),
-              `http://${at}:${ports.http}/metrics`,
-            ]
-              .map((url) => `${curl} ${url} | ${metrics}`)
-              .join('; '),
-          ],
         ] as const)
       : []),
     ...(roles.includes('db') && ring ? ([['ring', 'nodetool status']] as const) : []),

@@ -12,7 +12,7 @@ const otherLines = 3
 const linesBefore = 3
 
 /** Share of the work that is done, 0 to 1: the phases of hosts count alike. */
-export function shareDone({ steps }: Pick<ShownRoll, 'steps'>): number {
+function shareDone({ steps }: Pick<ShownRoll, 'steps'>): number {
   return steps.reduce((sum, step) => sum + phasesDone(step), 0) / (steps.length * phases.length)
 }
 

@@ -18,6 +18,8 @@ export interface Fleet {
   readonly hands: Hands
   /** Asks any DC. */
   readonly client: CinqueClient
+  /** What these hosts run that are app hosts, by release; hosts that do not tell are left out. */
+  releases?(hosts: readonly Host[]): Promise<ReadonlyMap<string, readonly Host[]>>
 }
 
 /** Of a `cinque dev --dcs` that runs. CliError: none runs there. */

@@ -1,9 +1,11 @@
 import { dirname } from 'node:path'
-import type { Host } from '#platform/inventory/inventory.ts'
+import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { run } from '#scripts/child-process.ts'
 import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
 import { CliError } from '#scripts/output.ts'
+import { isLook, lookAtAll } from '#scripts/remote/cell-look.ts'
 import { type HostsOptions, openHosts } from '#scripts/remote/hosts.ts'
+import type { Remote } from '#scripts/remote/remote.ts'
 import type { Fleet } from './fleet.ts'
 import { fleetGates } from './gates/all.ts'
 import { puppetInstaller } from './puppet-installer.ts'
@@ -35,7 +37,22 @@ export function hostFleet(options: HostFleetOptions): Fleet {
     installer: puppetInstaller(inventory, directory),
     rebuild: fleet === undefined ? byProvider(options.rebuild) : byBooting(directory),
   })
-  return { inventory, hands, client }
+  return { inventory, hands, client, releases: (some) => releasesOf(remote, inventory, some) }
+}
+
+async function releasesOf(
+  remote: Remote,
+  inventory: Inventory,
+  hosts: readonly Host[],
+): Promise<ReadonlyMap<string, readonly Host[]>> {
+  const apps = hosts.filter(({ roles }) => roles.includes('app'))
+  const looks = await lookAtAll(remote, inventory, apps, { ring: () => false })
+  const told = apps.flatMap((host) => {
+    const look = looks.get(host.name)
+    return isLook(look) && look.release !== null ? [{ host, release: look.release }] : []
+  })
+  const groups = Map.groupBy(told, ({ release }) => release)
+  return new Map(Array.from(groups, ([release, of]) => [release, of.map(({ host }) => host)]))
 }
 
 function byProvider(command: string | undefined) {

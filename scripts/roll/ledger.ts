@@ -29,8 +29,8 @@ export function restLedger(client: CinqueClient, roll: string, signal: AbortSign
     take: (runner) => client.post('/v1/rolls/{roll}/take', { ...path, body: { runner } }),
     report: (token, report) =>
       patient(signal, () => client.post('/v1/rolls/{roll}/report', { ...path, body: { token, ...report } })),
-    // The next one comes soon.
-    beat: (token) => once(() => client.post('/v1/rolls/{roll}/beat', { ...path, body: { token } })),
+    beat: (token) =>
+      patient(signal, () => client.post('/v1/rolls/{roll}/beat', { ...path, body: { token } })),
     halt: (token) =>
       patient(signal, () => client.post('/v1/rolls/{roll}/halt', { ...path, body: { token } })),
   }

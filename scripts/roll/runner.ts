@@ -53,10 +53,17 @@ export async function carryOut(run: Run): Promise<ShownRoll> {
   const hands = run.hands.under?.({ roll: roll.id, token }) ?? run.hands
   const gone = new AbortController()
   const signal = AbortSignal.any([run.signal, gone.signal])
+  let underWay = false
   const beating = setInterval(() => {
-    run.ledger.beat(token).catch((error: unknown) => {
-      if (error instanceof LostError) gone.abort(error)
-    })
+    // While nobody can write it down one waits, not more and more of them.
+    if (underWay) return
+    underWay = true
+    run.ledger
+      .beat(token)
+      .catch((error: unknown) => {
+        if (error instanceof LostError) gone.abort(error)
+      })
+      .finally(() => (underWay = false))
   }, beatMs)
   try {
     return await new Carrier({ ...run, hands, signal }, token).all(roll)

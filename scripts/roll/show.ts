@@ -1,5 +1,5 @@
 import { isOver } from '#platform/rolls/roll.ts'
-import { plain, printJson, printLine } from '#scripts/output.ts'
+import { plain, printJson, printLine, redrawn } from '#scripts/output.ts'
 import { bar, boardLines } from './board.ts'
 import type { ShownRoll } from './ledger.ts'
 
@@ -32,13 +32,10 @@ export function progressPrinter(json: boolean): (roll: ShownRoll) => void {
 
 /** Draws over what it drew before. */
 function boardPrinter(terminal: NodeJS.WriteStream): (roll: ShownRoll) => void {
-  let drawn = 0
+  const draw = redrawn(terminal)
   return (roll) => {
     const { rows, columns } = terminal
-    const lines = boardLines(roll, { rows, columns, now: Date.now() })
-    const up = drawn === 0 ? '' : `\u001B[${drawn}A`
-    terminal.write(`${up}${lines.map((line) => `\u001B[2K${line}\n`).join('')}\u001B[J`)
-    drawn = lines.length
+    draw(boardLines(roll, { rows, columns, now: Date.now() }))
   }
 }
 
@@ -66,6 +63,8 @@ export function planLines(
 /** What there is to do for a person when it is over; undefined: nothing. */
 export function remedyOf({ state, id, steps }: ShownRoll): string | undefined {
   const failed = steps.find((step) => step.state === 'failed')
+  if (state === 'failed' && failed?.phase === 'gate')
+    return `${failed.host} was not touched. When nothing stands in the way any more: cinque roll again ${id}`
   if (state === 'failed' && failed !== undefined)
     return `${failed.host} is out of service. Look at it, then plan the rest again: cinque roll again ${id}`
   if (state === 'paused') return `Go on: cinque roll resume ${id}, then cinque roll run`

@@ -2,10 +2,10 @@ import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { CliError } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
+import { ailmentOf, crashingOf, othersAilments } from './ailments.ts'
 import { fenceDirectory, fencedRemote } from './fence.ts'
 import { type Gate, obstaclesOf } from './gates/gate.ts'
 import type { Hands, Mandate } from './hands.ts'
-import { lookAt, stateIn } from './host-look.ts'
 import { startServices, stopMs, stopServices } from './services.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -81,26 +81,8 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? ''
     throw new Error(failure ?? `${host.name}: ${said === '' ? `ended with ${code}` : said}`)
   }
-  /** Null: as far as it and the others of its cell can tell. */
-  const ailment = async (host: Host, signal: AbortSignal): Promise<string | null> => {
-    const ailments = await lookAt(plain, host, inventory.ports, signal)
-    if (ailments.length > 0) return ailments.join('; ')
-    return host.roles.includes('db') ? unseen(host, signal) : null
-  }
-  /** Of a db host whose services run: which Cassandra, its own included, does not find it up. */
-  const unseen = async ({ address }: Host, signal: AbortSignal): Promise<string | null> => {
-    const said = await Promise.all(
-      dbs.map(async (other) => {
-        const { stdout, failure } = await plain.run(other, 'nodetool status 2>&1', {
-          signal,
-          timeoutMs: nodetoolMs,
-        })
-        const state = failure === null ? stateIn(stdout, address) : failure
-        return state === 'UN' ? [] : [`${other.name} sees it as ${state ?? 'no node'}`]
-      }),
-    )
-    return said.flat().at(0) ?? null
-  }
+  const ailment = (host: Host, signal: AbortSignal): Promise<string | null> =>
+    ailmentOf(plain, inventory, host, signal)
   const untilWell = async (host: Host, signal: AbortSignal): Promise<void> => {
     const late = AbortSignal.timeout(wellMs)
     for (;;) {
@@ -108,6 +90,9 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       const why = await ailment(host, signal)
       signal.throwIfAborted()
       if (why === null) return
+      // oxlint-disable-next-line no-await-in-loop
+      const crashing = await crashingOf(plain, inventory, host, signal)
+      if (crashing !== null) throw new Error(crashing)
       if (late.aborted) throw new Error(`not well after ${wellMs / 1000} s: ${why}`)
       // oxlint-disable-next-line no-await-in-loop
       await pause(lookMs, signal)
@@ -155,10 +140,7 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
 
   const services: Gate = {
     name: 'services',
-    async look(name, until) {
-      const others = inventory.hosts.filter((host) => host.name !== name)
-      return (await Promise.all(others.map((host) => lookAt(plain, host, inventory.ports, until)))).flat()
-    },
+    look: (name, until) => othersAilments(plain, inventory, hostOf(name), until),
   }
 
   return {

@@ -128,6 +128,14 @@ export class SshHosts {
     await once(server, 'exit')
   }
 
+  /** Ends what runs on it and connections of others to it, as a power failure does. */
+  async hangUp(name: string): Promise<void> {
+    const listed = await must('ps', ['-eo', 'pid=,args='])
+    const mine = new RegExp(String.raw`^\s*(\d+) .*${this.home(name)}/`)
+    const pids = listed.split('\n').flatMap((line) => mine.exec(line)?.[1] ?? [])
+    for (const pid of pids) process.kill(Number(pid), 'SIGKILL')
+  }
+
   async stop(): Promise<void> {
     for (const { name } of this.inventory.hosts) await this.shutDown(name)
   }

@@ -63,11 +63,11 @@ export function putStandIns(hosts: SshHosts, name: string, said: Said = {}): voi
     'systemctl',
     `case "$*" in
 *list-units*) cat ${home}/failed ;;
-*--value*) for unit; do case $unit in *.service) echo $$ ;; esac; done ;;
+*--value*) for unit; do case $unit in *.service) echo 1 ;; esac; done ;;
 show*) for unit; do case $unit in *.service)
   state=$(cat ${states}/$unit 2>/dev/null || echo active) load=loaded
   [ $state != missing ] || { state=inactive load=not-found; }
-  printf 'MainPID=%s\\nNRestarts=0\\nId=%s\\nLoadState=%s\\nActiveState=%s\\nSubState=x\\n\\n' $$ $unit $load $state ;;
+  printf 'MainPID=%s\\nNRestarts=0\\nId=%s\\nLoadState=%s\\nActiveState=%s\\nSubState=x\\n\\n' 1 $unit $load $state ;;
 esac; done ;;
 esac`,
   )

@@ -24,7 +24,7 @@ const well = (subject: string): Subject => ({
   reason: 'all see it up',
 })
 
-describe('cinque status', () => {
+describe('a look at all hosts', () => {
   const folder = temporaryFolder()
   let hosts: SshHosts
   let where: readonly string[]
@@ -50,7 +50,7 @@ describe('cinque status', () => {
     folder.remove()
   })
 
-  it('shows all hosts of all datacenters, and ends with 0 when all is well', async () => {
+  it('by cinque status shows all of all datacenters, and ends with 0 when all is well', async () => {
     const { code, stdout, stderr } = await runHere('status', ...where)
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' })
     const lines = stdout.trimEnd().split('\n')
@@ -63,7 +63,7 @@ describe('cinque status', () => {
     expect(rows['dc01-db1'].slice(1, 8)).to.deep.equal(['db', '3/3', 'UN 1.21 GiB', '-', '-', '-', '-'])
     expect(rows['dc01-app1'].slice(1, 6)).to.deep.equal(['app,checker', '6/6', '-', '1', '12'])
     // What it counts in a second; of what does not grow nothing.
-    expect(Number(rows['dc01-app1'][6])).to.be.within(95, 105)
+    expect(Number(rows['dc01-app1'][6])).to.be.within(50, 200)
     expect(rows['dc01-app1'].slice(7, 9)).to.deep.equal(['-', '0'])
     expect(rows['dcb1-n1'].slice(1, 6)).to.deep.equal(['db,app', '6/6', 'UN 1.21 GiB', '1', '12'])
     expect(rows['dcb1-n1'].slice(-2)).to.deep.equal(['40 %', '1.0.0'])
@@ -121,6 +121,28 @@ describe('cinque status', () => {
       ['dc01-db1', true],
       ['dcb1-n1', true],
     ])
-    expect(all.hosts[2].rates.cinque_mqtt_received_messages_total).to.be.within(95, 105)
+    expect(all.hosts[2].rates.cinque_mqtt_received_messages_total).to.be.within(50, 200)
+  })
+
+  it('by cinque top shows what they do, the busiest first, and those that are away before all', async () => {
+    const { code, stdout } = await runHere(
+      'top',
+      ...where,
+      '--times',
+      '1',
+      '--every',
+      '1',
+      '--sort',
+      'messages',
+    )
+    expect(code).to.equal(0)
+    const [, , away, busiest] = stdout.trimEnd().split('\n')
+    expect(away).to.match(/^dc01-app1( +-){8} +nothing listens for ssh there$/)
+    const [host, , load, memory, , , clients, messages, requests, units] = busiest.split(/ {2,}/)
+    expect({ host, clients, requests }).to.deep.equal({ host: 'dcb1-n1', clients: '12', requests: '0' })
+    expect(Number(messages)).to.be.within(50, 200)
+    expect(load).to.match(/^\d+\.\d\d$/)
+    expect(memory).to.match(/^\d+ %$/)
+    expect(units).to.match(/^\w+ (\d+ %|-) \d+ MB, /)
   })
 })

@@ -11,12 +11,13 @@ class NotingHands implements Hands {
   readonly calls: string[] = []
   readonly obstacleOf = new Map<string, string>()
   readonly ailmentOf = new Map<string, string>()
-  /** Called before each deed. */
+  /** Called before each deed, and before each look: `gate` and `settle`. */
   before: (call: string) => Promise<void> | void = () => undefined
 
-  obstacles(host: string): Promise<readonly string[]> {
+  async obstacles(host: string): Promise<readonly string[]> {
+    await this.before(`gate ${host}`)
     const obstacle = this.obstacleOf.get(host)
-    return Promise.resolve(obstacle === undefined ? [] : [obstacle])
+    return obstacle === undefined ? [] : [obstacle]
   }
 
   drain(host: string): Promise<void> {
@@ -35,8 +36,9 @@ class NotingHands implements Hands {
     return this.#note(`upgrade ${host} ${version}`)
   }
 
-  ailment(host: string): Promise<string | null> {
-    return Promise.resolve(this.ailmentOf.get(host) ?? null)
+  async ailment(host: string): Promise<string | null> {
+    await this.before(`settle ${host}`)
+    return this.ailmentOf.get(host) ?? null
   }
 
   readmit(host: string): Promise<void> {
@@ -100,6 +102,36 @@ describe('a roll that is carried out', () => {
     expect(hands.calls).to.deep.equal(['drain dcb1-app1', 'reinstall dcb1-app1'])
   })
 
+  it('leaves a host out of service that dies while it is drained, and touches no other', async () => {
+    hands.before = (call) => {
+      if (!call.startsWith('restart')) return undefined
+      return Promise.reject(new Error('dcb1-app1: there is no way to it'))
+    }
+    const failed = await run(await plan({ kind: 'restart' }))
+    expect(failed).to.include({ state: 'failed', note: 'dcb1-app1: dcb1-app1: there is no way to it' })
+    expect(hands.calls).to.deep.equal(['drain dcb1-app1', 'restart dcb1-app1'])
+    hands.before = () => undefined
+    const { kind, steps } = failed
+    const rest = steps.filter(({ state }) => state !== 'done').map(({ host, dc }) => ({ host, dc }))
+    const again = await client.post('/v1/rolls', { body: { kind, reason: 'the rest', hosts: rest } })
+    expect((await run(again)).state).to.equal('done')
+  })
+
+  it('brings a host back while another one has died meanwhile, and then waits for that', async () => {
+    const notes: (string | null)[] = []
+    hands.before = (call) => {
+      if (call === 'restart dcb1-app1') hands.obstacleOf.set('dc01-app1', 'dc02-app1 does not answer')
+    }
+    const done = await run(await plan({ kind: 'restart' }), {
+      show: ({ steps }) => {
+        notes.push(steps[1].note)
+        if (steps[1].note !== null) hands.obstacleOf.clear()
+      },
+    })
+    expect(done.state).to.equal('done')
+    expect(notes).to.include('dc02-app1 does not answer')
+  })
+
   it('takes a version back that the first host is not well with: the second never gets it', async () => {
     hands.ailmentOf.set('dcb1-app1', 'probe mqtt-tls: time out')
     hands.before = (call) => void (call.endsWith(' 1.0') && hands.ailmentOf.clear())
@@ -128,7 +160,14 @@ describe('a roll that is carried out', () => {
     expect(notes).to.include('dc03 is out')
   })
 
-  for (const phase of ['drain', 'restart', 'readmit']) {
+  const left: Readonly<Record<string, readonly string[]>> = {
+    gate: ['drain', 'restart', 'readmit'],
+    drain: ['drain', 'restart', 'readmit'],
+    restart: ['restart', 'readmit'],
+    settle: ['readmit'],
+    readmit: ['readmit'],
+  }
+  for (const [phase, again] of Object.entries(left)) {
     it(`goes on elsewhere when its runner dies while it is at "${phase}": that is done again, what was done is not`, async () => {
       const planned = await plan({ kind: 'restart' })
       hands.before = (call) => {
@@ -145,10 +184,7 @@ describe('a roll that is carried out', () => {
       expect(String(early)).to.match(/runner carries it out, heard of/)
       api.platform.clock.time += leaseMs
       expect((await run(planned, { name: 'another' })).state).to.equal('done')
-      const left = ['drain', 'restart', 'readmit']
-      expect(hands.calls.slice(before)).to.deep.equal(
-        left.slice(left.indexOf(phase)).map((one) => `${one} dc01-app1`),
-      )
+      expect(hands.calls.slice(before)).to.deep.equal(again.map((one) => `${one} dc01-app1`))
     })
   }
 
