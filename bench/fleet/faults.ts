@@ -27,10 +27,29 @@ const limitMs = 240_000
 
 /** By their names on the command line, in the order in which they are done. */
 export const steps: Readonly<Record<string, Step>> = {
-  async again({ fleet }) {
-    const applied = await fleet.apply()
-    const changed = applied.filter(({ outcome }) => outcome === 'changed').map(({ host }) => host)
-    return { what: `Puppet changes ${changed.join(', ') || 'nothing'}`, good: changed.length === 0 }
+  async app({ fleet, app }) {
+    const started = performance.now()
+    await fleet.reinstall(app)
+    if (app.roles.includes('db')) await fleet.joined(app)
+    await fleet.serves([app])
+    const seconds = (performance.now() - started) / 1000
+    return {
+      what: `${app.name} from a wiped disk to serving in ${seconds.toFixed(0)} s (bar: 120 s)`,
+      good: seconds < 120,
+    }
+  },
+
+  async db({ fleet, db, far, megabytes }) {
+    const rows = await fill(fleet, far, contactOf(fleet, far), megabytes)
+    const started = performance.now()
+    await fleet.reinstall(db)
+    await fleet.joined(db)
+    const seconds = (performance.now() - started) / 1000
+    const has = await rowsOf(fleet, far, db)
+    return {
+      what: `${db.name} from a wiped disk to up and normal for all others with ${megabytes} MB in ${seconds.toFixed(0)} s, ${has} of ${rows} rows (bar: 600 s with 1 GB)`,
+      good: has === rows && seconds < 600,
+    }
   },
 
   async watchdog({ fleet, app }) {
@@ -72,31 +91,6 @@ export const steps: Readonly<Record<string, Step>> = {
     return {
       what: `Puppet killed while it unpacks (${first}); run again: ${second.outcome}, serves; a third time: ${third.outcome}`,
       good: first !== 'came to its end' && second.outcome === 'changed' && third.outcome === 'unchanged',
-    }
-  },
-
-  async app({ fleet, app }) {
-    const started = performance.now()
-    await fleet.reinstall(app)
-    if (app.roles.includes('db')) await fleet.joined(app)
-    await fleet.serves([app])
-    const seconds = (performance.now() - started) / 1000
-    return {
-      what: `${app.name} from a wiped disk to serving in ${seconds.toFixed(0)} s (bar: 120 s)`,
-      good: seconds < 120,
-    }
-  },
-
-  async db({ fleet, db, far, megabytes }) {
-    const rows = await fill(fleet, far, contactOf(fleet, far), megabytes)
-    const started = performance.now()
-    await fleet.reinstall(db)
-    await fleet.joined(db)
-    const seconds = (performance.now() - started) / 1000
-    const has = await rowsOf(fleet, far, db)
-    return {
-      what: `${db.name} from a wiped disk to up and normal for all others with ${megabytes} MB in ${seconds.toFixed(0)} s, ${has} of ${rows} rows (bar: 600 s with 1 GB)`,
-      good: has === rows && seconds < 600,
     }
   },
 
@@ -142,6 +136,12 @@ export const steps: Readonly<Record<string, Step>> = {
       what: `20 MB to all replicas: ${times.join(', ')} of the packets lost between two DCs; all serve`,
       good: true,
     }
+  },
+
+  async again({ fleet }) {
+    const applied = await fleet.apply()
+    const changed = applied.filter(({ outcome }) => outcome === 'changed').map(({ host }) => host)
+    return { what: `Puppet changes ${changed.join(', ') || 'nothing'}`, good: changed.length === 0 }
   },
 }
 

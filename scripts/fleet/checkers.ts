@@ -22,6 +22,13 @@ export function areProvisioned(inventory: Inventory, { path }: FleetDirectory): 
   )
 }
 
+/** The next cell has no devices of theirs: they are to be provisioned again. */
+export function forgetCheckers(inventory: Inventory, { path }: FleetDirectory): void {
+  for (const { name } of checkersOf(inventory)) {
+    rmSync(join(path, 'secrets', name, 'checker'), { recursive: true, force: true })
+  }
+}
+
 /**
  * Has an app host make keys, devices and configurations of all checkers, and puts them among these hosts' secrets. What was
  * made before is kept. Rejects with an Error of one line.

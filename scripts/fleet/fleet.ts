@@ -9,7 +9,7 @@ import { pause } from '#scripts/pause.ts'
 import { type Applied, apply, packTree } from './apply.ts'
 import { makeArtifacts } from './artifacts.ts'
 import type { Finished } from '#scripts/child-process.ts'
-import { areProvisioned, checkersOf, provisionCheckers } from './checkers.ts'
+import { areProvisioned, checkersOf, forgetCheckers, provisionCheckers } from './checkers.ts'
 import { FleetDirectory } from './directory.ts'
 import { ensureImage } from './image.ts'
 import { Machine, type MachineState } from './machine.ts'
@@ -351,7 +351,10 @@ export class Fleet {
     await Promise.all(
       [...this.#machines.values()].map((machine) => (wipe ? machine.wipe() : machine.powerOff())),
     )
-    if (wipe) rmSync(join(this.#fleet.path, 'schema'), { force: true })
+    if (wipe) {
+      rmSync(join(this.#fleet.path, 'schema'), { force: true })
+      forgetCheckers(this.inventory, this.#fleet)
+    }
     await this.#network.down()
   }
 
