@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
 import { fleetInventory, type FleetSize, fleetSizes } from '#scripts/fleet/inventory.ts'
 import type { Fleet } from '#scripts/fleet/fleet.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
 import { CliError, printJson, printLine, table } from '#scripts/output.ts'
 import { inventoryFrom } from './inventory.ts'
 
@@ -12,9 +13,9 @@ interface FleetCommandOptions {
 }
 
 interface UpOptions extends FleetCommandOptions {
-  size: FleetSize
+  size?: FleetSize
   inventory?: string
-  debian: '12' | '13'
+  debian?: '12' | '13'
 }
 
 /** Real hosts on this machine, for tests and for trying things out. */
@@ -28,24 +29,15 @@ export function addFleet(program: Command): void {
     )
   withData(group, 'up', 'boot the hosts, run Puppet, make the schema, wait until they serve')
     .addOption(
-      new Option('--size <size>', 'one: a single host; small: one in each of five DCs; full: 11 hosts')
-        .choices(fleetSizes)
-        .default('one'),
+      new Option(
+        '--size <size>',
+        'one: a single host (default); small: one in each of five DCs; full: 11 hosts',
+      ).choices(fleetSizes),
     )
     .option('--inventory <file>', 'these hosts instead, with addresses 10.60.DC.HOST')
-    .addOption(
-      new Option('--debian <version>', 'what the hosts have; for a new fleet')
-        .choices(['12', '13'])
-        .default('12'),
-    )
+    .addOption(new Option('--debian <version>', 'what the hosts have (default: 12)').choices(['12', '13']))
     .action(async (options: UpOptions) => {
-      const directory = new FleetDirectory(options.data)
-      if (!directory.exists) {
-        directory.create(
-          options.inventory === undefined ? fleetInventory(options.size) : inventoryFrom(options.inventory),
-          options.debian === '13' ? 13 : 12,
-        )
-      }
+      ensureDirectory(options)
       const fleet = await open(options)
       await fleet.up()
       await show(fleet, options)
@@ -133,6 +125,31 @@ export function addFleet(program: Command): void {
     .action(async (options: FleetCommandOptions & { wipe?: boolean }) => {
       await (await open(options)).down(options.wipe === true)
     })
+}
+
+/** Makes a fleet's directory; one that is there has to be what is asked for. */
+function ensureDirectory({ data, size, inventory: file, debian }: UpOptions): void {
+  const directory = new FleetDirectory(data)
+  if (!directory.exists) {
+    const inventory = file === undefined ? fleetInventory(size ?? 'one') : inventoryFrom(file)
+    directory.create(inventory, debian === '13' ? 13 : 12)
+    return
+  }
+  const wanted = file === undefined ? size && fleetInventory(size) : inventoryFrom(file)
+  const names = ({ hosts }: Inventory): string => hosts.map(({ name }) => name).join(', ')
+  const has = directory.inventory()
+  const isOther =
+    (wanted !== undefined && names(wanted) !== names(has)) ||
+    (debian !== undefined && Number(debian) !== directory.debian)
+  if (!isOther) return
+  throw new CliError(
+    `the fleet in ${directory.path} is another one: ${names(has)}, Debian ${directory.debian}`,
+    {
+      exitCode: 2,
+      remedy:
+        'Name another directory: --data DIR; or take that one away: cinque fleet down --wipe, and its directory.',
+    },
+  )
 }
 
 function withData(parent: Command, verb: string, description: string): Command {

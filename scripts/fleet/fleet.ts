@@ -348,7 +348,7 @@ export class Fleet {
   /** Ends everything; with `wipe` nothing of it stays but its secrets. */
   async down(wipe: boolean): Promise<void> {
     await this.close(this.inventory.hosts)
-    await Promise.all(
+    const ended = await Promise.allSettled(
       [...this.#machines.values()].map((machine) => (wipe ? machine.wipe() : machine.powerOff())),
     )
     if (wipe) {
@@ -356,6 +356,8 @@ export class Fleet {
       forgetCheckers(this.inventory, this.#fleet)
     }
     await this.#network.down()
+    // One that does not end leaves the others no less ended.
+    for (const one of ended) if (one.status === 'rejected') throw one.reason
   }
 
   #with(role: 'db' | 'app'): Host[] {
