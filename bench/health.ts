@@ -58,12 +58,15 @@ async function start(config: string): Promise<ChildProcess> {
   const args = [
     '--single-threaded-gc',
     '--max-semi-space-size=1',
+    '--optimize-for-size',
+    '--max-old-space-size=128',
     'scripts/cinque.js',
     'healthcheck',
     '--config',
     config,
   ]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const env = { ...process.env, MALLOC_ARENA_MAX: '1' }
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
   await once(child.stdout, 'data')
   return child
 }

@@ -13,6 +13,8 @@ import { addHosts } from './commands/hosts.ts'
 import { addInventory } from './commands/inventory.ts'
 import { addLogs } from './commands/logs.ts'
 import { addTop } from './commands/top.ts'
+import { addDiagnose } from './commands/diagnose.ts'
+import { addSsh } from './commands/ssh.ts'
 import { addStatus } from './commands/status.ts'
 import { addRelease } from './commands/release.ts'
 import { addRun } from './commands/run.ts'
@@ -99,7 +101,7 @@ export function createProgram(): Command {
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost, addDns, addFleet, addRelease]) add(program)
   program.commandsGroup('Look after it:')
-  for (const add of [addStatus, addTop, addRun, addLogs]) add(program)
+  for (const add of [addStatus, addTop, addRun, addLogs, addDiagnose, addSsh]) add(program)
   program.commandsGroup('Back it up:')
   for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')

@@ -15,6 +15,8 @@ export interface RemoteFinished extends Finished {
 export type RemoteOptions = Pick<CommandOptions, 'timeoutMs' | 'onLine' | 'signal'> & {
   /** Text for its standard input, or a file that is read. A command without any is ended when its caller is. */
   readonly input?: string | { readonly file: string }
+  /** By a connection of its own: the host proves itself again. */
+  readonly fresh?: boolean
 }
 
 /** Runs commands on hosts, as root. */
@@ -40,6 +42,8 @@ const persistSeconds = 60
 /** Two answers that do not come, and a connection is given up. */
 const aliveSeconds = 5
 const defaultMs = 600_000
+/** Nobody is there who could be asked. */
+const silent = ['-o', 'BatchMode=yes', '-T']
 
 /**
  * By OpenSSH, with one connection for all commands to a host. A host whose key nobody vouches for is refused, and
@@ -55,7 +59,7 @@ export function sshRemote({ config, through = [] }: SshOptions): Remote {
     // A socket's path has 107 characters at most, and ssh adds 17 while it makes it.
     return join(controlDirectory(), key.slice(0, 24))
   }
-  const argsFor = (name: string, ...more: string[]): string[] => {
+  const argsFor = (name: string, more: readonly string[], kept = true): string[] => {
     const options = [
       'StrictHostKeyChecking=yes',
       'UpdateHostKeys=no',
@@ -63,9 +67,9 @@ export function sshRemote({ config, through = [] }: SshOptions): Remote {
       `ConnectTimeout=${connectSeconds}`,
       `ServerAliveInterval=${aliveSeconds}`,
       'ServerAliveCountMax=2',
-      'ControlMaster=auto',
-      `ControlPersist=${persistSeconds}`,
-      `ControlPath=${controlOf(name)}`,
+      ...(kept
+        ? ['ControlMaster=auto', `ControlPersist=${persistSeconds}`, `ControlPath=${controlOf(name)}`]
+        : ['ControlMaster=no', 'ControlPath=none']),
     ]
     return [...before, '-F', config, ...options.flatMap((option) => ['-o', option]), ...more, name]
   }
@@ -74,7 +78,7 @@ export function sshRemote({ config, through = [] }: SshOptions): Remote {
     if (existsSync(controlOf(name))) return null
     let first = opening.get(name)
     if (first === undefined) {
-      first = run(program, [...argsFor(name, '-o', 'BatchMode=yes', '-T'), 'true'], {
+      first = run(program, [...argsFor(name, silent), 'true'], {
         timeoutMs: 3 * connectSeconds * 1000,
       }).finally(() => opening.delete(name))
       opening.set(name, first)
@@ -84,13 +88,13 @@ export function sshRemote({ config, through = [] }: SshOptions): Remote {
   }
   return {
     async run({ name }, command, options = {}) {
-      const { input, timeoutMs = defaultMs, onLine, signal } = options
-      const refused = await connected(name)
+      const { input, timeoutMs = defaultMs, onLine, signal, fresh = false } = options
+      const refused = fresh ? null : await connected(name)
       if (refused !== null) return { ...refused, code: 255, failure: failureOf(name, refused.stderr) }
       const seconds = Math.ceil(timeoutMs / 1000)
       const finished = await run(
         program,
-        [...argsFor(name, '-o', 'BatchMode=yes', '-T'), remoteCommand(command, seconds, input !== undefined)],
+        [...argsFor(name, silent, !fresh), remoteCommand(command, seconds, input !== undefined)],
         {
           ...(input === undefined ? { holdInput: true } : { input }),
           // The host itself ends it in time; this is for one that has gone silent.
@@ -104,12 +108,12 @@ export function sshRemote({ config, through = [] }: SshOptions): Remote {
       if (code === tookTooLong) return { ...finished, failure: `${name}: not done after ${seconds} s` }
       return { ...finished, failure: code === 255 || code === 127 ? lostOf(name, code, stderr) : null }
     },
-    session: ({ name }) => [program, ...argsFor(name, '-t')],
+    session: ({ name }) => [program, ...argsFor(name, ['-t'])],
     async close(hosts) {
       await Promise.all(
         hosts
           .filter(({ name }) => existsSync(controlOf(name)))
-          .map(({ name }) => run(program, argsFor(name, '-O', 'exit'))),
+          .map(({ name }) => run(program, argsFor(name, ['-O', 'exit']))),
       )
     },
   }

@@ -31,5 +31,6 @@ code=$?
 export function remoteCommand(command: string, seconds: number, input: boolean): string {
   const body = (input ? bounded : watched)(command, seconds)
   const told = `${body}[ $code -ne 255 ] || code=254\nexit $code`
-  return `exec sh -c ${quote(`sudo=; [ "$(id -u)" -eq 0 ] || sudo='sudo -n'; exec $sudo sh -c ${quote(told)}`)}`
+  const root = '[ "$(id -u)" -eq 0 ] || set -- sudo -n env SSH_CONNECTION="$SSH_CONNECTION"'
+  return `exec sh -c ${quote(`${root}; exec "$@" sh -c ${quote(told)}`)}`
 }

@@ -21,6 +21,8 @@ const optional = {
   'profile::backup::directory': '/srv/backup',
   'profile::gdnsd::enabled': true,
   'profile::prometheus::enabled': true,
+  'profile::ssh::authority': ['ssh-ed25519 AAAAold people', 'ssh-ed25519 AAAAnew people'],
+  'profile::ssh::revoked': ['ssh-ed25519 AAAAlost ada'],
 }
 
 /** One host of each role in each DC. */
@@ -284,6 +286,17 @@ describe('what Puppet makes of hosts', () => {
     } finally {
       rmSync(again, { recursive: true, force: true })
     }
+  })
+
+  it('lets people in whose keys one of two authorities has signed, and never by a key that was lost', () => {
+    const host = catalogue('dc01-db1')
+    expect(contentOf(host, '/etc/ssh/sshd_config.d/10-cinque.conf'))
+      .to.match(/^TrustedUserCAKeys \/etc\/ssh\/people-ca\.pub$/m)
+      .and.to.match(/^RevokedKeys \/etc\/ssh\/revoked\.pub$/m)
+    expect(contentOf(host, '/etc/ssh/people-ca.pub')).to.equal(
+      'ssh-ed25519 AAAAold people\nssh-ed25519 AAAAnew people\n',
+    )
+    expect(contentOf(host, '/etc/ssh/revoked.pub')).to.equal('ssh-ed25519 AAAAlost ada\n')
   })
 
   it('shows no secret in a catalogue: only where it comes from', () => {

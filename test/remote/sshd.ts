@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { userInfo } from 'node:os'
 import pino from 'pino'
 import { installPackages } from '#cassandra/local/java.ts'
@@ -30,13 +30,13 @@ export class SshHosts {
   readonly inventory: Inventory
   readonly config: string
   readonly remote: Remote
-  readonly #port: number
+  readonly port: number
   readonly #servers = new Map<string, ChildProcess>()
 
   private constructor(directory: string, inventory: Inventory, port: number) {
     this.directory = directory
     this.inventory = inventory
-    this.#port = port
+    this.port = port
     this.config = writeSshConfig(directory, {
       hosts: inventory.hosts,
       hostAuthorities: [join(directory, 'host-ca.pub')],
@@ -52,6 +52,7 @@ export class SshHosts {
     for (const name of ['host-ca', 'people-ca', 'person']) await newKey(join(directory, name))
     await signPerson(directory, 'person', userInfo().username)
     const hosts = new SshHosts(directory, inventoryOf(await freePort()), await freePort())
+    writeFileSync(join(directory, 'revoked.pub'), '')
     writeFileSync(join(directory, 'inventory.yaml'), JSON.stringify(hosts.inventory))
     for (const { name } of hosts.inventory.hosts) await hosts.boot(name)
     return hosts
@@ -65,8 +66,8 @@ export class SshHosts {
   /** With a new key, as after a reinstallation. `authority`: who signs it, and `as`: for which host. */
   async boot(name: string, authority = 'host-ca', as = name): Promise<void> {
     const home = this.home(name)
-    mkdirSync(home, { recursive: true })
-    const key = join(home, 'key')
+    const key = hostKey(home)
+    mkdirSync(dirname(key), { recursive: true })
     await must('rm', ['-f', key, `${key}.pub`, `${key}-cert.pub`])
     await newKey(key)
     await must('ssh-keygen', [
@@ -82,25 +83,29 @@ export class SshHosts {
     ])
     const { address } = this.inventory.hosts.find((host) => host.name === name) ?? { address: '' }
     const config = [
-      `ListenAddress ${address}:${this.#port}`,
+      `ListenAddress ${address}:${this.port}`,
       `HostKey ${key}`,
       `HostCertificate ${key}-cert.pub`,
       `TrustedUserCAKeys ${join(this.directory, 'people-ca.pub')}`,
+      `RevokedKeys ${join(this.directory, 'revoked.pub')}`,
       'AuthorizedKeysFile none',
-      'PidFile none',
+      `PidFile ${join(home, 'sshd.pid')}`,
       'UsePAM no',
       'PermitRootLogin prohibit-password',
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
       'AllowTcpForwarding local',
       // Programs of the host's own before those of the machine.
-      `SetEnv PATH=${join(home, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin CINQUE_HOST=${name}`,
+      `SetEnv PATH=${join(home, 'bin')}:/usr/sbin:/usr/bin:/sbin:/bin CINQUE_HOST=${name} CINQUE_ROOT=${home}`,
     ]
     writeFileSync(join(home, 'sshd_config'), `${config.join('\n')}\n`)
     const server = spawn(program, ['-D', '-e', '-f', join(home, 'sshd_config')], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.#servers.set(name, server)
+    if (!existsSync(join(home, 'bin', 'systemctl'))) {
+      this.program(name, 'systemctl', `[ "$*" = 'reload ssh' ] && kill -HUP $(cat ${join(home, 'sshd.pid')})`)
+    }
     await new Promise<void>((resolve, reject) => {
       let said = ''
       server.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -139,6 +144,10 @@ export class SshHosts {
   async stop(): Promise<void> {
     for (const { name } of this.inventory.hosts) await this.shutDown(name)
   }
+}
+
+export function hostKey(home: string): string {
+  return join(home, 'etc/ssh/ssh_host_ed25519_key')
 }
 
 /** Signs a key of a person for an account, by the hosts' authority for people or by `authority`. */

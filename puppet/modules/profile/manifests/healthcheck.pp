@@ -46,13 +46,17 @@ class profile::healthcheck (
       description     => 'cinque checker',
       command         => [
         '/opt/cinque/current/bin/node', '--single-threaded-gc', '--max-semi-space-size=1',
+        '--optimize-for-size', '--max-old-space-size=128',
         '/opt/cinque/current/scripts/cinque.js', 'healthcheck', '--config', "${directory}/checker.yaml",
       ] + $gdnsd,
       user            => 'cinque',
       manage_user     => false,
       type            => 'notify',
       watchdog        => 30,
-      environment     => { 'NODE_COMPILE_CACHE' => '/var/lib/cinque-healthcheck/compiled' },
+      environment     => {
+        'NODE_COMPILE_CACHE' => '/var/lib/cinque-healthcheck/compiled',
+        'MALLOC_ARENA_MAX'   => '1',
+      },
       state_directory => 'cinque-healthcheck',
       writable        => $writable,
       # Port 53.
