@@ -70,12 +70,14 @@ export async function diagnose(remote: Remote, options: DiagnoseOptions): Promis
       .map(({ host, failure }) => `${host}: ${failure}\n`)
     if (failures.length > 0) writeFileSync(join(directory, 'missing.txt'), failures.join(''))
     // Whole or not at all, and for nobody else's eyes.
+    rmSync(`${file}.new`, { force: true })
     closeSync(openSync(`${file}.new`, 'wx', 0o600))
     await must('tar', ['-C', work, '-czf', `${file}.new`, name])
     renameSync(`${file}.new`, file)
     return done
   } finally {
     rmSync(work, { recursive: true, force: true })
+    rmSync(`${file}.new`, { force: true })
   }
 }
 

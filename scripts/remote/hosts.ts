@@ -2,9 +2,9 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Command } from 'commander'
 import { type CinqueClient, createClient } from '#client/index.ts'
-import { type Inventory, InventoryError } from '#platform/inventory/inventory.ts'
-import { loadInventory } from '#platform/inventory/load.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
 import { agent, connect } from '#scripts/client/connect.ts'
+import { defaultInventory, inventoryFrom } from '#scripts/commands/inventory.ts'
 import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
 import { routers } from '#scripts/fleet/network.ts'
 import { CliError } from '#scripts/output.ts'
@@ -16,6 +16,7 @@ export interface HostsOptions {
   fleet?: string | true
   inventory?: string
   sshConfig?: string
+  /** For the REST API of rented ones: one that `cinque login` made; default: the one in use. */
   context?: string
 }
 
@@ -27,7 +28,6 @@ export interface Hosts {
   client(): CinqueClient
 }
 
-const defaultInventory = 'cell.yaml'
 /** Beside the inventory. */
 const defaultSshConfig = 'ssh_config'
 
@@ -44,7 +44,6 @@ export function withHosts(command: Command): Command {
       '--fleet [dir]',
       `those of \`cinque fleet\` on this machine instead (its data: "${defaultFleet}")`,
     )
-    .option('--context <name>', 'for the REST API: one that `cinque login` made (default: the one in use)')
     .option('--json', 'print JSON')
     .optionsGroup('Options:')
 }
@@ -65,7 +64,7 @@ export function openHosts(options: HostsOptions): Hosts {
 
 function rented({ inventory: file = defaultInventory, sshConfig, context }: HostsOptions): Hosts {
   const config = sshConfig ?? join(dirname(file), defaultSshConfig)
-  const inventory = readInventory(file)
+  const inventory = inventoryFrom(file)
   if (!existsSync(config)) {
     throw new CliError(`--ssh-config ${config}: there is no such file`, {
       exitCode: 2,
@@ -76,15 +75,6 @@ function rented({ inventory: file = defaultInventory, sshConfig, context }: Host
     inventory,
     remote: sshRemote({ config }),
     client: () => connect(context === undefined ? {} : { context }),
-  }
-}
-
-function readInventory(file: string): Inventory {
-  try {
-    return loadInventory(file)
-  } catch (error) {
-    if (!(error instanceof InventoryError)) throw error
-    throw new CliError(error.message, { exitCode: 2, cause: error })
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 
 /** Units that a host of these roles must have; systemd's names without `.service`. */
-export function unitsOf({ roles, brokers }: Host): string[] {
+function unitsOf({ roles, brokers }: Host): string[] {
   return [
     ...(roles.includes('db') ? ['cassandra'] : []),
     ...(roles.includes('app')
@@ -73,7 +73,7 @@ sed -n 's,.*/opt/cinque/cassandra-\\([0-9.]*\\)/.*,cassandra \\1,p' /etc/cinque/
     ...(roles.includes('app')
       ? ([
           ['gateways', `${curl} http://127.0.0.1:${ports.nats_http}/gatewayz`],
-          ['ready', `${curl} -o /dev/null -w '%{http_code}\\n' http://${at}:${ports.http}/readyz`],
+          ['ready', `${curl} -w '\\n%{http_code}\\n' http://${at}:${ports.http}/readyz`],
         ] as const)
       : []),
     ...(roles.includes('db') && ring ? ([['ring', 'nodetool status']] as const) : []),

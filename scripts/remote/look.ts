@@ -4,7 +4,7 @@ import { lookScript, type wantedMetrics } from './look-script.ts'
 import type { Remote } from './remote.ts'
 import { type RingEntry, ringOf } from './ring.ts'
 
-export interface UnitLook {
+interface UnitLook {
   readonly name: string
   /** systemd's: `active`, `activating`, `failed` ...; `missing`: there is no such unit. */
   readonly state: string
@@ -38,14 +38,14 @@ export interface HostLook {
   readonly cassandraVersion: string | null
   /** Hosts whose nats-server is connected to this one's; null: it does not answer. */
   readonly gateways: readonly string[] | null
-  /** Status of `/readyz`; null: the API does not answer. */
-  readonly ready: number | null
+  /** Why `/readyz` says that it is not; empty: it is. Null: the API does not answer. */
+  readonly unready: string | null
   /** Sums over the processes and labels. */
   readonly metrics: ReadonlyMap<(typeof wantedMetrics)[number], number>
   readonly ring: readonly RingEntry[] | null
 }
 
-export interface Unreached {
+interface Unreached {
   readonly host: string
   /** In one line. */
   readonly failure: string
@@ -74,11 +74,7 @@ export async function lookAt(
 }
 
 /** Reads what the script printed between two times of our clock; null: that is not it. */
-export function lookOf(
-  host: string,
-  printed: string,
-  [before, after]: readonly [number, number],
-): HostLook | null {
+function lookOf(host: string, printed: string, [before, after]: readonly [number, number]): HostLook | null {
   const sections = new Map(
     printed.split(/^@@ /m).map((text) => {
       const end = text.indexOf('\n')
@@ -115,7 +111,7 @@ export function lookOf(
     natsVersion: versions.find((line) => line.startsWith('nats '))?.slice(5) ?? null,
     cassandraVersion: versions.find((line) => line.startsWith('cassandra '))?.slice(10) ?? null,
     gateways: gatewaysOf(of('gateways')),
-    ready: of('ready') === '000' ? null : numberOf(of('ready')),
+    unready: unreadyOf(of('ready')),
     metrics: metricsOf(of('metrics')),
     ring: of('ring') === '' ? null : ringOf(of('ring')),
   }
@@ -178,6 +174,20 @@ function unitsOf(shown: string, processes: string): UnitLook[] {
 function splitOnce(text: string, at: string): [string, string] {
   const index = text.indexOf(at)
   return index === -1 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)]
+}
+
+const readyz = z.object({ reason: z.string() })
+
+/** Of an answer with its status in the last line. */
+function unreadyOf(text: string): string | null {
+  const status = text.split('\n').at(-1) ?? ''
+  if (!/^[1-5]\d\d$/.test(status)) return null
+  if (status === '200') return ''
+  try {
+    return readyz.parse(JSON.parse(text.slice(0, -status.length))).reason
+  } catch {
+    return status
+  }
 }
 
 const gatewayz = z.object({ outbound_gateways: z.record(z.string(), z.unknown()).optional() })

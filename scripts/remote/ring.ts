@@ -8,6 +8,11 @@ export interface RingEntry {
   readonly load: string
 }
 
+/** As the inventory may have it shorter: Cassandra writes IPv6 addresses in full. */
+export function canonical(address: string): string {
+  return address.includes(':') ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address
+}
+
 const states = { N: 'normal', L: 'leaving', J: 'joining', M: 'moving' } as const
 const entry = /^([UD])([NLJM])\s+(\S+)\s+(\?|[\d.]+ \w+)\s/
 
@@ -19,7 +24,13 @@ export function ringOf(printed: string): RingEntry[] {
     dc = /^Datacenter: (\S+)/.exec(line)?.[1] ?? dc
     const [, up, state, address, load] = entry.exec(line) ?? []
     if (address === undefined) continue
-    entries.push({ dc, address, up: up === 'U', state: states[state as keyof typeof states], load })
+    entries.push({
+      dc,
+      address: canonical(address),
+      up: up === 'U',
+      state: states[state as keyof typeof states],
+      load,
+    })
   }
   return entries
 }

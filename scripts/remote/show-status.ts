@@ -2,6 +2,7 @@ import { type Dc, type Host, outside } from '#platform/inventory/inventory.ts'
 import { plain, table } from '#scripts/output.ts'
 import { type CellLook, isLook, rateOf } from './cell-look.ts'
 import type { HostLook } from './look.ts'
+import { canonical } from './ring.ts'
 import { mostSay, percent, ringBy, type Verdict } from './verdict.ts'
 
 const head = [
@@ -75,7 +76,9 @@ function rowOf(cell: CellLook, host: Host): string[] {
 /** As nodetool says it, of the worst that anybody sees. */
 function ringCell(cell: CellLook, { address, roles }: Host): string {
   if (!roles.includes('db')) return '-'
-  const seen = Array.from(ringBy(cell).values(), (ring) => ring.find((entry) => entry.address === address))
+  const seen = Array.from(ringBy(cell).values(), (ring) =>
+    ring.find((entry) => entry.address === canonical(address)),
+  )
   if (seen.length === 0) return '?'
   const worst =
     seen.find((entry) => entry?.up !== true) ?? seen.find((entry) => entry?.state !== 'normal') ?? seen[0]

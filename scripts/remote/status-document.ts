@@ -1,4 +1,5 @@
 import { type CellLook, isLook, rateOf } from './cell-look.ts'
+import { canonical } from './ring.ts'
 import { mostSay, ringBy, type Verdict } from './verdict.ts'
 
 /** The same for programs. */
@@ -22,7 +23,7 @@ export function statusDocument(cell: CellLook, { problems, notes }: Verdict): Re
         ...said,
         ring: Array.from(rings, ([by, ring]) => ({
           by,
-          ...(ring.find((entry) => entry.address === address) ?? { up: false, state: 'unknown' }),
+          ...(ring.find((entry) => entry.address === canonical(address)) ?? { up: false, state: 'unknown' }),
         })).filter(() => roles.includes('db')),
         metrics: Object.fromEntries(metrics),
         rates: Object.fromEntries(

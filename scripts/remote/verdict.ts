@@ -2,7 +2,7 @@ import type { Host } from '#platform/inventory/inventory.ts'
 import type { Standings } from '#scripts/roll/standings.ts'
 import { type CellLook, isLook } from './cell-look.ts'
 import type { HostLook } from './look.ts'
-import type { RingEntry } from './ring.ts'
+import { canonical, type RingEntry } from './ring.ts'
 
 /** Least share of a disk and of memory that is free. */
 const minFree = { disk: 0.1, memory: 0.05 }
@@ -35,8 +35,8 @@ function* hostProblems(cell: CellLook, host: Host, look: HostLook): Generator<st
   const own = new Set(look.units.map(({ name }) => `${name}.service`))
   for (const unit of look.failed) if (!own.has(unit)) yield `${unit} has failed`
   if (host.roles.includes('app')) {
-    if (look.ready === null) yield 'its API does not answer'
-    else if (look.ready !== 200) yield `its API does not take requests (${look.ready})`
+    if (look.unready === null) yield 'its API does not answer'
+    else if (look.unready !== '') yield `its API does not take requests: ${look.unready}`
     yield* gatewayProblems(cell, host, look)
     const [peers, inContact] = [
       look.metrics.get('cinque_cluster_peers'),
@@ -87,12 +87,12 @@ function* ringProblems(cell: CellLook): Generator<string> {
   for (const { name, address } of dbs) {
     const seen = new Map<string, string[]>()
     for (const [witness, ring] of witnesses) {
-      const how = stateOf(ring.find((entry) => entry.address === address))
+      const how = stateOf(ring.find((entry) => entry.address === canonical(address)))
       if (how !== null) seen.set(how, [...(seen.get(how) ?? []), witness])
     }
     for (const [how, by] of seen) yield `${name}: Cassandra ${how}, as ${by.join(', ')} sees it`
   }
-  const known = new Set(dbs.map(({ address }) => address))
+  const known = new Set(dbs.map(({ address }) => canonical(address)))
   const strangers = new Set(
     Array.from(witnesses.values())
       .flat()

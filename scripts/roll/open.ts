@@ -15,6 +15,7 @@ export interface FleetOptions extends HostFleetOptions {
 /** Adds the options that say which hosts are rolled. */
 export function withFleet(command: Command): Command {
   return withHosts(command)
+    .option('--context <name>', 'for the REST API: one that `cinque login` made (default: the one in use)')
     .option(
       '--cell <dir>',
       `processes of a \`cinque dev --dcs\` instead: its data (default without the others: "${defaultCellData}")`,

@@ -10,7 +10,8 @@ export interface Said {
   /** `nodetool status` says DN of these addresses. */
   down?: readonly string[]
   gateways?: readonly string[]
-  ready?: number
+  /** Why its API is not. */
+  unready?: string
   /** Seconds by which its clock is ahead. */
   ahead?: number
   /** Percent of its disk that is free. */
@@ -20,15 +21,7 @@ export interface Said {
 
 /** Puts stand-ins for systemd, Cassandra and our own processes on a host. */
 export function putStandIns(hosts: SshHosts, name: string, said: Said = {}): void {
-  const {
-    units = {},
-    failed = [],
-    down = [],
-    ready = 200,
-    ahead = 0,
-    diskFree = 60,
-    release = '1.0.0',
-  } = said
+  const { units = {}, failed = [], down = [], unready, ahead = 0, diskFree = 60, release = '1.0.0' } = said
   const { inventory } = hosts
   const others = inventory.hosts.filter((host) => host.name !== name && host.roles.includes('app'))
   const gateways = said.gateways ?? others.map((host) => host.name)
@@ -78,7 +71,7 @@ esac`,
     // A hundred a second.
     `case "$*" in
 *gatewayz*) cat ${home}/gatewayz ;;
-*readyz*) echo ${ready} ;;
+*readyz*) echo '${unready === undefined ? '{"status":"ok"}' : JSON.stringify({ status: 'unavailable', reason: unready })}'; echo ${unready === undefined ? 200 : 503} ;;
 *:8080/metrics*) echo 'cinque_http_requests_total{status="200"} 5'; echo 'cinque_http_requests_total{status="404"} 2' ;;
 *metrics*) echo 'cinque_mqtt_connections 12'; echo "cinque_mqtt_received_messages_total $(($(/bin/date +%s%N) / 10000000))" ;;
 esac`,

@@ -76,7 +76,7 @@ describe('a look at all hosts', () => {
       failed: ['logrotate.service'],
       diskFree: 4,
     })
-    putStandIns(hosts, 'dc01-app1', { units: { 'cinque-broker1': 'failed' }, ready: 503, ahead: 7 })
+    putStandIns(hosts, 'dc01-app1', { units: { 'cinque-broker1': 'failed' }, unready: 'stopping', ahead: 7 })
     putStandIns(hosts, 'dcb1-n1', { gateways: [], down: ['127.60.0.1'], release: '1.1.0' })
     subjects = [
       well('dcb1'),
@@ -94,7 +94,7 @@ describe('a look at all hosts', () => {
       'dc01-db1: logrotate.service has failed',
       'dc01-db1: / has 4 % free',
       'dc01-app1: cinque-broker1 is failed',
-      'dc01-app1: its API does not take requests (503)',
+      'dc01-app1: its API does not take requests: stopping',
       'dcb1-n1: its nats-server has no gateway to dc01-app1',
       'dc01-db1: Cassandra is down, as dcb1-n1 sees it',
       'dc01: checkers find it down, and it is out of DNS: 2 of 3 see no MQTT',
@@ -110,7 +110,6 @@ describe('a look at all hosts', () => {
       problems: string[]
       hosts: {
         name: string
-        ready: number | null
         ring: { by: string; up: boolean }[]
         rates: Record<string, number>
       }[]
