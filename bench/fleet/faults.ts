@@ -10,7 +10,7 @@ export interface Seen {
   readonly good: boolean
 }
 
-export interface Setting {
+interface Setting {
   readonly fleet: Fleet
   /** An app host, and a db host that others can do without. */
   readonly app: Host

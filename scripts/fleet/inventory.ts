@@ -18,7 +18,7 @@ export const gatewayOf = (dc: number): string => `10.60.${dc}.254`
 
 /**
  * `one`: a host with everything. `small`: five DCs with one such host each. `full`: three live DCs with a db host and two
- * app hosts each, two backup DCs with one host. A checker in each DC of these two, which also answers for the zone `fleet.test`.
+ * app hosts each, two backup DCs with one host.
  */
 export function fleetInventory(size: FleetSize): Inventory {
   const dcs = size === 'one' ? five.slice(0, 1) : five
@@ -31,18 +31,12 @@ export function fleetInventory(size: FleetSize): Inventory {
       brokers: 1,
       weight: 10,
     })
-    if (size === 'one') return [host(1, 'n1', ['db', 'app'])]
     return size === 'full' && kind === 'live'
-      ? [host(1, 'db1', ['db']), host(11, 'app1', ['app', 'checker']), host(12, 'app2', ['app'])]
-      : [host(1, 'n1', ['db', 'app', 'checker'])]
+      ? [host(1, 'db1', ['db']), host(11, 'app1', ['app']), host(12, 'app2', ['app'])]
+      : [host(1, 'n1', ['db', 'app'])]
   })
   return checkInventory(
-    {
-      cell: 'fleet',
-      dcs: dcs.map((dc) => ({ ...dc, replicas: 1 })),
-      hosts,
-      ...(size === 'one' ? {} : { dns: { zone: 'fleet.test', ttl: 10 }, health: { failback_step: 10 } }),
-    },
+    { cell: 'fleet', dcs: dcs.map((dc) => ({ ...dc, replicas: 1 })), hosts },
     'the inventory of the test fleet',
   )
 }
