@@ -1,7 +1,7 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { CliError } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
-import type { Remote } from '#scripts/remote/remote.ts'
+import type { Remote, RemoteFinished } from '#scripts/remote/remote.ts'
 import { ailmentOf, crashingOf, othersAilments } from './ailments.ts'
 import { fenceDirectory, fencedRemote } from './fence.ts'
 import { type Gate, obstaclesOf } from './gates/gate.ts'
@@ -39,6 +39,8 @@ export interface SshHandsOptions {
 /** Until a host that was made anew lets us in, ms. */
 const bootMs = 600_000
 const defaultWellMs = 240_000
+/** How often a command is begun on a host that does not answer. */
+const maxTries = 3
 const nodetoolMs = 60_000
 /** Of all rows of a host, ms. */
 const repairMs = 1_800_000
@@ -75,8 +77,17 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     signal: AbortSignal,
     timeoutMs: number,
   ): Promise<string> => {
-    const { code, stdout, stderr, failure } = await remote.run(host, command, { signal, timeoutMs })
+    let finished = await remote.run(host, command, { signal, timeoutMs })
+    // What is done to a host may be done again, so a connection that breaks ends nothing.
+    for (let tries = 1; tries < maxTries && isLost(finished); tries++) {
+      // oxlint-disable-next-line no-await-in-loop -- one try after the other
+      await pause(lookMs, signal)
+      signal.throwIfAborted()
+      // oxlint-disable-next-line no-await-in-loop
+      finished = await remote.run(host, command, { signal, timeoutMs })
+    }
     signal.throwIfAborted()
+    const { code, stdout, stderr, failure } = finished
     if (code === 0) return stdout.trim()
     const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? ''
     throw new Error(failure ?? `${host.name}: ${said === '' ? `ended with ${code}` : said}`)
@@ -225,4 +236,9 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
 
 function isDbOnly({ roles }: Host): boolean {
   return roles.every((role) => role === 'db')
+}
+
+/** It did not come to the host, or its end did not come back. */
+function isLost({ code, failure }: RemoteFinished): boolean {
+  return code === 255 && failure !== null && !failure.includes('host key is refused')
 }

@@ -183,6 +183,20 @@ describe('hands over ssh', () => {
     expect(done).to.deep.equal([])
   })
 
+  it('begin again when a connection breaks, and give a host up that never answers', async () => {
+    let breaks = 1
+    on(/dc01-db1/, 'systemctl stop', {
+      get code() {
+        return breaks-- > 0 ? 255 : 0
+      },
+      failure: 'dc01-db1: the connection was lost',
+    })
+    await hands.restart('dc01-db1', signal)
+    expect(ran).to.have.length(3)
+    on(/dc01-db1/, 'systemctl start', gone)
+    expect(await failureOf(hands.restart('dc01-db1', signal))).to.equal(gone.failure)
+  })
+
   it('make an app host anew with what it had', async () => {
     await hands.reinstall('dc01-app1', signal)
     expect(done).to.deep.equal(['rebuild dc01-app1', 'deliver dc01-app1 1.0.0-a', 'install dc01-app1'])
