@@ -9,9 +9,11 @@ import { startNode } from './node.ts'
  * a failure is logged, not thrown.
  */
 export async function archiveClasses(engine: Engine, file: string, log: Logger): Promise<void> {
-  const directory = mkdtempSync(join(dirname(file), 'archive-'))
-  log.info({ event: 'engine.archive' }, 'preparing a quick start of Cassandra (once)')
+  let directory: string | undefined
   try {
+    // The programs may lie where we may not write: then every start is a slow one.
+    directory = mkdtempSync(join(dirname(file), 'archive-'))
+    log.info({ event: 'engine.archive' }, 'preparing a quick start of Cassandra (once)')
     const written = join(directory, 'classes.jsa')
     const node = await startNode({
       engine,
@@ -29,6 +31,6 @@ export async function archiveClasses(engine: Engine, file: string, log: Logger):
       'Cassandra will start without an archive of classes',
     )
   } finally {
-    rmSync(directory, { recursive: true, force: true })
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
   }
 }

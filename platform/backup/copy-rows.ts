@@ -47,6 +47,17 @@ export function tablesOfOrganisations(tables: readonly AnyTable[]): AnyTable[] {
   return tables.filter((one) => hasOrganisations(one) && !isMomentary(one))
 }
 
+/** @throws BackupError `target`: the store has that organisation */
+export async function refuseOrganisation(target: Store, org: string): Promise<void> {
+  const there = await target.get(organisation, { id: org })
+  if (there !== undefined && there.deleted_at === undefined) {
+    throw new BackupError(
+      'target',
+      `there is an organisation ${org} already: nothing was changed; restore it into an empty directory (--into), and take what you need from there`,
+    )
+  }
+}
+
 /**
  * Copies the rows of one organisation into a store that does not have it. Its own row comes last: cut off, the
  * organisation is not there yet, and the copy can be made again. Accounts of people are the platform's, not its.
@@ -63,13 +74,7 @@ export async function copyOrganisation(
   const own = await source.get(organisation, { id: org })
   if (own === undefined || own.deleted_at !== undefined)
     throw new BackupError('missing', `the backup has no organisation ${org}`)
-  const there = await target.get(organisation, { id: org })
-  if (there !== undefined && there.deleted_at === undefined) {
-    throw new BackupError(
-      'target',
-      `there is an organisation ${org} already: nothing was changed; restore it into an empty directory (--into), and take what you need from there`,
-    )
-  }
+  await refuseOrganisation(target, org)
   const counts: Record<string, number> = {}
   for (const one of tablesOfOrganisations(tables)) {
     // oxlint-disable-next-line no-await-in-loop -- one table at a time

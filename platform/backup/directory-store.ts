@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, mkdir, open, opendir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { access, chown, mkdir, open, opendir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkKey, type ObjectStore, ObjectStoreError, type StoredObject } from './object-store.ts'
 
@@ -26,7 +26,7 @@ export class DirectoryStore implements ObjectStore {
       const path = join(this.#directory, key)
       await access(this.#directory, constants.W_OK)
       const temporary = join(this.#directory, unfinished, randomBytes(12).toString('hex'))
-      await mkdir(dirname(temporary), { recursive: true, mode: 0o700 })
+      await this.#makeDirectory(dirname(temporary))
       try {
         const file = await open(temporary, 'wx', 0o600)
         try {
@@ -35,7 +35,8 @@ export class DirectoryStore implements ObjectStore {
         } finally {
           await file.close()
         }
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+        await this.#give(temporary)
+        await this.#makeDirectory(dirname(path))
         await rename(temporary, path)
       } catch (error) {
         await rm(temporary, { force: true })
@@ -88,6 +89,20 @@ export class DirectoryStore implements ObjectStore {
           await rm(join(directory, name), { force: true })
       }
     })
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    const first = await mkdir(path, { recursive: true, mode: 0o700 })
+    if (first === undefined) return
+    // oxlint-disable-next-line no-await-in-loop -- two at most
+    for (let at = path; at.length >= first.length; at = dirname(at)) await this.#give(at)
+  }
+
+  /** What root puts there by hand belongs to whom the directory does, who would be locked out otherwise. */
+  async #give(path: string): Promise<void> {
+    if (process.getuid?.() !== 0) return
+    const { uid, gid } = await stat(this.#directory)
+    if (uid !== 0) await chown(path, uid, gid)
   }
 
   async *#walk(below: string): AsyncIterable<string> {

@@ -1,7 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { BackupError } from '#platform/backup/backup-error.ts'
-import { copyOrganisation, copyRows, isEmpty, tablesOfOrganisations } from '#platform/backup/copy-rows.ts'
+import {
+  copyOrganisation,
+  copyRows,
+  isEmpty,
+  refuseOrganisation,
+  tablesOfOrganisations,
+} from '#platform/backup/copy-rows.ts'
 import { compare, type DrillReport } from '#platform/backup/drill.ts'
 import { restoreEmbedded } from '#platform/backup/embedded.ts'
 import { fingerprintOf } from '#platform/backup/fingerprint.ts'
@@ -100,6 +106,8 @@ async function restoreCluster(
 export async function restoreOrganisation(options: RestoreOptions & { organisation: string }): Promise<void> {
   const begun = await begin(options)
   const began = performance.now()
+  // To read a backup of Cassandra takes a node of its own, and that a minute: what can't be is said before.
+  await withTarget(begun, options, (target) => refuseOrganisation(target, options.organisation))
   const needed = [organisation, ...tablesOfOrganisations(everyTable)]
   const [rows, into] = await withSource(begun, needed, (source) =>
     withTarget(begun, options, (target) =>

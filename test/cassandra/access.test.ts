@@ -1,6 +1,8 @@
 import { expect } from 'chai'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { engineTools, runTool } from '#cassandra/backup/tools.ts'
+import { ensureCassandra } from '#cassandra/local/engine.ts'
 import { migrate } from '#cassandra/migrate.ts'
 import { type CassandraNode, startNode } from '#cassandra/local/node.ts'
 import { connect, type ConnectionOptions } from '#cassandra/store/connection.ts'
@@ -9,6 +11,20 @@ import { makeCertificates } from '#platform/pki/certificates.ts'
 import { inbox } from '#platform/store/tables.ts'
 import { put, storeError } from '../platform/store/contract.ts'
 import { address, keyspace, newDirectory, newNode, silent, startTimeoutMs } from './node.ts'
+
+/** Of JMX, on 127.0.0.1: one that no other run has. */
+const jmxPort = 40_000 + (process.pid % 20_000)
+
+/** A template of Puppet's with its values, and other places than on a host. */
+function rendered(template: string, values: Record<string, string>, places: Record<string, string>): string {
+  let text = readFileSync(`puppet/modules/profile/templates/${template}.epp`, 'utf8').replace(
+    /^<%-[^%]*-%>\n/,
+    '',
+  )
+  for (const [name, value] of Object.entries(values)) text = text.replaceAll(`<%= $${name} %>`, value)
+  for (const [from, to] of Object.entries(places)) text = text.replaceAll(from, to)
+  return text
+}
 
 describe('Cassandra with passwords and TLS', () => {
   let node: CassandraNode
@@ -36,7 +52,7 @@ describe('Cassandra with passwords and TLS', () => {
       (await makeCertificates({ directory: newDirectory(), requests: [{ name: 'x', dns: ['x'] }] })).caFile,
       'utf8',
     )
-    node = await newNode(3, { passwords: true, tls: { identity, ca: caFile } })
+    node = await newNode(3, { passwords: true, tls: { identity, ca: caFile }, jmxPort })
     options = {
       contactPoints: [ip],
       localDc: 'dc01',
@@ -61,6 +77,37 @@ describe('Cassandra with passwords and TLS', () => {
     expect(await store.get(inbox, row)).to.not.equal(undefined)
     await store.close()
   })
+
+  it("takes rows from sstableloader as Puppet installs it, which shows no password to the host's other users", async () => {
+    const { directory } = node.options
+    const engine = await ensureCassandra({ log: silent })
+    const { nodetool } = engineTools(engine, jmxPort, join(directory, 'cassandra.yaml'))
+    await runTool(nodetool, ['flush', keyspace, inbox.name])
+    const tables = join(directory, 'data', 'data', keyspace)
+    const own = readdirSync(tables).find((name) => name.startsWith(`${inbox.name}-`)) ?? ''
+    const copy = join(newDirectory(), keyspace, inbox.name)
+    cpSync(join(tables, own), copy, { recursive: true, filter: (path) => !/snapshots|backups/.test(path) })
+    const admin = await connect(options)
+    await admin.execute(`TRUNCATE ${keyspace}.${inbox.name}`)
+    await admin.shutdown()
+
+    const home = newDirectory()
+    const places = { '/etc/cinque/cassandra': home }
+    const jars = { '<%= $directory %>/jars/*': dirname(engine.classPath.split(':')[0]) + '/*' }
+    cpSync(join(directory, 'cassandra.yaml'), join(home, 'cassandra.yaml'))
+    cpSync(join(directory, 'logback.xml'), join(home, 'logback.xml'))
+    writeFileSync(join(home, 'nodetool.options'), rendered('nodetool.options', {}, jars))
+    writeFileSync(join(home, 'cassandra-password'), 'cassandra')
+    const values = { java: engine.java, secrets: home }
+    const loader = rendered('sstableloader', values, { ...places, '-u cinque': '-u cassandra' })
+    writeFileSync(join(home, 'sstableloader'), loader, { mode: 0o755 })
+    await runTool([join(home, 'sstableloader')], ['-d', node.ip, copy])
+
+    const store = await openCassandraStore({ ...options, tables: [inbox] })
+    const row = { org: 'o', log: Buffer.from('l'), day: 1, writer: Buffer.from('w'), seq: 1 }
+    expect(await store.get(inbox, row)).to.not.equal(undefined)
+    await store.close()
+  }).timeout(60_000)
 
   const refusals: [what: string, change: () => object, code: string, message: RegExp][] = [
     [

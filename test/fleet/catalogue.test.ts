@@ -84,6 +84,19 @@ describe('what Puppet makes of hosts', () => {
     }
   })
 
+  it('is refused where nobody would make the backups that are asked for', async () => {
+    const wrong = treeFor(seed, { ...optional, 'profile::backup::shipper': 'dcb1-app1' })
+    try {
+      const failure = await compile(wrong, ['dcb1-db1']).catch((error: Error) => error)
+      expect(failure)
+        .to.be.an('error')
+        .with.property('message')
+        .that.matches(/profile::backup::shipper: dcb1-app1 is no db host/)
+    } finally {
+      rmSync(wrong, { recursive: true, force: true })
+    }
+  })
+
   it('has a packet filter that nft takes, and lets in from anywhere what is meant for all only', async () => {
     for (const [host, all] of catalogues) {
       const rules = contentOf(all, '/etc/nftables.conf')

@@ -1,5 +1,14 @@
 import { expect } from 'chai'
-import { chmodSync, existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DirectoryStore } from '#platform/backup/directory-store.ts'
 import { temporaryFolder } from '../../scripts/child.ts'
@@ -34,6 +43,17 @@ describe('backup storage in a directory', () => {
     expect(existsSync(old)).to.equal(false)
     expect(existsSync(fresh)).to.equal(true)
     expect(await keys(store, '')).to.deep.equal([])
+  })
+
+  it('of another user stays his, also when root makes a backup by hand: the next of his own would fail', async () => {
+    const directory = join(path, 'other')
+    mkdirSync(directory)
+    const we = process.getuid?.()
+    const owner = we === 0 ? 31_234 : we
+    if (we === 0) chownSync(directory, 31_234, 31_234)
+    await new DirectoryStore(directory).put('chunks/ab/c', Buffer.alloc(1))
+    for (const one of ['.unfinished', 'chunks', 'chunks/ab', 'chunks/ab/c'])
+      expect(statSync(join(directory, one)).uid, one).to.equal(owner)
   })
 
   it('one that may not be written says so', async function () {

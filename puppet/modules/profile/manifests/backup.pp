@@ -96,22 +96,29 @@ class profile::backup (
     *           => $reads_all,
   }
   unit::timer { 'cinque-figures':
-    description => 'figures of Cassandra for Prometheus',
-    commands    => [$cinque + [
+    description     => 'figures of Cassandra for Prometheus',
+    commands        => [$cinque + [
         'cassandra', 'figures', '--address', $host['address'], '--dc', $host['dc'],
         '--username', 'cinque', '--password-file', "${secrets}/cassandra-password",
         '--ca', "${secrets}/cassandra-ca.pem", '--cert', "${secrets}/cassandra-client.pem",
         '--key', "${secrets}/cassandra-client.key", '--out', "${exporter}/cassandra.prom",
     ]],
-    calendar    => '*-*-* *:*:00',
-    jitter      => 30,
-    require     => $programs,
-    *           => $reads_all,
+    calendar        => '*-*-* *:*:00',
+    jitter          => 30,
+    state_directory => 'cinque-figures',
+    environment     => { 'NODE_COMPILE_CACHE' => '/var/lib/cinque-figures/compiled' },
+    require         => $programs,
+    *               => $reads_all,
   }
 
   $backup_dcs = $dcs.filter |$dc| { $dc['kind'] == 'backup' }.map |$dc| { $dc['name'] }
   $able = $hosts.filter |$one| { 'db' in $one['roles'] and $one['dc'] in $backup_dcs }.map |$one| { $one['name'] }
   $ships = $shipper ? { undef => $able[0], default => $shipper }
+  if $directory and $s3 { fail('profile::backup: directory and s3 are both set: one says where backups are kept') }
+  $dbs = $hosts.filter |$one| { 'db' in $one['roles'] }.map |$one| { $one['name'] }
+  if ($directory or $s3) and !($ships in $dbs) {
+    fail("profile::backup::shipper: ${ships} is no db host: nobody would make backups; name one of ${dbs.join(', ')}")
+  }
   if $ships == $host['name'] and ($directory or $s3) {
     file { $config:
       ensure  => file,
