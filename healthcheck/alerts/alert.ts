@@ -42,7 +42,7 @@ export const catalogue = {
 
 export type AlertName = keyof typeof catalogue
 
-/** The section of docs/alerts.md about an alert; `base`: where the docs are. */
+/** The page about an alert; `base`: where the pages of docs/operations/alerts are. */
 export function runbook(name: AlertName, base: string): string {
-  return `${base}#${name.toLowerCase()}`
+  return `${base}/${name}.md`
 }

@@ -29,6 +29,6 @@ export const notifyConfig = z.strictObject({
   runbooks: z
     .string()
     .min(1)
-    .default('docs/alerts.md')
-    .describe('where what to do is written; the alert is appended as #name'),
+    .default('docs/operations/alerts')
+    .describe('where what to do is written; the alert is appended as /Name.md'),
 })

@@ -19,7 +19,7 @@ export interface Message {
   readonly at: number
   /** At least one. */
   readonly items: readonly Item[]
-  /** Where the sections about alerts are. */
+  /** Where the pages about alerts are. */
   readonly runbooks: string
   /** Where the status page is. */
   readonly url: string | null

@@ -11,15 +11,16 @@ const lookMs = 5000
 const tryMs = 45_000
 /** Without a word for that long a job is another worker's: longer than a try, and clocks that differ. */
 const leaseMs = 75_000
-/** What does not succeed for that long is given up, ms. */
+/**
+ * What does not succeed for that long is given up, ms. What a job tells of may take as long to come here from a datacenter
+ * that is cut off.
+ */
 const giveUpMs = 24 * 3_600_000
 const firstRetryMs = 5000
 const stopMs = 5000
 /** Between two tries to note that something is done, ms. */
 const noteRetryMs = 1000
 const maxRetryMs = 600_000
-/** What a job tells of is not there yet: it comes within that time, or never. */
-const graceMs = 60_000
 
 /** Something that can be done. */
 export interface JobKind {
@@ -55,6 +56,8 @@ export class OutboxWorker {
   #looking: Promise<void> | null = null
   #again = false
   #waiting: readonly Job[] = []
+  /** Of them, those that tell of what is not known here. */
+  readonly #unknown = new Set<string>()
 
   constructor(options: WorkerOptions) {
     this.#options = options
@@ -62,9 +65,10 @@ export class OutboxWorker {
     this.#kinds = new Map(options.kinds.map((kind) => [kind.name, kind]))
     const { metrics, clock } = options
     metrics.gauge('cinque_outbox_waiting', 'Letters that wait to be sent', () => this.#waiting.length)
-    metrics.gauge('cinque_outbox_oldest_seconds', 'How long the oldest of them waits', () => {
-      const oldest = Math.min(...this.#waiting.map(({ createdAt }) => createdAt))
-      return this.#waiting.length === 0 ? 0 : Math.max(0, clock.now() - oldest) / 1000
+    metrics.gauge('cinque_outbox_oldest_seconds', 'How long the oldest waits that could be sent', () => {
+      const now = clock.now()
+      const known = this.#waiting.filter(({ id }) => !this.#unknown.has(id))
+      return Math.max(0, ...known.map(({ createdAt }) => now - createdAt)) / 1000
     })
   }
 
@@ -110,8 +114,15 @@ export class OutboxWorker {
 
   async #work(): Promise<void> {
     const { outbox, gather, log } = this.#options
+    // What waits is sent whether or not there is room for more.
+    await gather?.().catch((error: unknown) =>
+      log.warn(
+        { event: 'outbox.gather_failed', err: error },
+        'what is to be told cannot be put into the outbox',
+      ),
+    )
     try {
-      await gather?.()
+      this.#unknown.clear()
       this.#waiting = await outbox.waiting()
       for (const job of this.#waiting) {
         if (this.#stop.signal.aborted) return
@@ -136,10 +147,11 @@ export class OutboxWorker {
     }
     const now = clock.now()
     if (before !== undefined && now < before.until) return false
-    if (now - job.createdAt > giveUpMs) return this.#drop(job, before, 'given_up')
     if ((await kind.check(job)) === 'unknown') {
-      return now - job.createdAt > graceMs && (await this.#drop(job, before, 'void'))
+      this.#unknown.add(job.id)
+      return now - job.createdAt > giveUpMs && this.#drop(job, before, 'void')
     }
+    if (now - job.createdAt > giveUpMs) return this.#drop(job, before, 'given_up')
     const tries = before?.tries ?? 0
     const mine = await outbox.change(job.id, before, {
       state: 'doing',

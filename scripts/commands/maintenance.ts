@@ -17,13 +17,13 @@ export const maintenance: Noun = {
       name: 'add',
       operation: 'createMaintenance',
       example:
-        '"New disks in Nuremberg" --subjects dc03 --starts-at 2026-12-01T02:00Z --ends-at 2026-12-01T04:00Z',
+        '"New disks in Nuremberg" --subjects dc03 --starts-at 2026-12-01T02:00:00Z --ends-at 2026-12-01T04:00:00Z',
       args: ['title'],
     },
     {
       name: 'update',
       operation: 'updateMaintenance',
-      example: 'w9XkQ2mF0tXy7bKq3nVhAA --ends-at 2026-12-01T05:00Z',
+      example: 'w9XkQ2mF0tXy7bKq3nVhAA --ends-at 2026-12-01T05:00:00Z',
     },
     { name: 'end', operation: 'deleteMaintenance', example: 'w9XkQ2mF0tXy7bKq3nVhAA', done: 'ended' },
   ],

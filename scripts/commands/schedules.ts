@@ -22,12 +22,16 @@ export const schedules: Noun = {
       operation: 'listScheduleRuns',
       example: 'daily-restart --limit 7',
       columns: ['due', 'state', 'started_at', 'ended_at', 'note'],
+      list: 'runs',
+      empty: 'it was never due yet',
     },
     {
       name: 'calendar',
       operation: 'getCalendar',
       example: '--days 7',
       columns: ['due', 'schedule', 'job'],
+      list: 'calendar',
+      empty: 'nothing is due in these days',
     },
   ],
 }

@@ -16,13 +16,13 @@ export const silence: Noun = {
     {
       name: 'add',
       operation: 'createSilence',
-      example: '"disk is on its way" --alerts HostDown --subjects dc03-app1 --ends-at 2026-12-01T04:00Z',
+      example: '"disk is on its way" --alerts HostDown --subjects dc03-app1 --ends-at 2026-12-01T04:00:00Z',
       args: ['reason'],
     },
     {
       name: 'update',
       operation: 'updateSilence',
-      example: 'c1zTtJq0uYw5o2fKxkqQvg --ends-at 2026-12-02T04:00Z',
+      example: 'c1zTtJq0uYw5o2fKxkqQvg --ends-at 2026-12-02T04:00:00Z',
     },
     { name: 'end', operation: 'deleteSilence', example: 'c1zTtJq0uYw5o2fKxkqQvg', done: 'ended' },
   ],

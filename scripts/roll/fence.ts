@@ -10,6 +10,12 @@ export const fenceDirectory = '/var/lib/cinque-roll'
 /** Longer than anything that is done in one command but a repair. */
 const waitSeconds = 600
 
+interface FenceOptions {
+  /** Seconds for which a command of another runner is waited for. */
+  readonly wait?: number
+  readonly directory?: string
+}
+
 /**
  * A shell command as a host runs it for the runner with `token`: never together with another one of these, and not at all
  * where a higher token has been seen. It holds its lock until it has really ended, also when its connection breaks, and
@@ -18,7 +24,7 @@ const waitSeconds = 600
 export function fenced(
   token: number,
   command: string,
-  { wait = waitSeconds, directory = fenceDirectory }: { wait?: number; directory?: string } = {},
+  { wait = waitSeconds, directory = fenceDirectory }: FenceOptions = {},
 ): string {
   const at = quote(directory)
   return [
@@ -40,11 +46,11 @@ export function fenced(
  * The same hosts, on which everything is done under a token, one command after the other. What a host refuses is told as
  * `failure`.
  */
-export function fencedRemote(remote: Remote, token: number): Remote {
+export function fencedRemote(remote: Remote, token: number, options?: FenceOptions): Remote {
   return {
     ...remote,
-    async run(host, command, options) {
-      const finished = await remote.run(host, fenced(token, command), options)
+    async run(host, command, how) {
+      const finished = await remote.run(host, fenced(token, command, options), how)
       if (finished.code !== refusedCode && finished.code !== busyCode) return finished
       return {
         ...finished,

@@ -8,6 +8,7 @@ import { type HostsOptions, openHosts } from '#scripts/remote/hosts.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
 import type { Fleet } from './fleet.ts'
 import { fleetGates } from './gates/all.ts'
+import { backupTimer } from './gates/backup-timer.ts'
 import { puppetInstaller } from './puppet-installer.ts'
 import { sshHands } from './ssh-hands.ts'
 import { dnsTraffic } from './traffic.ts'
@@ -33,7 +34,7 @@ export function hostFleet(options: HostFleetOptions): Fleet {
     inventory,
     remote,
     traffic: dnsTraffic(client, inventory),
-    gates: fleetGates({ client, inventory }),
+    gates: [...fleetGates({ client, inventory }), backupTimer(remote, inventory)],
     installer: puppetInstaller(inventory, directory),
     rebuild: fleet === undefined ? byProvider(options.rebuild) : byBooting(directory),
   })

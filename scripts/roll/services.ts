@@ -1,3 +1,5 @@
+import { quote } from '#scripts/remote/shell.ts'
+
 /** Services of ours that start with the host; those that run to their end at their time are none. */
 const listUnits =
   "systemctl list-unit-files --state=enabled --plain --no-legend 'cinque-*.service' cassandra.service | cut -d' ' -f1"
@@ -22,3 +24,9 @@ if echo "$units" | grep -qx cassandra.service; then systemctl stop cassandra.ser
 
 /** Starts it all; systemd knows who waits for whom. Does not wait. */
 export const startServices = `systemctl start --no-block $(${listUnits})`
+
+/** Removes all releases of cinque from a host but these. */
+export function onlyReleases(kept: readonly string[]): string {
+  const pattern = kept.map((release) => `-e ${quote(release)}`).join(' ')
+  return `cd /opt/cinque/releases && for release in $(ls | grep -vxF ${pattern}); do rm -rf "./$release" && rm -f "/var/cache/cinque/artifacts/cinque-$release.tar" 2>/dev/null; done; true`
+}

@@ -1,12 +1,12 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { CliError } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
-import type { Remote } from '#scripts/remote/remote.ts'
+import type { Remote, RemoteFinished } from '#scripts/remote/remote.ts'
 import { ailmentOf, crashingOf, othersAilments } from './ailments.ts'
 import { fenceDirectory, fencedRemote } from './fence.ts'
 import { type Gate, obstaclesOf } from './gates/gate.ts'
 import type { Hands, Mandate } from './hands.ts'
-import { startServices, stopMs, stopServices } from './services.ts'
+import { onlyReleases, startServices, stopMs, stopServices } from './services.ts'
 import type { Traffic } from './traffic.ts'
 
 /** Makes hosts what the inventory says. */
@@ -39,6 +39,8 @@ export interface SshHandsOptions {
 /** Until a host that was made anew lets us in, ms. */
 const bootMs = 600_000
 const defaultWellMs = 240_000
+/** How often a command is begun on a host that does not answer. */
+const maxTries = 3
 const nodetoolMs = 60_000
 /** Of all rows of a host, ms. */
 const repairMs = 1_800_000
@@ -75,8 +77,17 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     signal: AbortSignal,
     timeoutMs: number,
   ): Promise<string> => {
-    const { code, stdout, stderr, failure } = await remote.run(host, command, { signal, timeoutMs })
+    let finished = await remote.run(host, command, { signal, timeoutMs })
+    // What is done to a host may be done again, so a connection that breaks ends nothing.
+    for (let tries = 1; tries < maxTries && isLost(finished); tries++) {
+      // oxlint-disable-next-line no-await-in-loop -- one try after the other
+      await pause(lookMs, signal)
+      signal.throwIfAborted()
+      // oxlint-disable-next-line no-await-in-loop
+      finished = await remote.run(host, command, { signal, timeoutMs })
+    }
     signal.throwIfAborted()
+    const { code, stdout, stderr, failure } = finished
     if (code === 0) return stdout.trim()
     const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? ''
     throw new Error(failure ?? `${host.name}: ${said === '' ? `ended with ${code}` : said}`)
@@ -98,17 +109,25 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       await pause(lookMs, signal)
     }
   }
-  /** Until a host that was made anew lets us in; one that answers with a key of somebody else is not waited for. */
+  /**
+   * Until a host with a new disk lets us in: a provider may say that it is done before it has begun. One that answers
+   * with a key of somebody else is not waited for.
+   */
   const untilIn = async (host: Host, signal: AbortSignal): Promise<void> => {
     const late = AbortSignal.timeout(bootMs)
     for (;;) {
+      const fresh = `[ ! -e ${fenceDirectory}/token ]`
       // oxlint-disable-next-line no-await-in-loop -- until it is so
-      const { failure } = await plain.run(host, 'true', { signal, timeoutMs: 20_000 })
+      const { code, failure } = await plain.run(host, fresh, { signal, timeoutMs: 20_000 })
       signal.throwIfAborted()
-      if (failure === null) return
-      if (failure.includes('host key is refused')) throw new Error(failure)
-      if (late.aborted)
-        throw new Error(`it was wiped, and has not come back after ${bootMs / 1000} s: ${failure}`)
+      if (code === 0) return
+      if (failure?.includes('host key is refused') === true) throw new Error(failure)
+      if (late.aborted) {
+        const why = failure ?? `${host.name}: it still has its old disk`
+        throw new Error(`it was to be made anew, and has not come back after ${bootMs / 1000} s: ${why}`)
+      }
+      // oxlint-disable-next-line no-await-in-loop
+      await plain.close([host])
       // oxlint-disable-next-line no-await-in-loop
       await pause(lookMs, signal)
     }
@@ -190,12 +209,15 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       const host = hostOf(name)
       // Cassandra has a version of its own.
       if (isDbOnly(host)) return
+      const before = await releaseOf(host, signal)
       tell(`it gets ${version}`)
       await installer.deliver(host, remote, version)
       await installer.install(host, remote)
       await untilWell(host, signal)
       const now = await releaseOf(host, signal)
       if (now !== version) throw new Error(`${name} runs ${now ?? 'nothing'} instead of ${version}`)
+      if (before !== undefined && before !== version)
+        await must(host, onlyReleases([before, version]), signal, nodetoolMs)
     },
     ailment: async (name, signal) => (await ailment(hostOf(name), signal)) ?? traffic.ailment(name, signal),
     readmit: (host, signal) => traffic.back(host, signal),
@@ -225,4 +247,9 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
 
 function isDbOnly({ roles }: Host): boolean {
   return roles.every((role) => role === 'db')
+}
+
+/** It did not come to the host, or its end did not come back. */
+function isLost({ code, failure }: RemoteFinished): boolean {
+  return code === 255 && failure !== null && !failure.includes('host key is refused')
 }

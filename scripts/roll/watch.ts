@@ -16,12 +16,18 @@ export async function watchRoll(
   const stopping = new AbortController()
   void untilStopped().then(() => stopping.abort())
   const show = progressPrinter(json)
+  let broken = false
   const events = client.events(
     '/v1/rolls/{roll}/events',
     { path: { roll } },
     {
       signal: stopping.signal,
-      onBreak: () => process.stderr.write('cinque: the stream ended; opening it again\n'),
+      onOpen: () => (broken = false),
+      onBreak: () => {
+        // A host that is restarted ends it, too; that is said once.
+        if (!broken) process.stderr.write('cinque: the stream ended; opening it again\n')
+        broken = true
+      },
     },
   )
   for await (const { event, data } of events) {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
@@ -31,17 +31,20 @@ describe('Alert rules for Prometheus', () => {
     }
   })
 
-  it('have a section in docs/alerts.md, as those have that checkers send by themselves', () => {
-    const docs = readFileSync(join(root, 'docs/alerts.md'), 'utf8')
-    const sections = new Set(Array.from(docs.matchAll(/^## (\w+)$/gm), ([, name]) => name))
+  it('have a page about what to do, as those have that checkers send by themselves', () => {
+    const pages = new Set(
+      readdirSync(join(root, 'docs/operations/alerts')).map((file) => file.replace(/\.md$/, '')),
+    )
     const names = new Set([...rules.map(({ alert }) => alert), ...Object.keys(catalogue)])
-    expect(Array.from(names).filter((name) => !sections.has(name))).to.deep.equal([])
+    expect(Array.from(names).filter((name) => !pages.has(name))).to.deep.equal([])
     expect(
-      Array.from(sections).filter((name) => !names.has(name)),
+      Array.from(pages).filter((name) => !names.has(name)),
       'of alerts that are gone',
     ).to.deep.equal([])
+    const list = readFileSync(join(root, 'docs/alerts.md'), 'utf8')
+    for (const name of names) expect(list).to.include(`[${name}](operations/alerts/${name}.md)`)
     for (const { alert, labels, annotations } of rules) {
-      expect(annotations.runbook).to.equal(`docs/alerts.md#${alert.toLowerCase()}`)
+      expect(annotations.runbook).to.equal(`docs/operations/alerts/${alert}.md`)
       expect(labels.severity).to.match(/^(?:warning|critical)$/)
     }
   })

@@ -61,7 +61,7 @@ describe('A letter about alerts', () => {
     expect(head).to.match(/^Subject: \[acme\] critical: DcDown dc03 and 1 more, 1 resolved$/m)
     expect(head).to.not.match(/^(?:Bcc|X-Evil)/im)
     expect(body).to.include('DcDown dc03 (critical), since 2026-11-21 14:00 UTC')
-    expect(body.replaceAll('=\n', '')).to.include('What to do: https://example.org/alerts#dcdown')
+    expect(body.replaceAll('=\n', '')).to.include('What to do: https://example.org/alerts/DcDown.md')
   })
 
   it('that is refused is a failure, so that it is tried again', async () => {

@@ -70,7 +70,7 @@ class Cell {
     const notifier = new Notifier({
       checker: name,
       channels: [channel],
-      about: { cell: 'acme', runbooks: 'docs/alerts.md', url: null },
+      about: { cell: 'acme', runbooks: 'docs/operations/alerts', url: null },
       repeatMs: 4 * hourMs,
       live: () =>
         names.filter(

@@ -80,7 +80,8 @@ describe('the outbox', () => {
     const { id } = await invite(one, 'carl@example.com')
     await identity.invitations.delete('default', id)
     await one.outboxWorker.look()
-    world.clock.time += 61_000
+    expect(world.metrics.render()).to.match(/cinque_outbox_oldest_seconds 0\n/)
+    world.clock.time += day + 1
     await one.outboxWorker.look()
     expect(box.deliveries).to.equal(0)
     expect(world.metrics.render()).to.match(/cinque_outbox_dropped_total\{reason="void"\} 2\n/)
@@ -131,6 +132,32 @@ describe('the outbox', () => {
     expect(box.deliveries).to.equal(0)
     await one.outboxWorker.look()
     expect(box.deliveries).to.equal(1)
+  })
+
+  it('sends what waits although there is no room for what there is to tell', async () => {
+    const one = await world.process(box.take)
+    for (const email of ['ann@example.com', 'bob@example.com']) {
+      // oxlint-disable-next-line no-await-in-loop -- two
+      await one.identity.users.setPlatform(
+        // oxlint-disable-next-line no-await-in-loop
+        await one.identity.users.create({ email, password: 'correct horse battery' }),
+        true,
+      )
+    }
+    const hosts = [{ host: 'dc01-app1', dc: 'dc01' }]
+    const input = { kind: 'restart', actor: 'ann', reason: 'daily', approval: true, hosts } as const
+    await one.rolls.create(input)
+    const { token } = await one.identity.tokens.issue('reset', { user: 'nobody' })
+    await Promise.all(
+      Array.from({ length: maxWaiting }, () =>
+        one.identity.letters.send('reset', 'ann@example.com', token, ''),
+      ),
+    )
+    await one.outboxWorker.look()
+    expect(box.deliveries).to.equal(maxWaiting)
+    world.clock.time += 31_000
+    await one.outboxWorker.look()
+    expect(box.deliveries).to.equal(maxWaiting + 2)
   })
 
   it('takes as long for an address that nobody has, to whom nothing is sent', async () => {

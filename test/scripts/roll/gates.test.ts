@@ -1,7 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import { expect } from 'chai'
 import type { CinqueClient } from '#client/index.ts'
+import { devInventory } from '#platform/inventory/dev.ts'
 import { checkInventory, type Inventory } from '#platform/inventory/inventory.ts'
+import type { Remote } from '#scripts/remote/remote.ts'
+import { backupTimer } from '#scripts/roll/gates/backup-timer.ts'
 import { fleetGates } from '#scripts/roll/gates/all.ts'
 import { obstaclesOf } from '#scripts/roll/gates/gate.ts'
 import { connectionsOf } from '#scripts/roll/load.ts'
@@ -147,5 +150,44 @@ describe('the gates of a roll', () => {
     const ports = { ...inventory.ports, metrics: inventory.ports.http }
     const load = await connectionsOf({ ...inventory, ports })
     expect([load.get('h1'), load.has('h3')]).to.deep.equal([7, false])
+  })
+
+  describe('about backups that a host makes by its timer', () => {
+    const cell = devInventory()
+
+    function lines(
+      said: string,
+      failure: string | null = null,
+      host = 'dc01-n1',
+    ): Promise<readonly string[]> {
+      const run = async ({ name }: { name: string }) => ({
+        code: 0,
+        stdout: name === 'dcb1-n1' ? said : '',
+        stderr: '',
+        failure: name === 'dcb1-n1' ? failure : null,
+      })
+      const gate = backupTimer({ run } as unknown as Remote, cell)
+      return gate.look(host, new AbortController().signal)
+    }
+
+    it('are content with a fresh one, and where none are made', async () => {
+      expect(await lines('0\n1000\n2000\n')).to.deep.equal([])
+      expect(await lines('')).to.deep.equal([])
+    })
+
+    it('keep a host in while one is under way, or the newest is old', async () => {
+      expect(await lines('1\n1000\n2000\n')).to.deep.equal(['a backup or drill is under way on dcb1-n1'])
+      expect(await lines('0\n0\n2000\n')).to.deep.equal(['dcb1-n1 has made no backup yet'])
+      expect(await lines('0\n1000\n13000\n')).to.deep.equal([
+        'the newest backup of dcb1-n1 is 200 minutes old',
+      ])
+    })
+
+    it('keep it in while that cannot be told, but for the host that makes them itself', async () => {
+      expect((await lines('', 'dcb1-n1: it does not answer'))[0]).to.match(
+        /can't be told: dcb1-n1: it does not/,
+      )
+      expect(await lines('', 'dcb1-n1: it does not answer', 'dcb1-n1')).to.deep.equal([])
+    })
   })
 })
