@@ -235,7 +235,7 @@ class Migrator {
   }
 }
 
-function replicationCql(replication: Readonly<Record<string, number>>): string {
+export function replicationCql(replication: Readonly<Record<string, number>>): string {
   const entries = Object.entries(replication).map(([dc, count]) => `'${dc}': ${count}`)
   return `{'class': 'NetworkTopologyStrategy', ${entries.join(', ')}}`
 }

@@ -1,14 +1,8 @@
 import { migrate, type MigrateOptions } from '#cassandra/migrate.ts'
-import cassandra from 'cassandra-driver'
-import { connect } from '#cassandra/store/connection.ts'
+import { spread } from '#cassandra/spread.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
 import type { Logger } from '#platform/log.ts'
 import { keyspace } from './parts.ts'
-
-/** Tables made in the first DC alone are known by this row, which all DCs must have (cassandra/schema/version.ts). */
-const versionTable = 'schema_version'
-/** Nodes that have all just started on few cores answer late. */
-const readTimeoutMs = 30_000
 
 /**
  * Makes the schema while only the first node of all runs: those that join later take it whole, which is quicker by far
@@ -21,21 +15,7 @@ export async function makeSchema(inventory: Inventory, log: Logger): Promise<voi
 
 /** Gives all DCs their replicas of the schema that `makeSchema` made; all nodes must be up. */
 export async function spreadSchema(inventory: Inventory, log: Logger): Promise<void> {
-  const { contactPoints, localDc, replication } = optionsOf(inventory, log)
-  const client = await connect({ contactPoints, localDc, keyspace, log, readTimeoutMs })
-  try {
-    const replicas = Object.entries(replication).map(([dc, count]) => `'${dc}': ${count}`)
-    const to = `{'class': 'NetworkTopologyStrategy', ${replicas.join(', ')}}`
-    const rows = await client.execute(`SELECT JSON * FROM ${versionTable}`)
-    await client.execute(`ALTER KEYSPACE ${keyspace} WITH replication = ${to}`, [], { prepare: false })
-    for (const row of rows.rows) {
-      await client.execute(`INSERT INTO ${versionTable} JSON ?`, [row['[json]']], {
-        consistency: cassandra.types.consistencies.all,
-      })
-    }
-  } finally {
-    await client.shutdown()
-  }
+  await spread(optionsOf(inventory, log))
 }
 
 /** Brings the schema of a cell with data up to date; all nodes must be up. */

@@ -3,12 +3,19 @@ import { type Command, Option } from 'commander'
 import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
 import { fleetInventory, type FleetSize, fleetSizes } from '#scripts/fleet/inventory.ts'
 import type { Fleet } from '#scripts/fleet/fleet.ts'
+import type { Inventory } from '#platform/inventory/inventory.ts'
 import { CliError, printJson, printLine, table } from '#scripts/output.ts'
 import { inventoryFrom } from './inventory.ts'
 
 interface FleetCommandOptions {
   data: string
   json?: true
+}
+
+interface UpOptions extends FleetCommandOptions {
+  size?: FleetSize
+  inventory?: string
+  debian?: '12' | '13'
 }
 
 /** Real hosts on this machine, for tests and for trying things out. */
@@ -22,24 +29,17 @@ export function addFleet(program: Command): void {
     )
   withData(group, 'up', 'boot the hosts, run Puppet, make the schema, wait until they serve')
     .addOption(
-      new Option('--size <size>', 'one: a single host; small: one in each of five DCs; full: 11 hosts')
-        .choices(fleetSizes)
-        .default('one'),
+      new Option(
+        '--size <size>',
+        'one: a single host (default); small: one in each of five DCs; full: 11 hosts',
+      ).choices(fleetSizes),
     )
     .option('--inventory <file>', 'these hosts instead, with addresses 10.60.DC.HOST')
-    .action(async (options: FleetCommandOptions & { size: FleetSize; inventory?: string }) => {
-      const directory = new FleetDirectory(options.data)
-      if (!directory.exists) {
-        directory.create(
-          options.inventory === undefined ? fleetInventory(options.size) : inventoryFrom(options.inventory),
-        )
-      }
+    .addOption(new Option('--debian <version>', 'what the hosts have (default: 12)').choices(['12', '13']))
+    .action(async (options: UpOptions) => {
+      ensureDirectory(options)
       const fleet = await open(options)
-      await fleet.prepare()
-      await fleet.boot()
-      await fleet.apply()
-      await fleet.schema()
-      await fleet.serves()
+      await fleet.up()
       await show(fleet, options)
     })
   withData(group, 'status', 'show the hosts: state, memory, processor, services').action(
@@ -67,7 +67,7 @@ export function addFleet(program: Command): void {
     .action(async (name: string, options: FleetCommandOptions) => {
       const fleet = await open(options)
       const host = fleet.host(name)
-      await fleet.prepare()
+      await fleet.prepare({ sameRelease: true })
       const applied = await fleet.reinstall(host)
       if (host.roles.includes('db')) await fleet.joined(host)
       if (host.roles.includes('app')) await fleet.serves([host])
@@ -100,11 +100,26 @@ export function addFleet(program: Command): void {
       .argument('<other>')
       .action(async (a: string, b: string, options: FleetCommandOptions) => {
         const fleet = await open(options)
-        const [low, high] = [numberOf(fleet, a), numberOf(fleet, b)].toSorted((one, two) => one - two)
-        if (low === high) throw new CliError('two different DCs are cut from each other', { exitCode: 2 })
-        await fleet.network.cut([low, high], verb === 'cut')
+        await fleet.network.cut(pairOf(fleet, a, b), verb === 'cut')
       })
   }
+  withData(group, 'lose', 'lose some packets between two DCs; 0 percent: none any more')
+    .argument('<dc>')
+    .argument('<other>')
+    .argument('<percent>', 'of a hundred packets, each way')
+    .action(async (a: string, b: string, text: string, options: FleetCommandOptions) => {
+      const percent = Number(text)
+      if (!(percent >= 0 && percent < 100)) {
+        throw new CliError(
+          `percent "${text}": must be from 0 to less than 100; all of them: cinque fleet cut`,
+          {
+            exitCode: 2,
+          },
+        )
+      }
+      const fleet = await open(options)
+      await fleet.network.lose(pairOf(fleet, a, b), percent)
+    })
   withData(group, 'down', 'power the hosts off')
     .option('--wipe', 'and throw their disks away')
     .action(async (options: FleetCommandOptions & { wipe?: boolean }) => {
@@ -112,17 +127,43 @@ export function addFleet(program: Command): void {
     })
 }
 
+/** Makes a fleet's directory; one that is there has to be what is asked for. */
+function ensureDirectory({ data, size, inventory: file, debian }: UpOptions): void {
+  const directory = new FleetDirectory(data)
+  if (!directory.exists) {
+    const inventory = file === undefined ? fleetInventory(size ?? 'one') : inventoryFrom(file)
+    directory.create(inventory, debian === '13' ? 13 : 12)
+    return
+  }
+  const wanted = file === undefined ? size && fleetInventory(size) : inventoryFrom(file)
+  const names = ({ hosts }: Inventory): string => hosts.map(({ name }) => name).join(', ')
+  const has = directory.inventory()
+  const isOther =
+    (wanted !== undefined && names(wanted) !== names(has)) ||
+    (debian !== undefined && Number(debian) !== directory.debian)
+  if (!isOther) return
+  throw new CliError(
+    `the fleet in ${directory.path} is another one: ${names(has)}, Debian ${directory.debian}`,
+    {
+      exitCode: 2,
+      remedy:
+        'Name another directory: --data DIR; or take that one away: cinque fleet down --wipe, and its directory.',
+    },
+  )
+}
+
 function withData(parent: Command, verb: string, description: string): Command {
   const example = ['exec'].includes(verb) ? ' dc01-n1 systemctl --failed' : ''
   const host = ['reinstall', 'ssh'].includes(verb) ? ' dc01-n1' : ''
-  const pair = ['cut', 'heal'].includes(verb) ? ' dc01 dc03' : ''
+  const pair = ['cut', 'heal', 'lose'].includes(verb) ? ' dc01 dc03' : ''
+  const percent = verb === 'lose' ? ' 2' : ''
   return parent
     .command(verb)
     .description(`${description.charAt(0).toUpperCase()}${description.slice(1)}.`)
     .summary(description)
     .option('--data <dir>', 'directory of the fleet', defaultFleet)
     .option('--json', 'print JSON')
-    .addHelpText('after', `\nExample:\n  cinque fleet ${verb}${example}${host}${pair}`)
+    .addHelpText('after', `\nExample:\n  cinque fleet ${verb}${example}${host}${pair}${percent}`)
 }
 
 async function open({ data, json }: FleetCommandOptions): Promise<Fleet> {
@@ -137,6 +178,12 @@ async function open({ data, json }: FleetCommandOptions): Promise<Fleet> {
   return TestFleet.open({ directory: data, log: stderrLogger('warn', new Metrics()), say })
 }
 
+function pairOf(fleet: Fleet, a: string, b: string): readonly [number, number] {
+  const [low, high] = [numberOf(fleet, a), numberOf(fleet, b)].toSorted((one, two) => one - two)
+  if (low === high) throw new CliError('these must be two different DCs', { exitCode: 2 })
+  return [low, high]
+}
+
 function numberOf({ inventory }: Fleet, dc: string): number {
   const found = inventory.dcs.find(({ name }) => name === dc)
   if (found !== undefined) return found.number
@@ -147,7 +194,7 @@ function numberOf({ inventory }: Fleet, dc: string): number {
 async function show(fleet: Fleet, { json }: FleetCommandOptions): Promise<void> {
   const hosts = await fleet.status()
   if (json === true) {
-    printJson({ hosts, cuts: fleet.network.cuts() })
+    printJson({ hosts, cuts: fleet.network.cuts(), losses: fleet.network.losses() })
     return
   }
   const rows = hosts.map(({ name, roles, address, state, memory, cpuSeconds, units }) => [

@@ -5,7 +5,9 @@ import { z } from 'zod'
 import type { Inventory } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { CliError } from '#scripts/output.ts'
+import { type Debian, debians } from './image.ts'
 
+const debianFile = 'debian'
 /** Where a fleet of this machine is. */
 export const defaultFleet = '/var/lib/cinque-fleet'
 
@@ -43,8 +45,16 @@ export class FleetDirectory {
     throw new CliError(`${file}: expected keys with values`, { exitCode: 2 })
   }
 
-  create(inventory: Inventory): void {
+  /** What its hosts have. */
+  get debian(): Debian {
+    const file = join(this.path, debianFile)
+    const kept = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 12
+    return debians.find((one) => one === kept) ?? 12
+  }
+
+  create(inventory: Inventory, debian: Debian = 12): void {
     mkdirSync(this.path, { recursive: true, mode: 0o700 })
+    writeFileSync(join(this.path, debianFile), `${debian}\n`)
     writeFileSync(this.inventoryFile, stringify(inventory))
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
@@ -9,6 +9,7 @@ import { pause } from '#scripts/pause.ts'
 import { type Applied, apply, packTree } from './apply.ts'
 import { makeArtifacts } from './artifacts.ts'
 import type { Finished } from '#scripts/child-process.ts'
+import { areProvisioned, checkersOf, forgetCheckers, provisionCheckers } from './checkers.ts'
 import { FleetDirectory } from './directory.ts'
 import { ensureImage } from './image.ts'
 import { Machine, type MachineState } from './machine.ts'
@@ -40,6 +41,7 @@ export interface HostStatus {
 /** As of the cheap hosts that the platform is made for. */
 const memoryMb = 4096
 const cpus = 2
+const diskGb = 20
 /** A machine that carries many hosts at once gives each less, and does not let new ones wait for the internet's delays. */
 const sizes = {
   'profile::cassandra::java_options': [
@@ -49,6 +51,11 @@ const sizes = {
     '-Dcassandra.ring_delay_ms=10000',
     '-Dcassandra.skip_wait_for_gossip_to_settle=0',
     '-Dcassandra.superuser_setup_delay_ms=0',
+    // When a node takes its place again, each range of each table is looked through for conditional writes that were cut off
+    // half-way: minutes of processor on every node, for tables that have next to none here.
+    '-Dcassandra.skip_paxos_repair_on_topology_change=true',
+    // All hosts share this machine's disk. A host that is killed loses nothing by it, this machine's own end may.
+    '-Dcassandra.skip_sync=true',
   ],
   'profile::cassandra::heap_mb': 256,
   'profile::cassandra::young_mb': 64,
@@ -56,6 +63,9 @@ const sizes = {
   'profile::broker::heap_mb': 256,
   'profile::api::heap_mb': 256,
 }
+/** Of Cassandra: ours, and the one that every new cluster has. */
+const ourUser = { name: 'cinque', passwordFile: '/etc/cinque/secrets/cassandra-password' }
+const firstUser = { name: 'cassandra', passwordFile: '/run/cinque-first-password' }
 const cqlMs = 180_000
 /** A new disk gets a GB over a WAN in it. */
 const joinedMs = 1_200_000
@@ -83,7 +93,7 @@ export class Fleet {
     this.#machines = new Map(
       this.inventory.hosts.map(({ name, address }) => [
         name,
-        new Machine({ name, address, directory, image, artifacts, memoryMb, cpus }),
+        new Machine({ name, address, directory, image, artifacts, memoryMb, cpus, diskGb }),
       ]),
     )
   }
@@ -97,15 +107,23 @@ export class Fleet {
     }
     const fleet = new FleetDirectory(options.directory)
     fleet.inventory()
-    return new Fleet(fleet, options, await ensureImage(options.say))
+    return new Fleet(fleet, options, await ensureImage(fleet.debian, options.say))
   }
 
-  /** Network, secrets and programs of all hosts; what is there stays. */
-  async prepare(): Promise<void> {
+  /**
+   * Network, secrets and programs of all hosts; what is there stays. With `sameRelease` hosts get the one that the others have,
+   * for which the tables are; else what is in this checkout.
+   */
+  async prepare({ sameRelease = false } = {}): Promise<void> {
     const { log, say } = this.#options
-    say('packing the release')
-    const { release } = await makeArtifacts(this.#fleet.make('artifacts'), log)
-    this.#release = release
+    const directory = this.#fleet.make('artifacts')
+    const last = this.#fleet.local()['profile::cinque::release']
+    if (sameRelease && typeof last === 'string' && existsSync(join(directory, `cinque-${last}.tar`))) {
+      this.#release = last
+    } else {
+      say('packing the release')
+      this.#release = (await makeArtifacts(directory, log)).release
+    }
     await makeSecrets(this.inventory, this.#fleet)
     await this.#ssh.prepare(this.inventory)
     await this.#network.up(say)
@@ -147,7 +165,11 @@ export class Fleet {
       fleet: this.#fleet,
       remote: this.#ssh.remote,
     }
-    const local = { ...sizes, 'profile::cinque::release': this.#release }
+    const local = {
+      ...sizes,
+      'profile::cinque::release': this.#release,
+      'profile::healthcheck::provisioned': areProvisioned(this.inventory, this.#fleet),
+    }
     // Whoever works on single hosts of it later has the same values.
     writeFileSync(join(this.#fleet.path, 'local.yaml'), stringify(local))
     const packed = await packTree({ inventory, fleet: this.#fleet, local })
@@ -162,41 +184,57 @@ export class Fleet {
     return hosts.flatMap((host) => applied.get(host) ?? [])
   }
 
+  /** Everything, from nothing to hosts that serve; what is there stays. */
+  async up(): Promise<void> {
+    await this.prepare()
+    await this.boot()
+    const { hosts } = this.inventory
+    const [db, app] = [this.#with('db')[0], this.#with('app')[0]]
+    const first = hosts.filter((host) => host === db || host === app)
+    const marker = join(this.#fleet.path, 'schema')
+    if (!existsSync(marker) && this.#with('db').length > 1) {
+      // While it is alone, a node makes tables in a fifth of the time that five of them take to agree.
+      await this.apply(first)
+      await this.#until(db, 'cassandra', cqlMs)
+      await this.#schema('apply --alone', firstUser)
+      await this.apply(hosts.filter((host) => !first.includes(host)))
+      for (const host of this.#with('db')) await this.#until(host, 'cassandra', cqlMs)
+      await this.#schema('spread', firstUser)
+      writeFileSync(marker, '')
+    } else await this.apply()
+    await this.schema()
+    await this.serves()
+    await this.checkers()
+  }
+
   /** Makes the cell's Cassandra ours, with the schema; waits for its nodes before that. Run again it changes nothing. */
   async schema(): Promise<void> {
-    const { say } = this.#options
     for (const host of this.#with('db')) await this.#until(host, 'cassandra', cqlMs)
-    const [host] = this.#with('app')
-    const access = [
-      '--inventory',
-      '/opt/cinque/puppet/inventory.yaml',
-      '--username',
-      'cinque',
-      '--password-file',
-      '/etc/cinque/secrets/cassandra-password',
+    for (const verb of ['secure', 'apply']) await this.#schema(verb, ourUser)
+  }
 
-      '--ca',
-      '/etc/cinque/secrets/cassandra-ca.pem',
-      '--cert',
-      '/etc/cinque/secrets/cassandra-client.pem',
-      '--key',
-      '/etc/cinque/secrets/cassandra-client.key',
-      '--dc',
-      host.dc,
-    ].join(' ')
-    for (const verb of ['secure', 'apply']) {
-      const deadline = performance.now() + servesMs
-      for (;;) {
-        const { code, stdout, stderr } = await this.#ssh.remote.run(host, `cinque schema ${verb} ${access}`)
-        if (code === 0) {
-          say(stdout.trim())
-          break
-        }
-        // A Cassandra that has just been made does not take clients yet; each of both may be done again.
-        const why = stderr.trim().split('\n').at(-1) ?? ''
-        if (performance.now() > deadline) throw new CliError(`${host.name}: ${why}`)
-        await pause(pollMs)
+  async #schema(verb: string, { name, passwordFile }: typeof ourUser): Promise<void> {
+    const [host] = this.#with('app')
+    const options = [
+      '--inventory /opt/cinque/puppet/inventory.yaml',
+      `--username ${name} --password-file ${passwordFile} --dc ${this.#with('db')[0].dc}`,
+      '--ca /etc/cinque/secrets/cassandra-ca.pem',
+      '--cert /etc/cinque/secrets/cassandra-client.pem --key /etc/cinque/secrets/cassandra-client.key',
+    ]
+    const command = `cinque schema ${verb} ${options.join(' ')}`
+    const made =
+      passwordFile === firstUser.passwordFile ? `umask 077; echo ${firstUser.name} > ${passwordFile}; ` : ''
+    const deadline = performance.now() + servesMs
+    for (;;) {
+      const { code, stdout, stderr, failure } = await this.#ssh.remote.run(host, `${made}${command}`)
+      if (code === 0) {
+        this.#options.say(stdout.trim())
+        return
       }
+      // A Cassandra that has just been made does not take clients yet; all of these may be done again.
+      const why = failure ?? stderr.trim().split('\n').at(-1) ?? ''
+      if (performance.now() > deadline) throw new CliError(`${host.name}: schema ${verb}: ${why}`)
+      await pause(pollMs)
     }
   }
 
@@ -215,6 +253,17 @@ export class Fleet {
       }
       this.#options.say(`${host.name} serves`)
     }
+  }
+
+  /** Gives checkers what they need, and lets Puppet start them. Run again it does nothing. */
+  async checkers(): Promise<void> {
+    const checkers = checkersOf(this.inventory)
+    if (checkers.length === 0 || areProvisioned(this.inventory, this.#fleet)) return
+    const [host] = this.#with('app')
+    await provisionCheckers(this.inventory, this.#fleet, { host, machine: this.machine(host) })
+    await this.apply(checkers)
+    for (const checker of checkers) await this.#until(checker, 'cinque-healthcheck', servesMs)
+    this.#options.say('checkers look at all hosts')
   }
 
   /**
@@ -299,10 +348,16 @@ export class Fleet {
   /** Ends everything; with `wipe` nothing of it stays but its secrets. */
   async down(wipe: boolean): Promise<void> {
     await this.close(this.inventory.hosts)
-    await Promise.all(
+    const ended = await Promise.allSettled(
       [...this.#machines.values()].map((machine) => (wipe ? machine.wipe() : machine.powerOff())),
     )
+    if (wipe) {
+      rmSync(join(this.#fleet.path, 'schema'), { force: true })
+      forgetCheckers(this.inventory, this.#fleet)
+    }
     await this.#network.down()
+    // One that does not end leaves the others no less ended.
+    for (const one of ended) if (one.status === 'rejected') throw one.reason
   }
 
   #with(role: 'db' | 'app'): Host[] {

@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { enginesDirectory } from '#platform/engines/directory.ts'
 import { must, run } from '#scripts/child-process.ts'
 
-const release = 'bookworm'
+/** Its name, and the Java that Cassandra runs on there. */
+const releases = {
+  12: { name: 'bookworm', java: 17 },
+  13: { name: 'trixie', java: 21 },
+} as const
+export type Debian = keyof typeof releases
+export const debians: readonly Debian[] = [12, 13]
 
 /** What a host has before Puppet comes, and what it would install: hosts of a test fleet reach no mirror. */
-const packages = [
+const packagesFor = (java: number): readonly string[] => [
   'systemd',
   'systemd-sysv',
   'dbus',
@@ -25,7 +31,7 @@ const packages = [
   'nftables',
   'unattended-upgrades',
   'prometheus-node-exporter',
-  'openjdk-17-jre-headless',
+  `openjdk-${java}-jre-headless`,
   'gdnsd',
   'sudo',
   'zstd',
@@ -49,10 +55,12 @@ const notStarted = [
 const left = ['doc', 'man', 'locale'].map((one) => `--dpkgopt=path-exclude=/usr/share/${one}/*`)
 
 /**
- * A tree with Debian 12 as hosting companies deliver it, made once (about a minute, 550 MB) and shared by all hosts, which
+ * A tree with Debian as hosting companies deliver it, made once (about a minute, 550 MB) and shared by all hosts, which
  * write into layers of their own. Needs root on a Debian machine. Rejects with an Error of one line.
  */
-export async function ensureImage(say: (line: string) => void): Promise<string> {
+export async function ensureImage(debian: Debian, say: (line: string) => void): Promise<string> {
+  const { name: release, java } = releases[debian]
+  const packages = packagesFor(java)
   const key = createHash('sha256')
     .update([release, packages, notStarted].join('\n'))
     .digest('hex')
@@ -83,7 +91,7 @@ export async function ensureImage(say: (line: string) => void): Promise<string> 
       ...hooks.map((hook) => `--customize-hook=${hook}`),
       release,
       tree,
-      ...sources(),
+      ...sources(release, work),
     ])
     renameSync(tree, image)
   } finally {
@@ -93,9 +101,18 @@ export async function ensureImage(say: (line: string) => void): Promise<string> 
 }
 
 /** The mirror that this machine uses, if it says so in the new form. */
-function sources(): string[] {
+function sources(release: string, work: string): string[] {
   const file = '/etc/apt/sources.list.d/debian.sources'
-  return existsSync(file) ? [file] : []
+  if (!existsSync(file)) return []
+  const own = join(work, 'debian.sources')
+  const names = new RegExp(
+    Object.values(releases)
+      .map(({ name }) => name)
+      .join('|'),
+    'g',
+  )
+  writeFileSync(own, readFileSync(file, 'utf8').replaceAll(names, release))
+  return [own]
 }
 
 /** Programs that make, boot and look after hosts, with their Debian packages. */

@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path'
 import { pause } from '#scripts/pause.ts'
 import { type CommandOptions, type Finished, must, run } from '#scripts/child-process.ts'
+import { isMounted, mountDisk } from './disk.ts'
 import { namespaceOf } from './network.ts'
 
 export interface MachineOptions {
@@ -26,6 +27,8 @@ export interface MachineOptions {
   readonly memoryMb: number
   /** Processors; 0.5: half of one. */
   readonly cpus: number
+  /** Of its disk; what is not written takes no place on this machine. */
+  readonly diskGb: number
 }
 
 export type MachineState = 'off' | 'running' | 'degraded' | 'starting'
@@ -121,6 +124,7 @@ export class Machine {
     if (leader === null) return
     await run('kill', [`-${powerOffSignal}`, String(leader)])
     if (!(await this.#gone(powerOffMs))) await this.cutPower()
+    await this.#unmount()
   }
 
   /** As if its power failed. */
@@ -133,15 +137,18 @@ export class Machine {
   /** Throws its disk away: the next boot is of a host that has just been rented. */
   async wipe(): Promise<void> {
     await this.cutPower()
-    if (await isMounted(this.root)) await must('umount', [this.root])
+    await this.#unmount()
     rmSync(this.#home, { recursive: true, force: true })
     this.#removeGroups()
   }
 
   async mount(): Promise<void> {
-    const [upper, work] = ['upper', 'work'].map((one) => join(this.#home, one))
-    for (const path of [upper, work, this.root]) mkdirSync(path, { recursive: true })
     if (await isMounted(this.root)) return
+    const disk = join(this.#home, 'disk')
+    mkdirSync(this.root, { recursive: true })
+    if (!(await isMounted(disk))) await mountDisk(`${disk}.ext4`, disk, this.options.diskGb)
+    const [upper, work] = ['upper', 'work'].map((one) => join(disk, one))
+    for (const path of [upper, work]) mkdirSync(path, { recursive: true })
     const layers = `lowerdir=${this.options.image},upperdir=${upper},workdir=${work}`
     await must('mount', ['-t', 'overlay', 'overlay', '-o', layers, this.root])
   }
@@ -257,6 +264,12 @@ export class Machine {
     return groups
   }
 
+  async #unmount(): Promise<void> {
+    for (const path of [this.root, join(this.#home, 'disk')]) {
+      if (await isMounted(path)) await must('umount', [path])
+    }
+  }
+
   #removeGroups(): void {
     for (const group of this.#groups()) removeGroup(group)
   }
@@ -273,8 +286,4 @@ function removeGroup(path: string): void {
   } catch {
     // A process that is just ending: the next time.
   }
-}
-
-async function isMounted(path: string): Promise<boolean> {
-  return (await run('mountpoint', ['-q', path])).code === 0
 }

@@ -25,6 +25,12 @@ export const routers = 'cinque-fleet'
 export const namespaceOf = (host: string): string => `cinque-${host}`
 const readyMs = 10_000
 
+export interface Loss {
+  readonly pair: Pair
+  /** Of a hundred packets. */
+  readonly percent: number
+}
+
 /**
  * The network of a fleet: a namespace for each host, a bridge for each DC, and a router between DCs that holds packets
  * back for as long as the distance takes, or lets none through.
@@ -91,8 +97,24 @@ export class FleetNetwork {
 
   /** Pairs of DC numbers, the lower one first. */
   cuts(): Pair[] {
-    const file = join(this.#directory, 'cuts.json')
-    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Pair[]) : []
+    return this.#kept<Pair>('cuts')
+  }
+
+  /** Loses so many of a hundred packets between two DCs, each way; 0: none any more. */
+  async lose(pair: Pair, percent: number): Promise<void> {
+    const losses = this.losses().filter((one) => one.pair.join() !== pair.join())
+    const kept = percent > 0 ? [...losses, { pair, percent }] : losses
+    writeFileSync(join(this.#directory, 'losses.json'), JSON.stringify(kept))
+    await this.#apply()
+  }
+
+  losses(): Loss[] {
+    return this.#kept<Loss>('losses')
+  }
+
+  #kept<T>(name: 'cuts' | 'losses'): T[] {
+    const file = join(this.#directory, `${name}.json`)
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T[]) : []
   }
 
   async #join({ name, address, dc }: Host, at: number): Promise<void> {
@@ -164,12 +186,19 @@ export class FleetNetwork {
   async #apply(): Promise<void> {
     const cuts = new Set(this.cuts().map((pair) => pair.join()))
     // By iptables: not every kernel has the queue of nft.
+    const lost = new Map(this.losses().map(({ pair, percent }) => [pair.join(), percent / 100]))
     const rules = this.#pairs().flatMap(([a, b], queue) => {
-      const verdict = cuts.has([a, b].join()) ? 'DROP' : `NFQUEUE --queue-num ${queue} --queue-bypass`
+      const pair = [a, b].join()
+      const verdict = cuts.has(pair) ? 'DROP' : `NFQUEUE --queue-num ${queue} --queue-bypass`
+      const share = lost.get(pair)
       return [
         [a, b],
         [b, a],
-      ].map(([from, to]) => `-A FORWARD -s ${network(from)} -d ${network(to)} -j ${verdict}`)
+      ].flatMap(([from, to]) => {
+        const rule = `-A FORWARD -s ${network(from)} -d ${network(to)}`
+        const loss = `${rule} -m statistic --mode random --probability ${share} -j DROP`
+        return [...(share === undefined ? [] : [loss]), `${rule} -j ${verdict}`]
+      })
     })
     const table = ['*mangle', ':FORWARD ACCEPT [0:0]', ...rules, 'COMMIT', '']
     await inRouters('iptables-restore', [], table.join('\n'))

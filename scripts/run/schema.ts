@@ -1,5 +1,6 @@
 import { migrate } from '#cassandra/migrate.ts'
 import { secure } from '#cassandra/secure.ts'
+import { spread } from '#cassandra/spread.ts'
 import { InventoryError } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { Metrics } from '#platform/metrics.ts'
@@ -12,6 +13,8 @@ export interface SchemaRun {
   readonly inventory: string
   readonly dc?: string
   readonly keyspace: string
+  /** Replicas in `dc` only, for now: no other has a node yet. */
+  readonly alone?: boolean
   readonly username?: string
   readonly passwordFile?: string
   readonly ca?: string
@@ -24,10 +27,22 @@ export interface SchemaRun {
 export async function applySchema(run: SchemaRun): Promise<void> {
   const { keyspace, json } = run
   await withCluster(run, async (cluster) => {
-    const { applied, version } = await migrate({ ...cluster, keyspace })
+    const replication = run.alone === true ? only(cluster) : cluster.replication
+    const { applied, version } = await migrate({ ...cluster, replication, keyspace })
     if (json) printJson({ keyspace, version, applied })
     else if (applied.length === 0) printLine(`keyspace ${keyspace} is up to date (version ${version})`)
     else printLine(`keyspace ${keyspace}: applied ${applied.join(', ')} (version ${version})`)
+  })
+}
+
+/** Gives all DCs of the inventory their replicas of a schema that was made for one alone. CliError. */
+export async function spreadSchema(run: SchemaRun): Promise<void> {
+  const { keyspace, json } = run
+  await withCluster(run, async (cluster) => {
+    await spread({ ...cluster, keyspace })
+    const replicas = Object.entries(cluster.replication).map(([dc, count]) => `${dc}: ${count}`)
+    if (json) printJson({ keyspace, replication: cluster.replication })
+    else printLine(`keyspace ${keyspace} has replicas ${replicas.join(', ')}`)
   })
 }
 
@@ -44,6 +59,10 @@ export async function secureCluster(run: Omit<SchemaRun, 'keyspace'>): Promise<v
     else printLine(`Cassandra ${changed ? 'now belongs' : 'belongs'} to ${credentials.username} alone`)
   })
 }
+
+const only = ({ localDc, replication }: Cluster): Record<string, number> => ({
+  [localDc]: replication[localDc],
+})
 
 type Cluster = Omit<Parameters<typeof migrate>[0], 'keyspace'>
 

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { allNormal } from '#cassandra/local/cluster.ts'
 import type { CassandraNode } from '#cassandra/local/node.ts'
 import { migrate } from '#cassandra/migrate.ts'
+import { spread } from '#cassandra/spread.ts'
 import type { CassandraStore } from '#cassandra/store/cassandra-store.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import { state } from '#platform/store/tables.ts'
@@ -22,11 +23,14 @@ describe('Cassandra in two datacenters', function () {
     this.timeout(startTimeoutMs)
     const first = await newNode(11)
     await first.cqlReady
+    const at = { keyspace, log: silent, tables: [state] }
+    const firstDc = { ...at, contactPoints: [live], localDc: 'dc01' }
+    // As a new cell is made: tables by the first node while it is alone, and then replicas of them everywhere.
+    await migrate({ ...firstDc, replication: { dc01: 1 } })
     node = await backupNode(newDirectory())
     await node.cqlReady
     await allNormal(silent, [first, node])
-    const at = { keyspace, log: silent, tables: [state] }
-    await migrate({ ...at, contactPoints: [live], localDc: 'dc01', replication })
+    await spread({ ...firstDc, replication })
     const durability = (org: string): 'local' | 'geo' => (org === 'geo' ? 'geo' : 'local')
     here = await openCassandraStore({ ...at, contactPoints: [live], localDc: 'dc01', durability })
     there = await openCassandraStore({ ...at, contactPoints: [backup], localDc: 'dcb1', backup: true })
@@ -50,6 +54,11 @@ describe('Cassandra in two datacenters', function () {
     expect(await has(there, 'geo', 1)).to.equal(true)
     await put(there, state, row('o', 1))
     expect(await has(here, 'o', 1)).to.equal(true)
+  })
+
+  it('tables that one made while it was alone have replicas in both, at the newest version', async () => {
+    const options = { contactPoints: [backup], localDc: 'dcb1', keyspace, log: silent, replication }
+    expect((await migrate(options)).applied).to.deep.equal([])
   })
 
   it('without the other one: local writes go on, others are refused, and all is made good afterwards', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type cassandra from 'cassandra-driver'
 import { migrate, type Migrated, type MigrateOptions } from '#cassandra/migrate.ts'
+import { spread } from '#cassandra/spread.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import { storeError } from '../platform/store/contract.ts'
 import { keyspace as ours, sharedNode, silent, startTimeoutMs } from './node.ts'
@@ -53,6 +54,15 @@ describe('Cassandra migrations', () => {
     )
     return rows.map((row) => String(row.column_name))
   }
+
+  it('may be made in one DC alone, and spread: what they are known by is in all', async () => {
+    const options = { contactPoints: [ip], localDc: 'dc01', log: silent, keyspace, replication: { dc01: 1 } }
+    expect((await storeError(spread(options))).message).to.match(/there is no keyspace/)
+    await run()
+    await spread(options)
+    await spread(options)
+    expect(await run(), 'nothing is applied anew').to.deep.equal({ applied: [], version: 1 })
+  })
 
   it('make a keyspace, are applied once, and later ones on top', async () => {
     expect(await run()).to.deep.equal({ applied: ['001-one'], version: 1 })

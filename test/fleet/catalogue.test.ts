@@ -226,6 +226,23 @@ describe('what Puppet makes of hosts', () => {
     expect(yaml.authenticator.class_name).to.equal('PasswordAuthenticator')
   })
 
+  it('is whole on Debian 13, too, with the Java that it has', async () => {
+    const newer = treeFor(seed, { 'profile::healthcheck::provisioned': true }, 13)
+    try {
+      const hosts = ['dc01-db1', 'dc01-app1', 'dc01-check1']
+      const all = await compile(newer, hosts)
+      expect([...all.keys()]).to.have.members(hosts)
+      const db = all.get('dc01-db1') ?? []
+      const packages = db.filter(({ type }) => type === 'Package').map(({ title }) => title)
+      expect(packages).to.include('openjdk-21-jre-headless').and.not.include('openjdk-17-jre-headless')
+      expect(contentOf(db, '/etc/cinque/cassandra/java.options')).to.include(
+        '-Djava.security.manager=allow\n',
+      )
+    } finally {
+      rmSync(newer, { recursive: true, force: true })
+    }
+  })
+
   it('backs up from one host only, whose node has every row, with a configuration that the command takes', () => {
     const shippers = [...catalogues.keys()].filter((host) => services(host).includes('cinque-backup.timer'))
     expect(services('dc01-db1')).to.include('cinque-snapshot.timer')

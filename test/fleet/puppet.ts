@@ -36,19 +36,23 @@ export async function ensurePuppet(): Promise<void> {
   if (missing.length > 0) await installPackages(pino({ level: 'silent' }), missing, 'Puppet')
 }
 
-/** As Debian 12 on a rented host has them, as far as the manifests look. */
-const facts = {
+/** As a rented host has them, as far as the manifests look. */
+const factsOf = (debian: number): object => ({
   virtual: 'kvm',
-  os: { name: 'Debian', family: 'Debian', release: { full: '12.11', major: '12' } },
-}
+  os: { name: 'Debian', family: 'Debian', release: { full: `${debian}.1`, major: String(debian) } },
+})
 
 /** The tree as it would be on hosts of this cell. */
-export function treeFor(inventory: Inventory, local: Readonly<Record<string, unknown>> = {}): string {
+export function treeFor(
+  inventory: Inventory,
+  local: Readonly<Record<string, unknown>> = {},
+  debian = 12,
+): string {
   const tree = mkdtempSync(join(tmpdir(), 'cinque-puppet-test-'))
   cpSync('puppet', tree, { recursive: true })
   writeHiera(inventory, join(tree, 'data/inventory'))
   writeFileSync(join(tree, 'data/local.yaml'), stringify({ 'profile::cinque::release': '1.0.0', ...local }))
-  writeFileSync(join(tree, 'facts.json'), JSON.stringify(facts))
+  writeFileSync(join(tree, 'facts.json'), JSON.stringify(factsOf(debian)))
   return tree
 }
 

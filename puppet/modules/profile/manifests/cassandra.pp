@@ -55,7 +55,16 @@ class profile::cassandra (
     fail("profile::cassandra::replace: there is no other db host that ${host['name']} could get its rows from: restore a backup")
   }
 
-  package { 'openjdk-17-jre-headless': ensure => installed }
+  # Each Debian has one that Cassandra runs on. From 18 on Java has to be told that Cassandra brings a security manager.
+  $java_version = $facts['os']['release']['major'] ? {
+    '12'    => 17,
+    default => 21,
+  }
+  $java_needs = $java_version ? {
+    17      => [],
+    default => ['-Djava.security.manager=allow'],
+  }
+  package { "openjdk-${java_version}-jre-headless": ensure => installed }
   ensure_resource('file', '/opt/cinque', { 'ensure' => 'directory', 'mode' => '0755' })
   unpack::archive { 'cassandra':
     directory => $directory,
@@ -102,7 +111,7 @@ class profile::cassandra (
           'heap_mb'   => $heap_mb,
           'young_mb'  => $young_mb,
           'replace'   => $replace,
-          'more'      => $java_options,
+          'more'      => $java_needs + $java_options,
       });
   }
   file { '/usr/local/bin/nodetool':
@@ -118,7 +127,7 @@ class profile::cassandra (
   file { '/etc/cinque/cassandra/nodetool.options':
     ensure  => file,
     mode    => '0644',
-    content => epp('profile/nodetool.options.epp', { 'directory' => $directory }),
+    content => epp('profile/nodetool.options.epp', { 'directory' => $directory, 'more' => $java_needs }),
   }
   unit::service { 'cassandra':
     description        => 'Cassandra',
@@ -137,5 +146,5 @@ class profile::cassandra (
       Unpack::Archive['cassandra'],
     ].flatten,
   }
-  Package['openjdk-17-jre-headless'] -> Service['cassandra']
+  Package["openjdk-${java_version}-jre-headless"] -> Service['cassandra']
 }

@@ -1,0 +1,96 @@
+import { existsSync, rmSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { createLogger } from '#platform/log.ts'
+import { FleetDirectory } from '#scripts/fleet/directory.ts'
+import { Fleet } from '#scripts/fleet/fleet.ts'
+import { fleetInventory, fleetSizes } from '#scripts/fleet/inventory.ts'
+import { type Seen, steps } from './faults.ts'
+
+const usage = `node bench/fleet/run.ts [options] [step...]
+
+Boots a fleet of real hosts on this machine (root, Debian; docs/operations/fleet.md), and does to it what happens to hosts.
+Prints what was seen and how long it took; wipes the fleet at the end.
+
+  --size SIZE      ${fleetSizes.join(', ')} (small)
+  --data DIR       directory of the fleet (/var/lib/cinque-fleet-bench)
+  --megabytes N    rows that a db host gets anew (300)
+  --keep           leaves the fleet as it is at the end; one that is there is used
+  --json           everything as JSON
+  --help           prints this
+
+Steps, in this order; default: all: ${Object.keys(steps).join(', ')}
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    size: { type: 'string', default: 'small' },
+    data: { type: 'string', default: '/var/lib/cinque-fleet-bench' },
+    megabytes: { type: 'string', default: '300' },
+    keep: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+const size = fleetSizes.find((one) => one === values.size)
+const unknown = positionals.filter((name) => !Object.hasOwn(steps, name))
+const megabytes = Number(values.megabytes)
+if (values.help || size === undefined || unknown.length > 0 || !(megabytes > 0)) {
+  process.stdout.write(usage)
+  process.exit(values.help ? 0 : 2)
+}
+
+const began = performance.now()
+const say = (line: string): void => {
+  const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(6)
+  if (!values.json) process.stdout.write(`${seconds} s  ${line}\n`)
+}
+const directory = new FleetDirectory(values.data)
+if (!directory.exists) directory.create(fleetInventory(size))
+const fleet = await Fleet.open({ directory: values.data, log: createLogger({ level: 'warn' }), say })
+const seen: Record<string, Seen> = {}
+
+async function timed(name: string, step: () => Promise<Omit<Seen, 'seconds'>>): Promise<void> {
+  const started = performance.now()
+  const outcome = await step().catch((error: Error) => ({ what: `FAILED: ${error.message}`, good: false }))
+  seen[name] = { seconds: (performance.now() - started) / 1000, ...outcome }
+  say(`${name}: ${outcome.what}`)
+}
+
+try {
+  await timed('up', async () => {
+    await fleet.up()
+    return { what: `${fleet.inventory.hosts.length} hosts serve`, good: true }
+  })
+  const { hosts } = fleet.inventory
+  const far = hosts.find(({ roles }) => roles.includes('app'))
+  const app = hosts.findLast(({ roles }) => roles.includes('app') && !roles.includes('db')) ?? far
+  const db = hosts.find(({ roles, dc }) => roles.includes('db') && dc !== far?.dc)
+  if (far === undefined || app === undefined || db === undefined) {
+    throw new Error('the steps need app hosts, and db hosts in two DCs')
+  }
+  const wanted =
+    positionals.length === 0
+      ? Object.keys(steps)
+      : Object.keys(steps).filter((name) => positionals.includes(name))
+  if (seen.up.good) {
+    for (const name of wanted) await timed(name, () => steps[name]({ fleet, app, db, far, megabytes }))
+  }
+} finally {
+  if (!values.keep) {
+    await fleet.down(true)
+    if (existsSync(values.data)) rmSync(values.data, { recursive: true })
+  }
+}
+const result = { size, hosts: fleet.inventory.hosts.length, load: loadavg()[0], seen }
+if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`)
+else {
+  process.stdout.write('\n')
+  for (const [name, { seconds, what, good }] of Object.entries(seen)) {
+    process.stdout.write(
+      `${name.padEnd(9)} ${seconds.toFixed(0).padStart(4)} s  ${good ? 'good' : 'BAD '}  ${what}\n`,
+    )
+  }
+}
+process.exit(Object.values(seen).every(({ good }) => good) ? 0 : 1)
