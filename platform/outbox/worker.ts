@@ -7,7 +7,7 @@ import type { Claim, Job, Outbox } from './outbox.ts'
 
 /** How often is looked for jobs of other processes, ms. */
 const lookMs = 5000
-/** A try takes no longer, ms. */
+/** A try that takes longer has failed, ms: others do not wait for it. */
 const tryMs = 45_000
 /** Without a word for that long a job is another worker's: longer than a try, and clocks that differ. */
 const leaseMs = 75_000
@@ -31,7 +31,7 @@ export interface JobKind {
    * Does it. After its process has died in the middle it is called again with the same id, by which who receives it
    * knows what he has already.
    */
-  perform(job: Job, signal: AbortSignal): Promise<void>
+  perform(job: Job): Promise<void>
 }
 
 export interface WorkerOptions {
@@ -165,7 +165,7 @@ export class OutboxWorker {
   async #perform(kind: JobKind, job: Job, mine: Claim): Promise<boolean> {
     const { log, metrics } = this.#options
     try {
-      await kind.perform(job, AbortSignal.timeout(tryMs))
+      await this.#inTime(kind.perform(job))
     } catch (error) {
       const waitMs = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(mine.tries, 10))
       log.warn(
@@ -179,6 +179,16 @@ export class OutboxWorker {
     metrics.counter('cinque_outbox_done_total', 'Letters that were sent').value++
     await this.#done(job, mine)
     return true
+  }
+
+  async #inTime(trying: Promise<void>): Promise<void> {
+    const late = Promise.withResolvers<never>()
+    const timer = this.#timers.after(tryMs, () => late.reject(new Error(`not taken after ${tryMs / 1000} s`)))
+    try {
+      await Promise.race([trying, late.promise])
+    } finally {
+      timer.cancel()
+    }
   }
 
   /** What is done must be known to be: while the store is away this process goes on trying to say it. */

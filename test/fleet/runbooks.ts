@@ -8,9 +8,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
+import type { Inventory } from '#platform/inventory/inventory.ts'
 import { selectHosts } from '#platform/inventory/select.ts'
 import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
 import { routers } from '#scripts/fleet/network.ts'
+import { reportFailure } from '#scripts/output.ts'
 import { entry } from '../scripts/child.ts'
 import { runbookPages } from './runbook-pages.ts'
 
@@ -19,7 +21,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 const fleet = new FleetDirectory(resolve(values.fleet))
-const inventory = fleet.inventory()
+const inventory = inventoryOrEnd()
 const app = selectHosts(inventory, 'role=app')[0]
 const db = selectHosts(inventory, 'role=db')[0]
 const commandMs = 300_000
@@ -39,6 +41,14 @@ const env = {
   XDG_CONFIG_HOME: place,
   CINQUE_URL: `http://${app.address}:${inventory.ports.http}`,
   CINQUE_TOKEN: readFileSync(join(fleet.path, 'admin-token'), 'utf8').trim(),
+}
+
+function inventoryOrEnd(): Inventory {
+  try {
+    return fleet.inventory()
+  } catch (error) {
+    return process.exit(reportFailure(error, false))
+  }
 }
 
 /** The names that pages use are those of the size `full`. */
