@@ -22,25 +22,35 @@ export async function othersAilments(
   return problems.filter((line) => !line.startsWith(`${host.address} `) && !isPassing(line))
 }
 
-/** A service that was started again so often since somebody started it will not stay. */
+/** A service that is started again so often while it is waited for will not stay. */
 const maxRestarts = 4
 
-/** A service of a host that ends again and again; null: none. Never rejects. */
+/**
+ * A service of a host that ends again and again; null: none. `least`: how often each was started again, as low as it was
+ * seen; kept from look to look. Never rejects.
+ */
 export async function crashingOf(
   remote: Remote,
   inventory: Inventory,
   host: Host,
+  least: Map<string, number>,
   signal: AbortSignal,
 ): Promise<string | null> {
   const look = (await lookAtAll(remote, inventory, [host], { ring: () => false, signal })).get(host.name)
-  const unit = isLook(look)
-    ? look.units.find(({ state, restarts }) => state !== 'active' && restarts > maxRestarts)
-    : undefined
+  const units = isLook(look) ? look.units : []
+  for (const { name, restarts } of units) least.set(name, Math.min(restarts, least.get(name) ?? restarts))
+  const unit = units.find(
+    ({ name, state, restarts }) => state !== 'active' && restarts - (least.get(name) ?? 0) > maxRestarts,
+  )
   if (unit === undefined) return null
-  const said = await remote.run(host, `journalctl --unit ${unit.name} --lines 3 --output cat --no-pager`, {
-    signal,
-    timeoutMs: 20_000,
-  })
+  const said = await remote.run(
+    host,
+    `journalctl _SYSTEMD_UNIT=${unit.name}.service --lines 3 --output cat --no-pager`,
+    {
+      signal,
+      timeoutMs: 20_000,
+    },
+  )
   const why = said.stdout.trim().split('\n').at(-1) ?? ''
   return `${host.name}: ${unit.name} was started again ${unit.restarts} times: ${why}`
 }

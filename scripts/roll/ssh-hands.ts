@@ -96,13 +96,14 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     ailmentOf(plain, inventory, host, signal)
   const untilWell = async (host: Host, signal: AbortSignal): Promise<void> => {
     const late = AbortSignal.timeout(wellMs)
+    const restarts = new Map<string, number>()
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop -- until it is so
       const why = await ailment(host, signal)
       signal.throwIfAborted()
       if (why === null) return
       // oxlint-disable-next-line no-await-in-loop
-      const crashing = await crashingOf(plain, inventory, host, signal)
+      const crashing = await crashingOf(plain, inventory, host, restarts, signal)
       if (crashing !== null) throw new Error(crashing)
       if (late.aborted) throw new Error(`not well after ${wellMs / 1000} s: ${why}`)
       // oxlint-disable-next-line no-await-in-loop

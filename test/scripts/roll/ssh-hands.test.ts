@@ -307,11 +307,17 @@ describe('hands over ssh', () => {
   })
 
   it('do not wait for a version whose services end again and again', async () => {
+    // Those of the version before do not count.
+    let restarts = 7
     on(/dc01-app1/, '^basename', { stdout: '2.0.0-b\n' })
-    on(/dc01-app1/, '@@ clock', look({ units: [['cinque-api', 'activating']], restarts: 5 }))
+    on(/dc01-app1/, '@@ clock', {
+      get stdout() {
+        return look({ units: [['cinque-api', 'activating']], restarts: restarts++ }).stdout ?? ''
+      },
+    })
     on(/dc01-app1/, 'journalctl', { stdout: 'starts\nSyntaxError: Unexpected token\n' })
-    expect(await failureOf(hands.upgrade('dc01-app1', '2.0.0-b', signal))).to.equal(
-      'dc01-app1: cinque-api was started again 5 times: SyntaxError: Unexpected token',
+    expect(await failureOf(hands.upgrade('dc01-app1', '2.0.0-b', signal))).to.match(
+      /^dc01-app1: cinque-api was started again \d+ times: SyntaxError: Unexpected token$/,
     )
   })
 
