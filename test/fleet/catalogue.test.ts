@@ -127,7 +127,9 @@ describe('what Puppet makes of hosts', () => {
     }
     expect([...units.keys()].toSorted()).to.deep.equal(
       [
-        ...['api', 'broker1', 'broker2', 'healthcheck', 'nats', 'operator'].map((name) => `cinque-${name}.service`),
+        ...['api', 'broker1', 'broker2', 'healthcheck', 'nats', 'operator'].map(
+          (name) => `cinque-${name}.service`,
+        ),
         ...['backup', 'drill', 'figures', 'snapshot'].flatMap((name) => [
           `cinque-${name}.service`,
           `cinque-${name}.timer`,
