@@ -29,7 +29,7 @@ often they failed, how long they waited before and meanwhile. Exit code 1 if a b
   --json            the figures as JSON
   --help            prints this
 
-Everything after -- is what \`cinque roll\` is told: restart; reinstall --on 'role=app'; upgrade --version V. Default: restart.
+Everything after -- is what \`cinque roll\` is told: restart; reinstall --on 'role=app'; upgrade --to V. Default: restart.
 `
 
 /** What must be reached: \`p99\` is that of the roll to that before. */

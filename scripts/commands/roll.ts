@@ -46,7 +46,7 @@ interface PlanOptions extends FleetOptions {
   reason: string
   approval?: true
   plan?: true
-  version?: string
+  to?: string
   previous?: string
 }
 
@@ -76,12 +76,12 @@ function addVerbs(command: Command): void {
       .option('--plan', 'only print what would be done, in which order')
       .addHelpText(
         'after',
-        `\nExample:\n  cinque roll ${kind}${kind === 'upgrade' ? ' --version 1.4.0-3f9a0c51d2e7' : ''} --on 'dc01 & role=app'`,
+        `\nExample:\n  cinque roll ${kind}${kind === 'upgrade' ? ' --to 1.4.0-3f9a0c51d2e7' : ''} --on 'dc01 & role=app'`,
       )
     if (kind === 'upgrade') {
-      verb.addOption(new Option('--version <version>', 'what they have then').makeOptionMandatory())
+      verb.addOption(new Option('--to <release>', 'what they have then').makeOptionMandatory())
       verb.option(
-        '--previous <version>',
+        '--previous <release>',
         'what a host gets back that is not well with it (default: what all run now)',
       )
     }
@@ -109,7 +109,7 @@ function addVerbs(command: Command): void {
 }
 
 async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
-  const { on, reason, approval = false, plan = false, version, json = false } = options
+  const { on, reason, approval = false, plan = false, to: version, json = false } = options
   const fleet = await openFleet(options)
   const load = await connectionsOf(fleet.inventory)
   const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on), load).map(({ name, dc }) => ({

@@ -78,7 +78,7 @@ async function findOrPlan(
   const { items } = await client.get('/v1/rolls', { params: { query: { limit: 50 } } })
   const found = items.find((one) => one.reason === reason)
   if (found !== undefined) return found
-  if (kind === 'upgrade') return 'what to upgrade to is for a person to say: cinque roll upgrade --version'
+  if (kind === 'upgrade') return 'what to upgrade to is for a person to say: cinque roll upgrade --to'
   const chosen = chosenHosts(inventory, on === '' ? undefined : on)
   const hosts = rollingOrder(inventory, chosen, await connectionsOf(inventory))
   try {

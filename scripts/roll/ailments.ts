@@ -3,6 +3,9 @@ import { isLook, lookAtAll } from '#scripts/remote/cell-look.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
 import { verdictOf } from '#scripts/remote/verdict.ts'
 
+/** A unit that runs at its time and failed then is worth a look, and no reason to leave a host out of service. */
+const isPassing = (line: string): boolean => line.endsWith(' has failed')
+
 /** What is wrong with all hosts but one, a line each, as `cinque status` finds it. Never rejects. */
 export async function othersAilments(
   remote: Remote,
@@ -16,7 +19,7 @@ export async function othersAilments(
   const witness = hosts.find(({ roles }) => roles.includes('db'))
   const last = await lookAtAll(remote, without, hosts, { ring: ({ name }) => name === witness?.name, signal })
   const { problems } = verdictOf({ inventory: without, hosts, first: new Map(), last })
-  return problems.filter((line) => !line.startsWith(`${host.address} `))
+  return problems.filter((line) => !line.startsWith(`${host.address} `) && !isPassing(line))
 }
 
 /** A service that was started again so often since somebody started it will not stay. */
@@ -53,7 +56,7 @@ export async function ailmentOf(
   const look = (hosts: readonly Host[]) => lookAtAll(remote, inventory, hosts, { ring: keepsRows, signal })
   const own = await look([host])
   const cell = { inventory, hosts: [host], first: new Map<string, never>() }
-  const mine = (line: string): boolean => line.startsWith(`${host.name}: `)
+  const mine = (line: string): boolean => line.startsWith(`${host.name}: `) && !isPassing(line)
   // Those of others are not asked while it is not well itself.
   const first = verdictOf({ ...cell, last: own }).problems.find(mine)
   if (first !== undefined || !keepsRows(host)) return first ?? null

@@ -153,7 +153,7 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     )
     if (usual.length > 0) return usual[0]
     throw new Error(
-      `${host.name}: no host tells which release it runs; give it one: cinque roll upgrade --version`,
+      `${host.name}: no host tells which release it runs; give it one: cinque roll upgrade --to`,
     )
   }
 

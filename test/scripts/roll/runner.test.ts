@@ -92,6 +92,32 @@ describe('a roll that is carried out', () => {
     )
   })
 
+  it('tells hosts under which token it works, and people how far a long deed is', async () => {
+    const mandates: number[] = []
+    const notes: (string | null)[] = []
+    const telling: Hands = {
+      obstacles: (host) => hands.obstacles(host),
+      drain: (host) => hands.drain(host),
+      restart: (host) => hands.restart(host),
+      upgrade: (host, version) => hands.upgrade(host, version),
+      ailment: (host) => hands.ailment(host),
+      readmit: (host) => hands.readmit(host),
+      reinstall: (host, _, tell) => {
+        tell?.('it gets its rows: 3 of 7 files')
+        return hands.reinstall(host)
+      },
+    }
+    const under = ({ token }: { token: number }): Hands => {
+      mandates.push(token)
+      return telling
+    }
+    const show = ({ steps }: ShownRoll): void => void notes.push(...steps.map(({ note }) => note))
+    const done = await run(await plan({ kind: 'reinstall' }), { hands: { ...telling, under }, show })
+    expect(done.state).to.equal('done')
+    expect(mandates).to.deep.equal([done.runner?.token])
+    expect(notes).to.include('it gets its rows: 3 of 7 files')
+  })
+
   it('stops at the first host that does not come back, and leaves it out of service', async () => {
     hands.ailmentOf.set('dcb1-app1', 'MQTT: connection refused')
     const failed = await run(await plan({ kind: 'reinstall' }), { limits: { settle: 50 } })

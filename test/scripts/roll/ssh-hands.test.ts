@@ -174,6 +174,13 @@ describe('hands over ssh', () => {
     expect(await hands.ailment('dc01-db1', signal)).to.equal('dc02-db1 cannot be asked how it sees dc01-db1')
   })
 
+  it('leave no host out of service for a job that failed at its time', async () => {
+    const { stdout = '' } = look({})
+    on(/./, '@@ clock', { stdout: `${stdout}@@ failed\ncinque-figures.service loaded failed failed x\n` })
+    expect(await hands.ailment('dc01-db1', signal)).to.equal(null)
+    expect(await hands.obstacles('dc01-app1', signal)).to.deep.equal([])
+  })
+
   it('restart under their token, and are refused where a newer one has been', async () => {
     await hands.restart('dc01-db1', signal)
     const [stop, start] = ran
