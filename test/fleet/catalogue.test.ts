@@ -20,6 +20,8 @@ const setupMs = 300_000
 const optional = {
   'profile::backup::directory': '/srv/backup',
   'profile::gdnsd::enabled': true,
+  'profile::operator::hosts': ['dc01-app1', 'dcb1-check1'],
+  'profile::operator::rebuild': 'rebuild "$CINQUE_HOST" 100%',
   'profile::prometheus::enabled': true,
   'profile::ssh::authority': ['ssh-ed25519 AAAAold people', 'ssh-ed25519 AAAAnew people'],
   'profile::ssh::revoked': ['ssh-ed25519 AAAAlost ada'],
@@ -125,7 +127,9 @@ describe('what Puppet makes of hosts', () => {
     }
     expect([...units.keys()].toSorted()).to.deep.equal(
       [
-        ...['api', 'broker1', 'broker2', 'healthcheck', 'nats'].map((name) => `cinque-${name}.service`),
+        ...['api', 'broker1', 'broker2', 'healthcheck', 'nats', 'operator'].map(
+          (name) => `cinque-${name}.service`,
+        ),
         ...['backup', 'drill', 'figures', 'snapshot'].flatMap((name) => [
           `cinque-${name}.service`,
           `cinque-${name}.timer`,
@@ -275,6 +279,15 @@ describe('what Puppet makes of hosts', () => {
     })
     expect(jobs.get('api')).to.have.length(10)
     expect(jobs.get('checker')).to.have.length(5)
+  })
+
+  it('has what schedules say done by the hosts that are named, with what the provider is asked by', () => {
+    const at = '/etc/systemd/system/cinque-operator.service'
+    const unit = contentOf(catalogue('dc01-app1'), at)
+    expect(unit).to.match(/ operator --inventory \/etc\/cinque\/operator\/inventory\.yaml /)
+    expect(unit).to.include('--rebuild "rebuild \\"$$CINQUE_HOST\\" 100%%"')
+    expect(unit).to.match(/^EnvironmentFile=\/etc\/cinque\/operator\/operator\.env$/m)
+    expect(() => contentOf(catalogue('dc02-app1'), at)).to.throw()
   })
 
   it('lets a checker tell gdnsd who is up, where gdnsd reads it', () => {

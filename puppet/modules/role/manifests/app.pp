@@ -10,4 +10,5 @@ class role::app {
   include profile::nats
   include profile::broker
   include profile::api
+  include profile::operator
 }

@@ -10,4 +10,5 @@ class role::checker {
   include profile::gdnsd
   include profile::healthcheck
   include profile::prometheus
+  include profile::operator
 }
