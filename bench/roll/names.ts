@@ -1,5 +1,5 @@
 import type { CinqueClient } from '#client/index.ts'
-import type { Inventory } from '#platform/inventory/inventory.ts'
+import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 
 const lookMs = 1000
 
@@ -8,7 +8,7 @@ const lookMs = 1000
  * that somebody has taken out. Read once a second, as a resolver would with a short TTL.
  */
 export class Names {
-  readonly #all: readonly { readonly name: string; readonly address: string }[]
+  readonly #all: readonly Host[]
   readonly #timer: NodeJS.Timeout
   #out: ReadonlySet<string> = new Set()
   #turn = 0
@@ -25,7 +25,7 @@ export class Names {
 
   /** An address, each of them in turn; another one than `but`, if there is one. */
   next(but?: string): string {
-    const serving = this.#all.filter(({ name }) => !this.#out.has(name))
+    const serving = this.#all.filter((host) => this.#serves(host))
     const some = (serving.length === 0 ? this.#all : serving).filter(({ address }) => address !== but)
     const [first] = this.#all
     return (some[this.#turn++ % some.length] ?? first).address
@@ -33,7 +33,11 @@ export class Names {
 
   /** Whether it is still among the answers. */
   has(address: string): boolean {
-    return !this.#all.some((host) => host.address === address && this.#out.has(host.name))
+    return !this.#all.some((host) => host.address === address && !this.#serves(host))
+  }
+
+  #serves({ name, dc }: Host): boolean {
+    return !this.#out.has(name) && !this.#out.has(dc)
   }
 
   end(): void {

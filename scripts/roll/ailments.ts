@@ -2,18 +2,23 @@ import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { isLook, lookAtAll } from '#scripts/remote/cell-look.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
 import { verdictOf } from '#scripts/remote/verdict.ts'
+import { reachOf } from './reach.ts'
 
 /** A unit that runs at its time and failed then is worth a look, and no reason to leave a host out of service. */
 const isPassing = (line: string): boolean => line.endsWith(' has failed')
 
-/** What is wrong with all hosts but one, a line each, as `cinque status` finds it. Never rejects. */
+/**
+ * What is wrong with all hosts but one and those that serve nobody without it, a line each, as `cinque status` finds it.
+ * Never rejects.
+ */
 export async function othersAilments(
   remote: Remote,
   inventory: Inventory,
   host: Host,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const hosts = inventory.hosts.filter(({ name }) => name !== host.name)
+  const { apps } = reachOf(inventory, host.name)
+  const hosts = inventory.hosts.filter(({ name }) => name !== host.name && !apps.has(name))
   // The others know that it is there; how it is, does not count here.
   const without = { ...inventory, hosts }
   const witness = hosts.find(({ roles }) => roles.includes('db'))

@@ -23,6 +23,9 @@ const defaultLimits: Limits = {
   settle: 900_000,
   return: 120_000,
 }
+/** Ends the note of a host that was given its old version back. */
+export const servesAgain = 'again and serves'
+
 /** How often what is waited for is looked at, ms. */
 const lookMs = 2000
 const beatMs = leaseMs / 3
@@ -221,7 +224,7 @@ class Carrier {
       await this.#act(host, version, bounded)
       await this.#until(bounded, () => hands.ailment(host, bounded), { host, phase: 'settle' })
       await hands.readmit(host, bounded)
-      return `it has ${version} again and serves`
+      return `it has ${version} ${servesAgain}`
     } catch (error) {
       signal.throwIfAborted()
       return `and it could not be given ${version} again: ${this.#why(error)}`

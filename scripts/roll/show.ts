@@ -2,6 +2,7 @@ import { isOver } from '#platform/rolls/roll.ts'
 import { plain, printJson, printLine, redrawn } from '#scripts/output.ts'
 import { bar, boardLines } from './board.ts'
 import type { ShownRoll } from './ledger.ts'
+import { servesAgain } from './runner.ts'
 
 /** A bar, and where it is: `[########------------] 2/5 dc01-app1 settle: MQTT refused`. */
 function progressLine(roll: ShownRoll): string {
@@ -65,6 +66,8 @@ export function remedyOf({ state, id, steps }: ShownRoll): string | undefined {
   const failed = steps.find((step) => step.state === 'failed')
   if (state === 'failed' && failed?.phase === 'gate')
     return `${failed.host} was not touched. When nothing stands in the way any more: cinque roll again ${id}`
+  if (state === 'failed' && failed?.note?.endsWith(servesAgain) === true)
+    return 'No further host gets this release. Mend it, and upgrade to the new one.'
   if (state === 'failed' && failed !== undefined)
     return `${failed.host} is out of service. Look at it, then plan the rest again: cinque roll again ${id}`
   if (state === 'paused') return `Go on: cinque roll resume ${id}, then cinque roll run`

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError, type CinqueClient } from '#client/index.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
+import { reachOf } from './reach.ts'
 import { askCheckers } from './standings.ts'
 
 /** Marks the words of rolls among those of people. */
@@ -12,18 +13,17 @@ export function isOurs(reason: string): boolean {
   return reason.startsWith(mark)
 }
 
-/** Whether devices and users are sent to a host. */
+/** Whether devices and users are sent to a host, and to those that serve nobody without it. */
 export interface Traffic {
-  /** Takes it out of DNS; resolves when what resolvers know of it has expired. */
+  /** Takes them out of DNS; resolves when what resolvers know of them has expired. */
   away(host: string, signal: AbortSignal): Promise<void>
-  /** Why it would not serve if it were back: the checkers find it down. Null: they do not. */
+  /** Why they would not serve if they were back: the checkers find one down. Null: they do not. */
   ailment(host: string, signal: AbortSignal): Promise<string | null>
   back(host: string, signal: AbortSignal): Promise<void>
 }
 
 /** By a word in the store that the checkers follow, who answer for DNS. Without checkers only the word is kept. */
 export function dnsTraffic(client: CinqueClient, inventory: Inventory): Traffic {
-  const apps = new Set(inventory.hosts.filter(({ roles }) => roles.includes('app')).map(({ name }) => name))
   const path = (subject: string) => ({ params: { path: { subject } } })
   const wordOf = async (subject: string): Promise<string | null> => {
     try {
@@ -35,38 +35,44 @@ export function dnsTraffic(client: CinqueClient, inventory: Inventory): Traffic 
   }
   return {
     async away(host, signal) {
-      if (!apps.has(host)) return
+      const { subject } = reachOf(inventory, host)
+      if (subject === null) return
       await client.put('/v1/overrides/{subject}', {
-        ...path(host),
-        body: { action: 'out', reason: `${mark}it is being looked after` },
+        ...path(subject),
+        body: { action: 'out', reason: `${mark}${host} is being looked after` },
       })
-      // A DC's last host stays in DNS: a DC without one would be no answer.
-      await untilSaid(inventory, host, signal)
+      await untilSaid(inventory, subject, signal)
       await sleep((inventory.dns?.ttl ?? 0) * 1000, undefined, { signal })
     },
     async ailment(host, signal) {
-      if (!apps.has(host)) return null
+      const { apps } = reachOf(inventory, host)
+      if (apps.size === 0) return null
       const all = await askCheckers(inventory, signal)
-      const down = all.flatMap((standings) => {
-        const said = standings.get(host)
-        return said?.state === 'down' ? [said.reason] : []
-      })
-      return down.length * 2 > all.length ? `checkers find it down: ${down[0]}` : null
+      for (const app of apps) {
+        const down = all.flatMap((standings) => {
+          const said = standings.get(app)
+          return said?.state === 'down' ? [said.reason] : []
+        })
+        if (down.length * 2 > all.length) return `checkers find ${app} down: ${down[0]}`
+      }
+      return null
     },
     async back(host) {
-      const word = apps.has(host) ? await wordOf(host) : null
-      if (word !== null && isOurs(word)) await client.delete('/v1/overrides/{subject}', path(host))
+      const { subject } = reachOf(inventory, host)
+      const word = subject === null ? null : await wordOf(subject)
+      if (subject !== null && word !== null && isOurs(word))
+        await client.delete('/v1/overrides/{subject}', path(subject))
     },
   }
 }
 
 /** Until most checkers say that it is out, or why it is kept. */
-async function untilSaid(inventory: Inventory, host: string, signal: AbortSignal): Promise<void> {
+async function untilSaid(inventory: Inventory, subject: string, signal: AbortSignal): Promise<void> {
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop -- until they have read it
     const all = await askCheckers(inventory, signal)
     const known = all.filter((standings) => {
-      const one = standings.get(host)
+      const one = standings.get(subject)
       return one === undefined || !one.serving || one.reason.includes(mark)
     })
     if (known.length * 2 >= all.length) return

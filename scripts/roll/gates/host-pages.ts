@@ -1,6 +1,7 @@
 import { type Inventory } from '#platform/inventory/inventory.ts'
 import { type Samples, samplesOf } from '#platform/samples.ts'
 import { errorLine } from '#scripts/output.ts'
+import { reachOf } from '../reach.ts'
 
 /** What an app host's API says of itself, or why it does not. */
 export interface HostPage {
@@ -17,10 +18,10 @@ const freshMs = 1000
 
 /** The metrics of all app hosts' APIs, as they are now. */
 export class HostPages {
-  readonly #inventory: Pick<Inventory, 'hosts' | 'ports'>
+  readonly #inventory: Pick<Inventory, 'dcs' | 'hosts' | 'ports'>
   #known: { readonly at: number; readonly pages: Promise<readonly HostPage[]> } | null = null
 
-  constructor(inventory: Pick<Inventory, 'hosts' | 'ports'>) {
+  constructor(inventory: Pick<Inventory, 'dcs' | 'hosts' | 'ports'>) {
     this.#inventory = inventory
   }
 
@@ -43,11 +44,17 @@ export class HostPages {
     return pages
   }
 
+  /** The host, and those that serve nobody without it: how they are does not count. */
+  goWith(host: string): ReadonlySet<string> {
+    return new Set([host, ...reachOf(this.#inventory, host).apps])
+  }
+
   /** Those of other hosts that answer. */
   async others(host: string): Promise<{ host: string; dc: string; samples: Samples }[]> {
     const pages = await this.read()
+    const without = this.goWith(host)
     return pages.flatMap(({ samples, ...page }) =>
-      samples === null || page.host === host ? [] : [{ host: page.host, dc: page.dc, samples }],
+      samples === null || without.has(page.host) ? [] : [{ host: page.host, dc: page.dc, samples }],
     )
   }
 }

@@ -1,5 +1,6 @@
 import type { CinqueClient } from '#client/index.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
+import { reachOf } from '../reach.ts'
 import { askCheckers, type Standings } from '../standings.ts'
 import { isOurs } from '../traffic.ts'
 import type { Gate } from './gate.ts'
@@ -11,17 +12,19 @@ export function standing(client: CinqueClient, inventory: Inventory): Gate {
     name: 'what is in service',
     look: async (host, signal) => {
       const { items } = await client.get('/v1/overrides')
+      const { apps, subject: meant } = reachOf(inventory, host)
+      const isOwn = (subject: string): boolean => subject === host || subject === meant
       const lines = items
-        .filter(({ subject, action }) => action === 'out' && subject !== host)
+        .filter(({ subject, action }) => action === 'out' && !isOwn(subject))
         .map(({ subject, owner, reason }) => `${subject} is out by ${owner}: ${reason}`)
-      const own = items.find(({ subject, reason }) => subject === host && !isOurs(reason))
-      if (own !== undefined) lines.push(`${host} is under a word of ${own.owner}: ${own.reason}`)
+      const own = items.find(({ subject, reason }) => isOwn(subject) && !isOurs(reason))
+      if (own !== undefined) lines.push(`${own.subject} is under a word of ${own.owner}: ${own.reason}`)
       const all = await askCheckers(inventory, signal)
       if (checkers > 0 && all.length * 2 <= checkers)
         lines.push(`only ${all.length} of ${checkers} checkers say how the fleet is`)
       // Of its DC the other hosts are looked at one by one.
       const dc = inventory.hosts.find(({ name }) => name === host)?.dc ?? ''
-      return [...lines, ...poor(all, new Set([host, dc, ...items.map(({ subject }) => subject)]))]
+      return [...lines, ...poor(all, new Set([host, dc, ...apps, ...items.map(({ subject }) => subject)]))]
     },
   }
 }

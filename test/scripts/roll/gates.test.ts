@@ -43,7 +43,7 @@ describe('the gates of a roll', () => {
     inventory = checkInventory(
       {
         cell: 'test',
-        dcs: [{ name: 'dc01', number: 1, place: 'Here', kind: 'live', replicas: 1 }],
+        dcs: [{ name: 'dc01', number: 1, place: 'Here', kind: 'live', replicas: 3 }],
         hosts: hosts.map((host) => ({ ...host, dc: 'dc01', roles: ['db', 'app'] })),
         ports: { http: port },
       },
@@ -75,6 +75,16 @@ describe('the gates of a roll', () => {
     const names = new Set(lines.map((line) => line.replace(/ \S+$/, '')))
     pages.set(name, [...well.filter((line) => !names.has(line.replace(/ \S+$/, ''))), ...lines])
   }
+
+  it('let a dead db host be made anew, whose DC does not serve without it', async () => {
+    const [dc] = inventory.dcs
+    const whole = inventory
+    inventory = { ...inventory, dcs: [{ ...dc, replicas: 2 }] }
+    for (const name of ['h2', 'h3']) say(name, 'cinque_cassandra_up 0')
+    expect(await obstacles('h1')).to.deep.equal([])
+    inventory = whole
+    expect(await obstacles('h1')).to.have.length(2)
+  })
 
   it('let a host out while all others are well', async () => {
     expect(await obstacles('h1')).to.deep.equal([])

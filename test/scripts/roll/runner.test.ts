@@ -4,6 +4,7 @@ import { leaseMs } from '#platform/rolls/transitions.ts'
 import type { Hands } from '#scripts/roll/hands.ts'
 import { LostError, restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
+import { remedyOf } from '#scripts/roll/show.ts'
 import { adminToken, startTestApi, type TestApi } from '../../api/fixture.ts'
 
 /** Hosts that do as they are told, and note what that was. */
@@ -165,6 +166,7 @@ describe('a roll that is carried out', () => {
       limits: { settle: 50 },
     })
     expect(failed.note).to.match(/probe mqtt-tls: time out; it has 1.0 again and serves$/)
+    expect(remedyOf(failed)).to.match(/^No further host gets this release/)
     expect(hands.calls).to.deep.equal([
       'drain dcb1-app1',
       'upgrade dcb1-app1 2.0',
