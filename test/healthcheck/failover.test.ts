@@ -84,15 +84,10 @@ describe('failover, by what name servers answer', function () {
       decidedMs,
     )
   }
-  /** What checkers themselves say of it, some of whom may be outvoted. */
-  function ownVotes(subject: string): (string | undefined)[] {
-    return Array.from(
-      checkers,
-      ([name, { voting }]) =>
-        voting
-          .snapshot()
-          .ballots.find(({ checker }) => checker === name)
-          ?.votes.get(subject)?.verdict,
+  /** What each checker has heard of it from each, also from those that are outvoted. */
+  function heard(subject: string): (string | undefined)[] {
+    return Array.from(checkers.values()).flatMap(({ voting }) =>
+      voting.snapshot().ballots.map(({ votes }) => votes.get(subject)?.verdict),
     )
   }
   async function allWell(): Promise<void> {
@@ -101,8 +96,8 @@ describe('failover, by what name servers answer', function () {
       await allSay(name, { state: 'up', serving: true, percent: 100 })
     // One vote for down that is left over, and the next fault has two.
     await eventually(
-      () => `not all vote up: ${JSON.stringify(hosts.map(ownVotes))}`,
-      () => hosts.every((name) => ownVotes(name).every((verdict) => verdict === 'up')),
+      () => `not all vote up: ${JSON.stringify(hosts.map(heard))}`,
+      () => hosts.every((name) => heard(name).every((verdict) => verdict === 'up')),
       decidedMs,
     )
   }
