@@ -7,7 +7,9 @@ export function apis(pages: HostPages): Gate {
     name: 'the other hosts',
     look: async (host) =>
       (await pages.read()).flatMap((page) =>
-        page.problem === null || pages.goWith(host).has(page.host) ? [] : [`${page.host} does not answer: ${page.problem}`],
+        page.problem === null || pages.goWith(host).has(page.host)
+          ? []
+          : [`${page.host} does not answer: ${page.problem}`],
       ),
   }
 }
