@@ -141,9 +141,9 @@ describe('Cassandra migrations', () => {
   })
 
   describe('for a program that only uses the schema', () => {
-    const reader = { contactPoints: [ip], localDc: 'dc01', keyspace, log: silent }
-    const open = (): ReturnType<typeof storeError> =>
-      storeError(openCassandraStore({ ...reader, tables: [] }))
+    const opened = (): ReturnType<typeof openCassandraStore> =>
+      openCassandraStore({ contactPoints: [ip], localDc: 'dc01', keyspace, log: silent, tables: [] })
+    const open = (): ReturnType<typeof storeError> => storeError(opened())
 
     it('a keyspace that is missing is named', async () => {
       const error = await open()
