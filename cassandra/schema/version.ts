@@ -67,24 +67,29 @@ export function checkHistory(
   }
 }
 
-/** For programs that only use the schema: all that we know must have been applied to its end. */
+/**
+ * For programs that only use the schema: all that we know must have been applied to its end. What a newer version has applied, or
+ * is applying, is let be: migrations only add tables and columns (docs/decisions), so that this program can be restarted, and
+ * gone back to, while the cell is upgraded.
+ */
 export function checkComplete(
   keyspace: string,
   applied: readonly Applied[],
   known: readonly Migration[],
 ): void {
-  checkHistory(keyspace, applied, known)
-  const half = applied.find(({ ended }) => !ended)
+  const ours = applied.filter(({ version }) => version <= known.length)
+  checkHistory(keyspace, ours, known)
+  const half = ours.find(({ ended }) => !ended)
   if (half !== undefined) {
     throw new StoreError(
       'version',
       `keyspace ${keyspace}: migration ${half.name} was begun and not finished: run \`cinque schema apply\`, which goes on where it stopped`,
     )
   }
-  if (applied.length < known.length) {
+  if (ours.length < known.length) {
     throw new StoreError(
       'version',
-      `keyspace ${keyspace} lacks migration ${known[applied.length].name}: run \`cinque schema apply\``,
+      `keyspace ${keyspace} lacks migration ${known[ours.length].name}: run \`cinque schema apply\``,
     )
   }
 }

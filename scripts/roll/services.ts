@@ -22,6 +22,14 @@ if systemctl is-active --quiet cassandra.service; then
 fi
 if echo "$units" | grep -qx cassandra.service; then systemctl stop cassandra.service; fi`
 
+/**
+ * Sends the clients of a host elsewhere, which serves nobody while Cassandra of its DC is away: who is connected would wait for
+ * answers that do not come.
+ */
+export const stopFront = `
+front=$(systemctl list-units --all --plain --no-legend 'cinque-broker*.service' cinque-api.service | cut -d' ' -f1)
+[ -z "$front" ] || systemctl stop $front`
+
 /** Starts it all; systemd knows who waits for whom. Does not wait. */
 export const startServices = `systemctl start --no-block $(${listUnits})`
 

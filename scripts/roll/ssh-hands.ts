@@ -6,7 +6,8 @@ import { ailmentOf, crashingOf, othersAilments } from './ailments.ts'
 import { fenceDirectory, fencedRemote } from './fence.ts'
 import { type Gate, obstaclesOf } from './gates/gate.ts'
 import type { Hands, Mandate } from './hands.ts'
-import { onlyReleases, startServices, stopMs, stopServices } from './services.ts'
+import { reachOf } from './reach.ts'
+import { onlyReleases, startServices, stopFront, stopMs, stopServices } from './services.ts'
 import type { Traffic } from './traffic.ts'
 
 /** Makes hosts what the inventory says. */
@@ -133,6 +134,28 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       await pause(lookMs, signal)
     }
   }
+  /** App hosts that serve nobody without this one. */
+  const dependents = (host: Host): Host[] => {
+    const { apps } = reachOf(inventory, host.name)
+    return inventory.hosts.filter((one) => one !== host && apps.has(one.name))
+  }
+  /** Does something to a host while nobody is connected to those that serve nobody without it. */
+  const alone = async (host: Host, act: () => Promise<void>): Promise<void> => {
+    const others = dependents(host)
+    const each = async (command: string, timeoutMs: number): Promise<void> => {
+      const all = await Promise.all(others.map((one) => remote.run(one, command, { timeoutMs })))
+      // One that is dead serves nobody, either; one that is another runner's is not ours.
+      const refused = all.find(({ failure }) => failure?.includes('runner') === true)
+      if (refused !== undefined) throw new Error(refused.failure ?? '')
+    }
+    await each(stopFront, stopMs)
+    try {
+      await act()
+    } finally {
+      // They wait for Cassandra by themselves.
+      await each(startServices, nodetoolMs)
+    }
+  }
   /** What an app host runs; undefined: that cannot be known from it. */
   const releaseOf = async (host: Host, signal: AbortSignal): Promise<string | undefined> => {
     const { code, stdout } = await plain.run(host, 'basename "$(readlink /opt/cinque/current)"', {
@@ -168,8 +191,10 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     drain: (host, signal) => traffic.away(host, signal),
     async restart(name, signal) {
       const host = hostOf(name)
-      await must(host, stopServices, signal, stopMs)
-      await must(host, startServices, signal, nodetoolMs)
+      await alone(host, async () => {
+        await must(host, stopServices, signal, stopMs)
+        await must(host, startServices, signal, nodetoolMs)
+      })
     },
     async reinstall(name, signal, tell = () => undefined) {
       const host = hostOf(name)
@@ -179,28 +204,30 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       if (db && dbs.length === 1)
         throw new Error(`${name} has the only copy of all rows; it is not thrown away`)
       const release = isDbOnly(host) ? null : await usualRelease(host, signal)
-      const wiped = await plain.run(host, `cat ${marker}`, { signal, timeoutMs: 20_000 })
-      signal.throwIfAborted()
-      // One that its runner has left half-made for this roll is not wiped again.
-      if (wiped.stdout.trim() !== roll || roll === '') {
-        tell('its services are stopped')
-        // A host that is dead is made anew all the same; one that is another runner's is not.
-        const { failure } = await remote.run(host, stopServices, { signal, timeoutMs: stopMs })
-        if (failure?.includes('runner') === true) throw new Error(failure)
-        await plain.close([host])
+      await alone(host, async () => {
+        const wiped = await plain.run(host, `cat ${marker}`, { signal, timeoutMs: 20_000 })
         signal.throwIfAborted()
-        tell('it is made anew')
-        await rebuild(host, signal)
-        await plain.close([host])
-        await untilIn(host, signal)
-        await must(host, `echo ${roll} > ${marker}`, signal, 20_000)
-      }
-      tell('Puppet makes it what it is to be')
-      if (release !== null) await installer.deliver(host, remote, release)
-      if (db) await installer.replaces(host, remote)
-      await installer.install(host, remote)
+        // One that its runner has left half-made for this roll is not wiped again.
+        if (wiped.stdout.trim() !== roll || roll === '') {
+          tell('its services are stopped')
+          // A host that is dead is made anew all the same; one that is another runner's is not.
+          const { failure } = await remote.run(host, stopServices, { signal, timeoutMs: stopMs })
+          if (failure?.includes('runner') === true) throw new Error(failure)
+          await plain.close([host])
+          signal.throwIfAborted()
+          tell('it is made anew')
+          await rebuild(host, signal)
+          await plain.close([host])
+          await untilIn(host, signal)
+          await must(host, `echo ${roll} > ${marker}`, signal, 20_000)
+        }
+        tell('Puppet makes it what it is to be')
+        if (release !== null) await installer.deliver(host, remote, release)
+        if (db) await installer.replaces(host, remote)
+        await installer.install(host, remote)
+        if (db) await streamed(host, signal, tell)
+      })
       if (db) {
-        await streamed(host, signal, tell)
         await untilWell(host, signal)
         tell('its rows are compared with those of the others')
         await must(host, 'nodetool repair --full 2>&1', signal, repairMs)
@@ -220,7 +247,14 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       if (before !== undefined && before !== version)
         await must(host, onlyReleases([before, version]), signal, nodetoolMs)
     },
-    ailment: async (name, signal) => (await ailment(hostOf(name), signal)) ?? traffic.ailment(name, signal),
+    async ailment(name, signal) {
+      for (const host of [hostOf(name), ...dependents(hostOf(name))]) {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other: the first is enough
+        const why = await ailment(host, signal)
+        if (why !== null) return why
+      }
+      return traffic.ailment(name, signal)
+    },
     readmit: (host, signal) => traffic.back(host, signal),
   }
 

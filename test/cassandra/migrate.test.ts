@@ -7,6 +7,7 @@ import { migrate, type Migrated, type MigrateOptions } from '#cassandra/migrate.
 import { spread } from '#cassandra/spread.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import { storeError } from '../platform/store/contract.ts'
+import { readMigrations } from '#cassandra/schema/migrations.ts'
 import { keyspace as ours, sharedNode, silent, startTimeoutMs } from './node.ts'
 
 const first = 'CREATE TABLE IF NOT EXISTS one (id text, PRIMARY KEY ((id)))'
@@ -140,10 +141,9 @@ describe('Cassandra migrations', () => {
   })
 
   describe('for a program that only uses the schema', () => {
-    const open = (): ReturnType<typeof storeError> =>
-      storeError(
-        openCassandraStore({ contactPoints: [ip], localDc: 'dc01', keyspace, log: silent, tables: [] }),
-      )
+    const opened = (): ReturnType<typeof openCassandraStore> =>
+      openCassandraStore({ contactPoints: [ip], localDc: 'dc01', keyspace, log: silent, tables: [] })
+    const open = (): ReturnType<typeof storeError> => storeError(opened())
 
     it('a keyspace that is missing is named', async () => {
       const error = await open()
@@ -151,7 +151,7 @@ describe('Cassandra migrations', () => {
       expect(error.message).to.match(new RegExp(`has no keyspace ${keyspace}: run the migration first`))
     })
 
-    it('missing, half-applied and newer migrations are named, with what to do', async () => {
+    it('missing and half-applied migrations are named, with what to do', async () => {
       await run()
       await admin.execute(`TRUNCATE ${keyspace}.schema_version`)
       expect((await open()).message).to.match(/lacks migration 001-tables: run `cinque schema apply`/)
@@ -163,12 +163,28 @@ describe('Cassandra migrations', () => {
         )
       }
       expect((await open()).message).to.match(/migration 001-tables was begun and not finished: run/)
-      await admin.execute(
-        `INSERT INTO ${keyspace}.schema_version (part, version, name, checksum, ended) VALUES ('cinque', 99, '099-later', '', 1)`,
-      )
-      expect((await open()).message).to.match(
-        /has schema 099-later, this program knows .*: upgrade the program/,
-      )
+    })
+
+    it('those of a newer version are let be, also half-applied: the old one serves on while a cell is upgraded', async () => {
+      await run()
+      await admin.execute(`TRUNCATE ${keyspace}.schema_version`)
+      const write = (values: readonly unknown[]): Promise<unknown> =>
+        admin.execute(
+          `INSERT INTO ${keyspace}.schema_version (part, version, name, checksum, began, ended) VALUES ('cinque', ?, ?, ?, 1, ?)`,
+          [...values],
+          { prepare: true },
+        )
+      for (const { number, name, checksum } of readMigrations()) await write([number, name, checksum, 1])
+      for (const ended of [null, 1]) {
+        await write([99, '099-later', '', ended])
+        await (await opened()).close()
+      }
+    })
+
+    it('only add, so that this can be so', () => {
+      for (const { name, statements } of readMigrations())
+        for (const statement of statements)
+          expect(statement, name).to.match(/^(CREATE TABLE IF NOT EXISTS|ALTER TABLE \w+ (ADD|WITH)) /)
     })
   })
 })
