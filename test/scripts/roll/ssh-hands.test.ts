@@ -184,7 +184,9 @@ describe('hands over ssh', () => {
   it('restart under their token, and are refused where a newer one has been', async () => {
     await hands.restart('dc01-db1', signal)
     for (const command of ran) expect(command).to.include('-gt 7 ]')
-    const deeds = ran.map((command) => `${command.slice(0, 9)} ${/drain|start|stop/.exec(command)?.[0] ?? ''}`)
+    const deeds = ran.map(
+      (command) => `${command.slice(0, 9)} ${/drain|start|stop/.exec(command)?.[0] ?? ''}`,
+    )
     // Devices at app hosts would wait for answers while the only Cassandra of their DC is away: they are sent elsewhere.
     expect(deeds).to.deep.equal(['dc01-app1 stop', 'dc01-db1: stop', 'dc01-db1: start', 'dc01-app1 start'])
     expect(ran[1]).to.include('nodetool drain')
