@@ -69,7 +69,7 @@ export function checkHistory(
 
 /**
  * For programs that only use the schema: all that we know must have been applied to its end. What a newer version has applied, or
- * is applying, is let be: migrations only add tables and columns (docs/decisions), so that this program can be restarted, and
+ * is applying, is let be: migrations only add (docs/decisions/2026-11-21-migrations-only-add.md), so that this program can be restarted, and
  * gone back to, while the cell is upgraded.
  */
 export function checkComplete(
