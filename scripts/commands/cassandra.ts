@@ -1,16 +1,5 @@
 import type { Command } from 'commander'
-
-interface FiguresOptions {
-  address: string
-  dc: string
-  keyspace: string
-  username?: string
-  passwordFile?: string
-  ca?: string
-  cert?: string
-  key?: string
-  out?: string
-}
+import type { FiguresOptions } from '#scripts/run/figures.ts'
 
 export function addCassandra(program: Command): void {
   program

@@ -112,10 +112,13 @@ async function begin(kind: RollKind, options: PlanOptions): Promise<void> {
   const { on, reason, approval = false, plan = false, to: version, json = false } = options
   const fleet = await openFleet(options)
   const load = await connectionsOf(fleet.inventory)
-  const hosts = rollingOrder(fleet.inventory, chosenHosts(fleet.inventory, on), load).map(({ name, dc }) => ({
-    host: name,
-    dc,
-  }))
+  // Hosts with nothing but Cassandra run nothing of a release: they would be taken out of service for nothing.
+  const chosen = chosenHosts(fleet.inventory, on).filter(
+    ({ roles }) => kind !== 'upgrade' || roles.some((role) => role !== 'db'),
+  )
+  if (chosen.length === 0)
+    throw new CliError(`--on ${on ?? ''}: none of these hosts runs a release of cinque`, { exitCode: 2 })
+  const hosts = rollingOrder(fleet.inventory, chosen, load).map(({ name, dc }) => ({ host: name, dc }))
   if (plan) {
     if (json) {
       const shown = hosts.map((one) => ({ ...one, connections: load.get(one.host) ?? null }))

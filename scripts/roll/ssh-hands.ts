@@ -71,6 +71,24 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     if (host !== undefined) return host
     throw new CliError(`the inventory has no host "${name}"`)
   }
+  /** What is done to a host may be done again, so a connection that breaks ends nothing. */
+  const doing = async (
+    host: Host,
+    command: string,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<RemoteFinished> => {
+    const bounds = { timeoutMs, ...(signal === undefined ? {} : { signal }) }
+    let finished = await remote.run(host, command, bounds)
+    for (let tries = 1; tries < maxTries && isLost(finished); tries++) {
+      // oxlint-disable-next-line no-await-in-loop -- one try after the other
+      await pause(lookMs, signal)
+      signal?.throwIfAborted()
+      // oxlint-disable-next-line no-await-in-loop
+      finished = await remote.run(host, command, bounds)
+    }
+    return finished
+  }
   /** What a command prints; rejects with why it failed. */
   const must = async (
     host: Host,
@@ -78,17 +96,8 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     signal: AbortSignal,
     timeoutMs: number,
   ): Promise<string> => {
-    let finished = await remote.run(host, command, { signal, timeoutMs })
-    // What is done to a host may be done again, so a connection that breaks ends nothing.
-    for (let tries = 1; tries < maxTries && isLost(finished); tries++) {
-      // oxlint-disable-next-line no-await-in-loop -- one try after the other
-      await pause(lookMs, signal)
-      signal.throwIfAborted()
-      // oxlint-disable-next-line no-await-in-loop
-      finished = await remote.run(host, command, { signal, timeoutMs })
-    }
+    const { code, stdout, stderr, failure } = await doing(host, command, timeoutMs, signal)
     signal.throwIfAborted()
-    const { code, stdout, stderr, failure } = finished
     if (code === 0) return stdout.trim()
     const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? ''
     throw new Error(failure ?? `${host.name}: ${said === '' ? `ended with ${code}` : said}`)
@@ -143,7 +152,7 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
   const alone = async (host: Host, act: () => Promise<void>): Promise<void> => {
     const others = dependents(host)
     const each = async (command: string, timeoutMs: number): Promise<void> => {
-      const all = await Promise.all(others.map((one) => remote.run(one, command, { timeoutMs })))
+      const all = await Promise.all(others.map((one) => doing(one, command, timeoutMs)))
       // One that is dead serves nobody, either; one that is another runner's is not ours.
       const refused = all.find(({ failure }) => failure?.includes('runner') === true)
       if (refused !== undefined) throw new Error(refused.failure ?? '')

@@ -6,8 +6,8 @@ import { credentialsOf, pemsOf } from '#scripts/cell/member-config.ts'
 import { CliError, errorLine } from '#scripts/output.ts'
 import { stderrLogger } from './logger.ts'
 
-/** Prints the figures of a node, or replaces the file `out` with them. CliError. */
-export async function showFigures(options: {
+/** Which node, and who asks it. */
+export interface FiguresOptions {
   address: string
   dc: string
   keyspace: string
@@ -16,8 +16,12 @@ export async function showFigures(options: {
   ca?: string
   cert?: string
   key?: string
+  /** File that is replaced; absent: printed. */
   out?: string
-}): Promise<void> {
+}
+
+/** Prints the figures of a node, or replaces the file `out` with them. CliError. */
+export async function showFigures(options: FiguresOptions): Promise<void> {
   const { address, dc, keyspace, username, passwordFile, ca, cert, key, out } = options
   let figures: string
   try {
