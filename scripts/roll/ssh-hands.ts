@@ -197,7 +197,8 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
 
   return {
     obstacles: (name, signal) => obstaclesOf([services, ...gates], name, signal),
-    drain: (host, signal) => traffic.away(host, signal),
+    drain: (host, until, signal) => traffic.away(host, until, signal),
+    extend: (host, until) => traffic.extend(host, until),
     async restart(name, signal) {
       const host = hostOf(name)
       await alone(host, async () => {

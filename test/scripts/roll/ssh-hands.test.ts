@@ -107,6 +107,7 @@ describe('hands over ssh', () => {
       remote,
       traffic: {
         away: (host) => note(`away ${host}`),
+        extend: () => Promise.resolve(true),
         ailment: () => Promise.resolve(null),
         back: (host) => note(`back ${host}`),
       },
@@ -258,6 +259,7 @@ describe('hands over ssh', () => {
       },
       traffic: {
         away: () => Promise.resolve(),
+        extend: () => Promise.resolve(true),
         ailment: () => Promise.resolve(null),
         back: () => Promise.resolve(),
       },
