@@ -13,28 +13,16 @@ const rollMs = 600_000
  */
 export const profiles: Readonly<Record<string, Step>> = {
   async units({ fleet }) {
-    const wrong: string[] = []
-    let all = 0
-    for (const host of fleet.inventory.hosts) {
-      const failed = await said(
-        fleet,
-        host,
-        "systemctl list-units --failed --plain --no-legend | cut -d' ' -f1",
-      )
-      wrong.push(
-        ...failed.split('\n').flatMap((unit) => (unit === '' ? [] : [`${host.name}: ${unit} has failed`])),
-      )
-      const units = unitsOf(host)
-      all += units.length
-      const states = (await said(fleet, host, `systemctl is-active ${units.join(' ')} || true`)).split('\n')
-      for (const [at, unit] of units.entries()) {
-        if (states[at] !== 'active') wrong.push(`${host.name}: ${unit} is ${states[at]}`)
-      }
-    }
-    return {
-      what: wrong.join('; ') || `${all} units on ${fleet.inventory.hosts.length} hosts are active`,
-      good: wrong.length === 0,
-    }
+    const { hosts } = fleet.inventory
+    let wrong: string[] = []
+    // Figures of a Cassandra that is just starting are there a minute later.
+    await until(
+      async () =>
+        (wrong = (await Promise.all(hosts.map((host) => unitProblems(fleet, host)))).flat()).length === 0,
+      () => wrong.join('; '),
+    )
+    const units = hosts.flatMap(unitsOf).length
+    return { what: `${units} units on ${hosts.length} hosts are active, none has failed`, good: true }
   },
 
   again,
@@ -267,6 +255,18 @@ function unitsOf({ name, roles, brokers, dc }: Host): string[] {
     ...(name === 'dc01-check1' ? ['prometheus.service'] : []),
     ...(name === 'dcb1-check1' ? ['gdnsd.service'] : []),
     ...(dc === 'dcb1' && roles.includes('db') ? ['cinque-backup.timer', 'cinque-drill.timer'] : []),
+  ]
+}
+
+async function unitProblems(fleet: Fleet, host: Host): Promise<string[]> {
+  const units = unitsOf(host)
+  const failed = await said(fleet, host, "systemctl list-units --failed --plain --no-legend | cut -d' ' -f1")
+  const states = (await said(fleet, host, `systemctl is-active ${units.join(' ')} || true`)).split('\n')
+  return [
+    ...failed.split('\n').flatMap((unit) => (unit === '' ? [] : [`${host.name}: ${unit} has failed`])),
+    ...units.flatMap((unit, at) =>
+      states[at] === 'active' ? [] : [`${host.name}: ${unit} is ${states[at]}`],
+    ),
   ]
 }
 
