@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { createReadStream, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { parse, stringify } from 'yaml'
@@ -9,6 +9,7 @@ import { apply, packTree } from '#scripts/fleet/apply.ts'
 import type { FleetDirectory } from '#scripts/fleet/directory.ts'
 import type { Remote, RemoteOptions } from '#scripts/remote/remote.ts'
 import { quote } from '#scripts/remote/shell.ts'
+import { together } from '#scripts/remote/together.ts'
 import type { Installer } from './ssh-hands.ts'
 
 /** Hiera's highest level: what is so for this host and its disk alone. */
@@ -18,6 +19,11 @@ const artifacts = '/var/cache/cinque/artifacts'
 const bootstrapMs = 600_000
 /** 100 MB over 2 Mbit/s. */
 const uploadMs = 600_000
+
+/** Hosts that get their packet filter at a time. */
+const admitAt = 4
+/** What Puppet says of a service with `--noop`. */
+const wouldRestart = /Service\[([\w-]+)\].*Would have triggered 'refresh'/
 
 const ownSchema = z.record(z.string(), z.unknown()).nullable()
 
@@ -43,6 +49,13 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
     const into = `mkdir -p /etc/cinque/hiera && cat > ${ownFile}.new && mv ${ownFile}.new ${ownFile}`
     await must(remote, host, into, { input: text })
   }
+  /** Checkers and operators have the inventory among their secrets, and know the hosts that there are now. */
+  const refreshInventory = ({ name }: Host): void => {
+    for (const who of ['checker', 'operator']) {
+      const file = join(directory.path, 'secrets', name, who, 'inventory.yaml')
+      if (existsSync(file)) writeFileSync(file, stringify(inventory))
+    }
+  }
   return {
     obstacle({ name }) {
       const secrets = join(directory.path, 'secrets', name)
@@ -57,6 +70,23 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
       await setOwn(remote, host, { 'profile::cinque::release': release })
     },
     replaces: (host, remote) => setOwn(remote, host, { 'profile::cassandra::replace': true }),
+    async admit(hosts, remote) {
+      const local = directory.local()
+      const packed = await packTree({ inventory, fleet: directory, local })
+      const own = { inventory, fleet: directory, remote, local, only: 'profile::firewall' }
+      await together(hosts, admitAt, (host) => apply(host, packed, own))
+    },
+    async restarts(host, remote) {
+      const local = directory.local()
+      const packed = await packTree({ inventory, fleet: directory, local })
+      const due = new Set<string>()
+      const onLine = (line: string): void => {
+        const unit = wouldRestart.exec(line)?.[1]
+        if (unit !== undefined) due.add(unit)
+      }
+      await apply(host, packed, { inventory, fleet: directory, remote, local, dryRun: true, onLine })
+      return [...due]
+    },
     async install(host, remote) {
       await must(
         remote,
@@ -68,6 +98,7 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
         { timeoutMs: bootstrapMs },
       )
       const local = directory.local()
+      refreshInventory(host)
       const packed = await packTree({ inventory, fleet: directory, local })
       await apply(host, packed, { inventory, fleet: directory, remote, local })
     },

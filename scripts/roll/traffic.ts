@@ -15,8 +15,11 @@ export function isOurs(reason: string): boolean {
 
 /** Whether devices and users are sent to a host, and to those that serve nobody without it. */
 export interface Traffic {
-  /** Takes them out of DNS; resolves when what resolvers know of them has expired. */
-  away(host: string, signal: AbortSignal): Promise<void>
+  /**
+   * Takes them out of DNS; resolves when what resolvers know of them has expired. `alone`: none but the host itself; those
+   * that it serves do without it.
+   */
+  away(host: string, signal: AbortSignal, alone?: boolean): Promise<void>
   /** Why they would not serve if they were back: the checkers find one down. Null: they do not. */
   ailment(host: string, signal: AbortSignal): Promise<string | null>
   back(host: string, signal: AbortSignal): Promise<void>
@@ -34,8 +37,8 @@ export function dnsTraffic(client: CinqueClient, inventory: Inventory): Traffic 
     }
   }
   return {
-    async away(host, signal) {
-      const { subject } = reachOf(inventory, host)
+    async away(host, signal, alone = false) {
+      const { subject } = reachOf(alone ? withoutRows(inventory) : inventory, host)
       if (subject === null) return
       await client.put('/v1/overrides/{subject}', {
         ...path(subject),
@@ -64,6 +67,11 @@ export function dnsTraffic(client: CinqueClient, inventory: Inventory): Traffic 
         await client.delete('/v1/overrides/{subject}', path(subject))
     },
   }
+}
+
+function withoutRows({ dcs, hosts }: Inventory): Pick<Inventory, 'dcs' | 'hosts'> {
+  const apps = hosts.filter(({ roles }) => roles.includes('app'))
+  return { dcs, hosts: apps.map((host) => ({ ...host, roles: ['app'] })) }
 }
 
 /** Until most checkers say that it is out, or why it is kept. */

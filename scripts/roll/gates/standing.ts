@@ -7,6 +7,8 @@ import type { Gate } from './gate.ts'
 
 /** Nobody has taken anything else out, and most checkers find everything else well. */
 export function standing(client: CinqueClient, inventory: Inventory): Gate {
+  // A word about one that has left the cell keeps nobody from anything.
+  const known = new Set([...inventory.dcs, ...inventory.hosts].map(({ name }) => name))
   const checkers = inventory.hosts.filter(({ roles }) => roles.includes('checker')).length
   return {
     name: 'what is in service',
@@ -15,7 +17,7 @@ export function standing(client: CinqueClient, inventory: Inventory): Gate {
       const { apps, subject: meant } = reachOf(inventory, host)
       const isOwn = (subject: string): boolean => subject === host || subject === meant
       const lines = items
-        .filter(({ subject, action }) => action === 'out' && !isOwn(subject))
+        .filter(({ subject, action }) => action === 'out' && known.has(subject) && !isOwn(subject))
         .map(({ subject, owner, reason }) => `${subject} is out by ${owner}: ${reason}`)
       const own = items.find(({ subject, reason }) => isOwn(subject) && !isOurs(reason))
       if (own !== undefined) lines.push(`${own.subject} is under a word of ${own.owner}: ${own.reason}`)
