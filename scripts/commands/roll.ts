@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type RollKind, rollKinds } from '#platform/rolls/roll.ts'
-import { connect } from '#scripts/client/connect.ts'
-import { type TargetOptions, withTarget } from '#scripts/client/target.ts'
+import { withTarget } from '#scripts/client/target.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
+import { connectTo, type PlatformOptions, withTestFleet } from '#scripts/remote/hosts.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
 import { chosenHosts, type Fleet } from '#scripts/roll/fleet.ts'
 import { restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
@@ -58,15 +58,17 @@ const texts: Readonly<Record<RollKind, string>> = {
 }
 
 function addVerbs(command: Command): void {
-  withTarget(
-    command
-      .command('watch')
-      .argument('[roll]', 'default: the one under way, or the last one')
-      .description('show how far a roll is until it is over, whoever carries it out; exit code 0: done'),
+  withTestFleet(
+    withTarget(
+      command
+        .command('watch')
+        .argument('[roll]', 'default: the one under way, or the last one')
+        .description('show how far a roll is until it is over, whoever carries it out; exit code 0: done'),
+    ),
   )
     .addHelpText('after', '\nExample:\n  cinque roll watch')
-    .action((id: string | undefined, options: TargetOptions & { json?: true }) =>
-      watchRoll(connect(options), { id, json: options.json === true }),
+    .action((id: string | undefined, options: PlatformOptions & { json?: true }) =>
+      watchRoll(connectTo(options), { id, json: options.json === true }),
     )
   for (const kind of rollKinds) {
     const verb = withFleet(command.command(kind).description(texts[kind]))

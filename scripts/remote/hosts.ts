@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { type CinqueClient, createClient } from '#client/index.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
 import { agent, connect } from '#scripts/client/connect.ts'
+import type { TargetOptions } from '#scripts/client/target.ts'
 import { defaultInventory, inventoryFrom } from '#scripts/commands/inventory.ts'
 import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
 import { routers } from '#scripts/fleet/network.ts'
@@ -26,6 +27,30 @@ export interface Hosts {
   readonly remote: Remote
   /** REST of any DC, as an administrator. CliError: nobody is logged in. */
   client(): CinqueClient
+}
+
+/** Options of a verb that only speaks REST: a platform, or the test fleet of this machine. */
+export interface PlatformOptions extends TargetOptions {
+  fleet?: string | true
+}
+
+/** Adds `--fleet` to those that say which platform a verb speaks to. */
+export function withTestFleet(command: Command): Command {
+  return command.option(
+    '--fleet [dir]',
+    `that of \`cinque fleet\` on this machine, as its administrator (its data: "${defaultFleet}")`,
+  )
+}
+
+/** As `connect`; for a test fleet the process starts itself again in its network, so call it before anything else. */
+export function connectTo(options: PlatformOptions): CinqueClient {
+  const { fleet } = options
+  if (fleet === undefined) return connect(options)
+  const other = (['context', 'url', 'token', 'data', 'dc'] as const).find(
+    (name) => options[name] !== undefined,
+  )
+  if (other !== undefined) throw new CliError(`--fleet and --${other} exclude each other`, { exitCode: 2 })
+  return openHosts({ fleet }).client()
 }
 
 /** Beside the inventory. */

@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander'
 import type { AnyRequest, CinqueClient, EventPath, PathsOf } from '#client/index.ts'
 import type { OperationDescription } from '#scripts/codegen/operations.ts'
-import { connect } from '#scripts/client/connect.ts'
-import { type TargetOptions, withTarget } from '#scripts/client/target.ts'
+import { withTarget } from '#scripts/client/target.ts'
 import { wholeNumber } from '#scripts/options.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
+import { connectTo, type PlatformOptions, withTestFleet } from '#scripts/remote/hosts.ts'
 import { type Asked, attributeOf, flagged, jsonOf, optionOf, valueOf } from './fields.ts'
 import { operations } from './operations.ts'
 import { showList, showOne } from './show.ts'
@@ -44,7 +44,7 @@ export interface Noun {
   readonly more?: (command: Command) => void
 }
 
-interface Given extends TargetOptions {
+interface Given extends PlatformOptions {
   json?: true
   limit?: number
   body?: string
@@ -83,7 +83,7 @@ function addVerb(parent: Command, noun: string, verb: Verb): void {
     command.addOption(optionOf(field))
   }
   addOwnOptions(command, operation, verb)
-  withTarget(command).action(async (...called: unknown[]) => {
+  withTestFleet(withTarget(command)).action(async (...called: unknown[]) => {
     const given = (called.at(-1) as Command).opts<Given>()
     const words = called.slice(0, -2) as string[]
     await run(noun, verb, operation, { words, inPath, given })
@@ -112,7 +112,7 @@ interface Call {
 async function run(noun: string, verb: Verb, operation: OperationDescription, call: Call): Promise<void> {
   const { given, words } = call
   const json = given.json === true
-  const client = connect(given)
+  const client = connectTo(given)
   const request = requestOf(operation, verb, call)
   const path = operation.path as PathsOf<'get'>
   if (operation.answer === 'text/event-stream')

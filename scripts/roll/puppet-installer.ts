@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { parse, stringify } from 'yaml'
@@ -23,7 +24,7 @@ const ownSchema = z.record(z.string(), z.unknown()).nullable()
 
 /**
  * Hosts by Puppet, from a directory with `secrets/HOST`, `local.yaml` (Hiera's values for all hosts) and
- * `artifacts/cinque-RELEASE.tar`.
+ * `artifacts/cinque-RELEASE.tar`; an operator on a host of the cell finds that where the host has its own.
  */
 export function puppetInstaller(inventory: Inventory, directory: FleetDirectory): Installer {
   const must = async (
@@ -68,18 +69,24 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
         { timeoutMs: bootstrapMs },
       )
       const local = directory.local()
-      const packed = await packTree({ inventory, fleet: directory, local })
-      await apply(host, packed, { inventory, fleet: directory, remote, local })
+      const work = mkdtempSync(join(tmpdir(), 'cinque-puppet-'))
+      try {
+        const packed = await packTree({ inventory, local }, work)
+        await apply(host, packed, { inventory, fleet: directory, remote, local })
+      } finally {
+        rmSync(work, { recursive: true, force: true })
+      }
     },
   }
 
   /** A tar file of a release, whole or not at all. */
   async function upload(host: Host, remote: Remote, release: string): Promise<void> {
     const name = `cinque-${release}.tar`
-    const file = join(directory.path, 'artifacts', name)
-    if (!existsSync(file)) {
+    const here = [join(directory.path, 'artifacts', name), join(artifacts, name)]
+    const file = here.find((one) => existsSync(one))
+    if (file === undefined) {
       throw new Error(
-        `${host.name} does not have release ${release}, and there is no ${file}; make it: cinque release pack`,
+        `${host.name} does not have release ${release}, and there is no ${here[0]}; make it: cinque release pack`,
       )
     }
     const hash = createHash('sha256')

@@ -24,6 +24,7 @@ describe('cinque, used wrongly', () => {
     [['broker', '--metrics', '9090'], /Expected host:port, as 127\.0\.0\.1:9090/],
     [['sim', '--rate', '0'], /Expected a number above 0/],
     [['sim', ...at, '--resolve', '--ca', 'ca.pem'], /--resolve and --ca exclude each other/],
+    [['roll', 'list', '--fleet', '--url', 'http://127.0.0.1'], /--fleet and --url exclude each other/],
     [['sim', ...at, '--name-server', 'here'], /--name-server: Invalid IP address: here/],
     [['sim', ...at, '--ca', '/nowhere/ca.pem'], /--ca: .*ca\.pem/],
     [
