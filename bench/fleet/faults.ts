@@ -1,32 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Fleet } from '#scripts/fleet/fleet.ts'
 import type { Host } from '#platform/inventory/inventory.ts'
 import { fill, rowsOf } from './rows.ts'
-
-/** What a step was seen to do. */
-export interface Seen {
-  readonly seconds: number
-  readonly what: string
-  readonly good: boolean
-}
-
-interface Setting {
-  readonly fleet: Fleet
-  /** An app host, and a db host that others can do without. */
-  readonly app: Host
-  readonly db: Host
-  /** An app host of another DC than `db`. */
-  readonly far: Host
-  readonly megabytes: number
-}
-
-type Step = (setting: Setting) => Promise<Omit<Seen, 'seconds'>>
-
-const pollMs = 500
-const limitMs = 240_000
+import { again, said, type Step, until } from './step.ts'
 
 /** By their names on the command line, in the order in which they are done. */
-export const steps: Readonly<Record<string, Step>> = {
+export const faults: Readonly<Record<string, Step>> = {
   async app({ fleet, app }) {
     const started = performance.now()
     await fleet.reinstall(app)
@@ -138,11 +116,7 @@ export const steps: Readonly<Record<string, Step>> = {
     }
   },
 
-  async again({ fleet }) {
-    const applied = await fleet.apply()
-    const changed = applied.filter(({ outcome }) => outcome === 'changed').map(({ host }) => host)
-    return { what: `Puppet changes ${changed.join(', ') || 'nothing'}`, good: changed.length === 0 }
-  },
+  again,
 }
 
 /** The node of its own DC. */
@@ -150,20 +124,4 @@ function contactOf(fleet: Fleet, { dc }: Host): Host {
   const found = fleet.inventory.hosts.find((host) => host.dc === dc && host.roles.includes('db'))
   if (found === undefined) throw new Error(`${dc} has no db host`)
   return found
-}
-
-async function said(fleet: Fleet, host: Host, command: string): Promise<string> {
-  const { code, stdout, stderr } = await fleet
-    .machine(host)
-    .exec(['sh', '-c', command], { timeoutMs: limitMs })
-  if (code !== 0) throw new Error(`${host.name}: ${command}: ${stderr.trim() || `ended with ${code}`}`)
-  return stdout.trim()
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + limitMs
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not so after ${limitMs / 1000} s`)
-    await delay(pollMs)
-  }
 }

@@ -3,15 +3,21 @@ import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createLogger } from '#platform/log.ts'
 import { FleetDirectory } from '#scripts/fleet/directory.ts'
+import { debians } from '#scripts/fleet/image.ts'
 import { Fleet } from '#scripts/fleet/fleet.ts'
-import { fleetInventory, fleetSizes } from '#scripts/fleet/inventory.ts'
-import { type Seen, steps } from './faults.ts'
+import { fleetInventory, fleetSizes, valuesOf } from '#scripts/fleet/inventory.ts'
+import { faults } from './faults.ts'
+import { profiles } from './profiles.ts'
+import type { Seen } from './step.ts'
+
+const steps = { ...faults, ...profiles }
 
 const usage = `node bench/fleet/run.ts [options] [step...]
 
 Boots a fleet of real hosts on this machine (root, Debian; docs/operations/fleet.md), and does to it what happens to hosts.
 Prints what was seen and how long it took; wipes the fleet at the end.
 
+  --debian N       ${debians.join(', ')} (12)
   --size SIZE      ${fleetSizes.join(', ')} (small)
   --data DIR       directory of the fleet (/var/lib/cinque-fleet-bench)
   --megabytes N    rows that a db host gets anew (300)
@@ -19,12 +25,14 @@ Prints what was seen and how long it took; wipes the fleet at the end.
   --json           everything as JSON
   --help           prints this
 
-Steps, in this order; default: all: ${Object.keys(steps).join(', ')}
+Steps, in this order. Of size whole, which has what cells have besides: ${Object.keys(profiles).join(', ')}.
+Of the others: ${Object.keys(faults).join(', ')}. Default: all of the size.
 `
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    debian: { type: 'string', default: '12' },
     size: { type: 'string', default: 'small' },
     data: { type: 'string', default: '/var/lib/cinque-fleet-bench' },
     megabytes: { type: 'string', default: '300' },
@@ -34,9 +42,10 @@ const { values, positionals } = parseArgs({
   },
 })
 const size = fleetSizes.find((one) => one === values.size)
+const debian = debians.find((one) => String(one) === values.debian)
 const unknown = positionals.filter((name) => !Object.hasOwn(steps, name))
 const megabytes = Number(values.megabytes)
-if (values.help || size === undefined || unknown.length > 0 || !(megabytes > 0)) {
+if (values.help || size === undefined || debian === undefined || unknown.length > 0 || !(megabytes > 0)) {
   process.stdout.write(usage)
   process.exit(values.help ? 0 : 2)
 }
@@ -47,7 +56,7 @@ const say = (line: string): void => {
   if (!values.json) process.stdout.write(`${seconds} s  ${line}\n`)
 }
 const directory = new FleetDirectory(values.data)
-if (!directory.exists) directory.create(fleetInventory(size))
+if (!directory.exists) directory.create(fleetInventory(size), debian, valuesOf(size))
 const fleet = await Fleet.open({ directory: values.data, log: createLogger({ level: 'warn' }), say })
 const seen: Record<string, Seen> = {}
 
@@ -72,7 +81,7 @@ try {
   }
   const wanted =
     positionals.length === 0
-      ? Object.keys(steps)
+      ? Object.keys(size === 'whole' ? profiles : faults)
       : Object.keys(steps).filter((name) => positionals.includes(name))
   if (seen.up.good) {
     for (const name of wanted) await timed(name, () => steps[name]({ fleet, app, db, far, megabytes }))

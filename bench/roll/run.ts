@@ -37,7 +37,8 @@ const bars = { lost: 0, failed: 0, p99: 3 } as const
 
 const ticksPerSecond = 50
 const receiverName = 'roll-receiver'
-const settleMs = 120_000
+/** Without anything more that is acknowledged or comes, what is left is lost. */
+const settleMs = 60_000
 const cinque = fileURLToPath(new URL('../../scripts/cinque.js', import.meta.url))
 
 interface Load {
@@ -103,13 +104,16 @@ async function measure(options: {
   const seconds = (performance.now() - began) / 1000
   stop.abort()
   await driving
-  const deadline = performance.now() + settleMs
   const waiting = (): number => publishers.reduce((sum, one) => sum + one.waiting, 0)
-  while ((waiting() > 0 || receiver.missing(publishers) > 0) && performance.now() < deadline) {
+  let lost = receiver.missing(publishers)
+  let left = Infinity
+  for (let moved = performance.now(); waiting() + lost > 0 && performance.now() - moved < settleMs; ) {
+    if (waiting() + lost < left) moved = performance.now()
+    left = waiting() + lost
     // oxlint-disable-next-line no-await-in-loop
-    await pause(200)
+    await pause(1000)
+    lost = receiver.missing(publishers)
   }
-  const lost = receiver.missing(publishers)
   const result = {
     roll: options.roll.join(' '),
     code,

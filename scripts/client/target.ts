@@ -77,10 +77,11 @@ export function findTarget(options: TargetOptions): Target {
   const url = options.url ?? process.env.CINQUE_URL
   const token = options.token ?? process.env.CINQUE_TOKEN
   if (url !== undefined && token !== undefined) {
-    if (!URL.canParse(url))
-      throw new CliError(`--url ${url}: expected one like http://127.0.0.1:8080`, { exitCode: 2 })
-    const base = url.replace(/\/+$/, '')
-    return { url: base, urls: [base], token, organisation, mqtt: options.mqtt ?? mqttOf(url) }
+    const urls = url.split(',').map((one) => one.trim().replace(/\/+$/, ''))
+    const wrong = urls.find((one) => !URL.canParse(one))
+    if (wrong !== undefined)
+      throw new CliError(`--url ${wrong}: expected one like http://127.0.0.1:8080`, { exitCode: 2 })
+    return { url: urls[0], urls, token, organisation, mqtt: options.mqtt ?? mqttOf(urls[0]) }
   }
   if (url !== undefined) {
     throw new CliError('--url needs --token as well', {

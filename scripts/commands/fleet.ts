@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { type Command, Option } from 'commander'
 import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
-import { fleetInventory, type FleetSize, fleetSizes } from '#scripts/fleet/inventory.ts'
+import { fleetInventory, type FleetSize, fleetSizes, valuesOf } from '#scripts/fleet/inventory.ts'
 import type { Fleet } from '#scripts/fleet/fleet.ts'
 import type { Inventory } from '#platform/inventory/inventory.ts'
 import { CliError, printJson, printLine, table } from '#scripts/output.ts'
@@ -31,7 +31,7 @@ export function addFleet(program: Command): void {
     .addOption(
       new Option(
         '--size <size>',
-        'one: a single host (default); small: one in each of five DCs; full: 11 hosts',
+        'one: a single host (default); small: one in each of five DCs; full: 11 hosts; whole: 4 hosts with checkers, name servers, Prometheus, backups, operators',
       ).choices(fleetSizes),
     )
     .option('--inventory <file>', 'these hosts instead, with addresses 10.60.DC.HOST')
@@ -131,8 +131,11 @@ export function addFleet(program: Command): void {
 function ensureDirectory({ data, size, inventory: file, debian }: UpOptions): void {
   const directory = new FleetDirectory(data)
   if (!directory.exists) {
-    const inventory = file === undefined ? fleetInventory(size ?? 'one') : inventoryFrom(file)
-    directory.create(inventory, debian === '13' ? 13 : 12)
+    const [inventory, values] =
+      file === undefined
+        ? [fleetInventory(size ?? 'one'), valuesOf(size ?? 'one')]
+        : [inventoryFrom(file), {}]
+    directory.create(inventory, debian === '13' ? 13 : 12, values)
     return
   }
   const wanted = file === undefined ? size && fleetInventory(size) : inventoryFrom(file)

@@ -37,11 +37,12 @@ export interface ApplyOptions {
 const tree = fileURLToPath(new URL('../../puppet', import.meta.url))
 const there = '/opt/cinque/puppet'
 
-/** Packs the tree for all hosts of a fleet: manifests, and what the inventory says. */
+/** Packs the tree for all hosts of a fleet, manifests and what the inventory says, into a file of a directory. */
 export async function packTree(
-  options: Pick<ApplyOptions, 'inventory' | 'fleet' | 'local'>,
+  options: Pick<ApplyOptions, 'inventory' | 'local'>,
+  directory: string,
 ): Promise<string> {
-  const { inventory, fleet, local } = options
+  const { inventory, local } = options
   const work = mkdtempSync(join(tmpdir(), 'cinque-puppet-'))
   try {
     cpSync(tree, work, { recursive: true })
@@ -49,7 +50,7 @@ export async function packTree(
     writeHiera(inventory, join(work, 'data/inventory'))
     writeFileSync(join(work, 'data/local.yaml'), stringify(local))
     writeFileSync(join(work, 'inventory.yaml'), stringify(inventory))
-    const file = join(fleet.path, 'puppet.tar')
+    const file = join(directory, 'puppet.tar')
     await must('tar', ['-C', work, '-cf', `${file}.new`, '.'])
     await must('mv', [`${file}.new`, file])
     return file
@@ -69,18 +70,23 @@ export async function apply(host: Host, packed: string, options: ApplyOptions): 
     const { code, stderr, failure } = await remote.run(host, command, { input: { file } })
     if (code !== 0) throw new Error(failure ?? `${host.name}: ${stderr.trim() || `ended with ${code}`}`)
   }
-  const secrets = join(fleet.path, 'secrets', `${host.name}.tar`)
-  await must('tar', ['-C', join(fleet.path, 'secrets', host.name), '-cf', secrets, '.'])
   // Whole or not at all: a run on half of a tree would take things away.
   await send(
     `set -e; mkdir -p ${there}.new; tar -xf - -C ${there}.new --no-same-owner; rm -rf ${there}.old; [ ! -e ${there} ] || mv ${there} ${there}.old; mv ${there}.new ${there}`,
     packed,
   )
-  await send(
-    'set -e; umask 077; mkdir -p /etc/cinque/secrets; chmod 755 /etc/cinque; tar -xf - -C /etc/cinque/secrets --no-same-owner',
-    secrets,
-  )
-  rmSync(secrets)
+  // An operator may read its directory only.
+  const work = mkdtempSync(join(tmpdir(), 'cinque-secrets-'))
+  try {
+    const secrets = join(work, 'secrets.tar')
+    await must('tar', ['-C', join(fleet.path, 'secrets', host.name), '-cf', secrets, '.'])
+    await send(
+      'set -e; umask 077; mkdir -p /etc/cinque/secrets; chmod 755 /etc/cinque; tar -xf - -C /etc/cinque/secrets --no-same-owner',
+      secrets,
+    )
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
   const puppet = [
     'puppet apply --detailed-exitcodes --strict=error --strict_variables --color=false',
     `--modulepath=${there}/modules:/usr/share/puppet/modules --hiera_config=${there}/hiera.yaml`,

@@ -1,7 +1,9 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { z } from 'zod'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
+import { CliError } from '#scripts/output.ts'
 import type { FleetDirectory } from './directory.ts'
 import type { Machine } from './machine.ts'
 
@@ -12,6 +14,13 @@ const provisionMs = 300_000
 
 export const checkersOf = ({ hosts }: Inventory): Host[] =>
   hosts.filter(({ roles }) => roles.includes('checker'))
+
+/** Names of hosts that a value lists. */
+export function hostsIn(values: Readonly<Record<string, unknown>>, key: string): string[] {
+  const found = z.array(z.string()).safeParse(values[key] ?? [])
+  if (found.success) return found.data
+  throw new CliError(`values.yaml: ${key}: expected names of hosts`, { exitCode: 2 })
+}
 
 /** Whether all checkers have what they need among their secrets. */
 export function areProvisioned(inventory: Inventory, { path }: FleetDirectory): boolean {
@@ -40,16 +49,22 @@ export async function provisionCheckers(
 ): Promise<void> {
   const kept = fleet.make(directory)
   const place = join(on.machine.root, there)
-  for (const { name, address } of checkersOf(inventory)) {
+  const checkers = checkersOf(inventory)
+  // Port 53 of a host is its own or gdnsd's.
+  const withGdnsd = hostsIn(fleet.values(), 'profile::gdnsd::hosts')
+  const name_servers = inventory.dns === undefined ? [] : checkers.map(({ address }) => address)
+  for (const { name, address } of checkers) {
     const own = fleet.make(directory, name)
     // Relative to the configuration: a checker may read its own directory only.
     writeFileSync(join(own, 'inventory.yaml'), stringify(inventory))
     copyFileSync(join(fleet.path, 'authorities', 'cell', 'ca.pem'), join(own, 'cell-ca.pem'))
     const file = join(own, 'checker.yaml')
     if (existsSync(file)) continue
-    writeFileSync(file, stringify({ dns: { listen: `${address}:53` }, probe: { ca_file: 'cell-ca.pem' } }), {
-      mode: 0o600,
-    })
+    const config = {
+      ...(withGdnsd.includes(name) ? {} : { dns: { listen: `${address}:53` } }),
+      probe: { ca_file: 'cell-ca.pem', name_servers },
+    }
+    writeFileSync(file, stringify(config), { mode: 0o600 })
   }
   rmSync(place, { recursive: true, force: true })
   mkdirSync(place, { recursive: true, mode: 0o700 })

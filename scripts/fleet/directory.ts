@@ -8,6 +8,7 @@ import { CliError } from '#scripts/output.ts'
 import { type Debian, debians } from './image.ts'
 
 const debianFile = 'debian'
+const valuesFile = 'values.yaml'
 /** Where a fleet of this machine is. */
 export const defaultFleet = '/var/lib/cinque-fleet'
 
@@ -35,9 +36,18 @@ export class FleetDirectory {
     })
   }
 
-  /** Hiera's values for all of its hosts; none without a file. */
+  /** Hiera's values for all of its hosts, as they were brought to them last; none without a file. */
   local(): Record<string, unknown> {
-    const file = join(this.path, 'local.yaml')
+    return this.#values('local.yaml')
+  }
+
+  /** Those of them that a person has asked for. */
+  values(): Record<string, unknown> {
+    return this.#values(valuesFile)
+  }
+
+  #values(name: string): Record<string, unknown> {
+    const file = join(this.path, name)
     if (!existsSync(file)) return {}
     const values: unknown = parse(readFileSync(file, 'utf8')) ?? {}
     const checked = z.record(z.string(), z.unknown()).safeParse(values)
@@ -52,9 +62,10 @@ export class FleetDirectory {
     return debians.find((one) => one === kept) ?? 12
   }
 
-  create(inventory: Inventory, debian: Debian = 12): void {
+  create(inventory: Inventory, debian: Debian = 12, values: Readonly<Record<string, unknown>> = {}): void {
     mkdirSync(this.path, { recursive: true, mode: 0o700 })
     writeFileSync(join(this.path, debianFile), `${debian}\n`)
+    if (Object.keys(values).length > 0) writeFileSync(join(this.path, valuesFile), stringify(values))
     writeFileSync(this.inventoryFile, stringify(inventory))
   }
 

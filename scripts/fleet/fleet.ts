@@ -14,6 +14,7 @@ import { FleetDirectory } from './directory.ts'
 import { ensureImage } from './image.ts'
 import { Machine, type MachineState } from './machine.ts'
 import { FleetNetwork } from './network.ts'
+import { writeOperators } from './operators.ts'
 import { makeSecrets } from './secrets.ts'
 import { someAtATime } from './some-at-a-time.ts'
 import { FleetSsh } from './ssh.ts'
@@ -167,12 +168,14 @@ export class Fleet {
     }
     const local = {
       ...sizes,
+      ...this.#fleet.values(),
       'profile::cinque::release': this.#release,
       'profile::healthcheck::provisioned': areProvisioned(this.inventory, this.#fleet),
     }
     // Whoever works on single hosts of it later has the same values.
     writeFileSync(join(this.#fleet.path, 'local.yaml'), stringify(local))
-    const packed = await packTree({ inventory, fleet: this.#fleet, local })
+    writeOperators(this.inventory, this.#fleet)
+    const packed = await packTree({ inventory, local }, this.#fleet.path)
     const applied = new Map<Host, Applied>()
     const [rows, others] = [true, false].map((db) => hosts.filter(({ roles }) => roles.includes('db') === db))
     await someAtATime([...rows, ...others], availableParallelism(), async (host) => {
@@ -205,6 +208,7 @@ export class Fleet {
     await this.schema()
     await this.serves()
     await this.checkers()
+    await this.storage()
   }
 
   /** Makes the cell's Cassandra ours, with the schema; waits for its nodes before that. Run again it changes nothing. */
@@ -264,6 +268,19 @@ export class Fleet {
     await this.apply(checkers)
     for (const checker of checkers) await this.#until(checker, 'cinque-healthcheck', servesMs)
     this.#options.say('checkers look at all hosts')
+  }
+
+  /** Makes the place that backups go to one for backups. Run again it does nothing. */
+  async storage(): Promise<void> {
+    for (const host of this.#with('db')) {
+      const { code, stdout, stderr } = await this.machine(host).exec([
+        'sh',
+        '-c',
+        '[ ! -e /etc/cinque/backup.yaml ] || cinque backup init --config /etc/cinque/backup.yaml',
+      ])
+      if (code !== 0) throw new CliError(`${host.name}: backup init: ${errorLine(stderr.trim())}`)
+      if (stdout !== '') this.#options.say(`${host.name} makes backups`)
+    }
   }
 
   /**

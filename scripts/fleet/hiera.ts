@@ -22,7 +22,7 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
         })),
         'cinque::ports': ports,
         'cinque::inventory': stringify(inventory, { lineWidth: 120, flowCollectionPadding: true }),
-        ...(dns === undefined ? {} : { 'cinque::public_url': `https://${dns.names[0]}.${dns.zone}` }),
+        ...(dns === undefined ? {} : { 'cinque::public_url': publicUrlOf(dns, ports) }),
       },
     ],
   ])
@@ -44,6 +44,15 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
     })
   }
   return files
+}
+
+/** The API's own name, where the cell has one: all of its names lead to the same hosts. */
+function publicUrlOf(
+  { names, zone }: NonNullable<Inventory['dns']>,
+  { https }: Pick<Inventory['ports'], 'https'>,
+): string {
+  const name = names.find((one) => one === 'api') ?? names[0]
+  return new URL(`https://${name}.${zone}:${https}`).origin
 }
 
 const header = '# Written by `cinque inventory hiera`.\n'

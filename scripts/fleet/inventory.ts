@@ -1,7 +1,7 @@
 import { checkInventory, type Host, type Inventory } from '#platform/inventory/inventory.ts'
 
 /** How large a test fleet is. */
-export const fleetSizes = ['one', 'small', 'full'] as const
+export const fleetSizes = ['one', 'small', 'full', 'whole'] as const
 export type FleetSize = (typeof fleetSizes)[number]
 
 const five = [
@@ -18,9 +18,11 @@ export const gatewayOf = (dc: number): string => `10.60.${dc}.254`
 
 /**
  * `one`: a host with everything. `small`: five DCs with one such host each. `full`: three live DCs with a db host and two
- * app hosts each, two backup DCs with one host.
+ * app hosts each, two backup DCs with one host. `whole`: a live and a backup DC with one such host and a checker each, which
+ * have what a cell has that is not for tests: see `valuesOf`.
  */
 export function fleetInventory(size: FleetSize): Inventory {
+  if (size === 'whole') return wholeInventory()
   const dcs = size === 'one' ? five.slice(0, 1) : five
   const hosts = dcs.flatMap(({ name, number, kind }) => {
     const host = (at: number, called: string, roles: Host['roles']): Host => ({
@@ -39,4 +41,36 @@ export function fleetInventory(size: FleetSize): Inventory {
     { cell: 'fleet', dcs: dcs.map((dc) => ({ ...dc, replicas: 1 })), hosts },
     'the inventory of the test fleet',
   )
+}
+
+function wholeInventory(): Inventory {
+  const dcs = five.filter(({ name }) => name === 'dc01' || name === 'dcb1')
+  const hosts = dcs.flatMap(({ name: dc, number }) => [
+    { name: `${dc}-n1`, dc, roles: ['db', 'app'], address: `10.60.${number}.1` },
+    { name: `${dc}-check1`, dc, roles: ['checker'], address: `10.60.${number}.31` },
+  ])
+  // Of two checkers both must agree; nobody waits for minutes to see what happens.
+  const health = { interval: 2, quorum: 2, up_after: 2, failback: [100], failback_step: 1 }
+  return checkInventory(
+    {
+      cell: 'fleet',
+      dcs: dcs.map((dc) => ({ ...dc, replicas: 1 })),
+      hosts,
+      dns: { zone: 'fleet.test', ttl: 5 },
+      health,
+    },
+    'the inventory of the test fleet',
+  )
+}
+
+/** Hiera's values of a size, for all of its hosts: what Puppet leaves out where nobody asks for it. */
+export function valuesOf(size: FleetSize): Record<string, unknown> {
+  if (size !== 'whole') return {}
+  return {
+    'profile::backup::directory': '/srv/backup',
+    // The other checker is its own name server.
+    'profile::gdnsd::hosts': ['dcb1-check1'],
+    'profile::prometheus::hosts': ['dc01-check1'],
+    'profile::operator::hosts': ['dc01-check1', 'dcb1-check1'],
+  }
 }

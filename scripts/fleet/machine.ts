@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pause } from '#scripts/pause.ts'
 import { type CommandOptions, type Finished, must, run } from '#scripts/child-process.ts'
 import { isMounted, mountDisk } from './disk.ts'
@@ -260,6 +260,7 @@ export class Machine {
       set('memory.max', `${memoryMb}M`)
       set('cpu.cfs_quota_us', String(Math.round(cpus * 100_000)))
       set('cpu.max', `${Math.round(cpus * 100_000)} 100000`)
+      weighFleet(dirname(group))
     }
     return groups
   }
@@ -286,4 +287,14 @@ function removeGroup(path: string): void {
   } catch {
     // A process that is just ending: the next time.
   }
+}
+
+/** Each host counts as much as any one process of this machine; together they would, otherwise. */
+function weighFleet(group: string): void {
+  const hosts = readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory()).length
+  const set = (file: string, value: number): void => {
+    if (existsSync(join(group, file))) writeFileSync(join(group, file), String(value))
+  }
+  set('cpu.shares', 1024 * hosts)
+  set('cpu.weight', Math.min(100 * hosts, 10_000))
 }

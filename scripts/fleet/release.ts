@@ -18,7 +18,18 @@ import { tar } from './tar.ts'
 
 /** Of this program: its checkout. */
 export const ownTree = fileURLToPath(new URL('../..', import.meta.url))
-const program = ['api', 'broker', 'cassandra', 'healthcheck', 'platform', 'scripts', 'client', 'package.json']
+const program = [
+  'api',
+  'broker',
+  'cassandra',
+  'healthcheck',
+  'platform',
+  'scripts',
+  'client',
+  // An operator makes hosts anew by it.
+  'puppet',
+  'package.json',
+]
 /** Tar files of releases in one directory; older ones are removed. Each has 150 MB. */
 const maxKept = 4
 

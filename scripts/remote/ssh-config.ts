@@ -18,9 +18,10 @@ export interface SshAccess {
 
 /**
  * Writes `ssh_config` and `known_hosts` into a directory, for `ssh -F DIRECTORY/ssh_config HOST`. A host is believed if an
- * authority has signed its key for its name: a reinstalled one is known at once. Answers the configuration's path.
+ * authority has signed its key for its name: a reinstalled one is known at once. Answers the configuration's path. `there`:
+ * where the directory will be when it is used.
  */
-export function writeSshConfig(directory: string, access: SshAccess): string {
+export function writeSshConfig(directory: string, access: SshAccess, there = directory): string {
   const { hosts, hostAuthorities, user, identity, port, bastion } = access
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const known = join(directory, 'known_hosts')
@@ -41,7 +42,7 @@ export function writeSshConfig(directory: string, access: SshAccess): string {
     `  User ${user}`,
     ...(port === undefined ? [] : [`  Port ${port}`]),
     ...(identity === undefined ? [] : [`  IdentityFile "${identity}"`, '  IdentitiesOnly yes']),
-    `  UserKnownHostsFile "${known}"`,
+    `  UserKnownHostsFile "${join(there, 'known_hosts')}"`,
     '  GlobalKnownHostsFile /dev/null',
     '  StrictHostKeyChecking yes',
     '  PasswordAuthentication no',

@@ -34,7 +34,8 @@ export function cellHands(directory: string, traffic: Traffic, gates: readonly G
   return {
     obstacles: (host, signal) => obstaclesOf([processes, ...gates], host, signal),
     // Who is still there then goes when its brokers are stopped in good order.
-    drain: (host, signal) => traffic.away(host, signal),
+    drain: (host, until, signal) => traffic.away(host, until, signal),
+    extend: (host, until) => traffic.extend(host, until),
     async restart(host) {
       const dc = await dcOf(host)
       await askLauncher(directory, { do: 'processes', action: 'stop', dc, host })

@@ -17,8 +17,13 @@ export interface Hands {
   under?(mandate: Mandate): Hands
   /** Why the fleet cannot do without the host now, a line each; empty: it can. */
   obstacles(host: string, signal: AbortSignal): Promise<readonly string[]>
-  /** Has new clients go elsewhere, and then those that are there. */
-  drain(host: string, signal: AbortSignal): Promise<void>
+  /**
+   * Has new clients go elsewhere, and then those that are there. What is said for that ends by itself at `until`
+   * (milliseconds since 1970), so that it does not stay when nobody is left to take it back.
+   */
+  drain(host: string, until: number, signal: AbortSignal): Promise<void>
+  /** Has what `drain` said end later, or by a person's word only (null). False: nothing is said any more. */
+  extend(host: string, until: number | null): Promise<boolean>
   restart(host: string, signal: AbortSignal): Promise<void>
   /** Wipes it, and makes it what the inventory says. `tell`: how far that is, for people. */
   reinstall(host: string, signal: AbortSignal, tell?: (note: string) => void): Promise<void>

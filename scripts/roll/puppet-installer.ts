@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, writeFileSync } from 'node:fs'
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { parse, stringify } from 'yaml'
@@ -29,7 +30,7 @@ const ownSchema = z.record(z.string(), z.unknown()).nullable()
 
 /**
  * Hosts by Puppet, from a directory with `secrets/HOST`, `local.yaml` (Hiera's values for all hosts) and
- * `artifacts/cinque-RELEASE.tar`.
+ * `artifacts/cinque-RELEASE.tar`; an operator on a host of the cell finds that where the host has its own.
  */
 export function puppetInstaller(inventory: Inventory, directory: FleetDirectory): Installer {
   const must = async (
@@ -49,11 +50,25 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
     const into = `mkdir -p /etc/cinque/hiera && cat > ${ownFile}.new && mv ${ownFile}.new ${ownFile}`
     await must(remote, host, into, { input: text })
   }
+  /** Does something with the tree for all hosts, as it is now. */
+  const packed = async (
+    local: Record<string, unknown>,
+    act: (file: string) => Promise<unknown>,
+  ): Promise<void> => {
+    const work = mkdtempSync(join(tmpdir(), 'cinque-puppet-'))
+    try {
+      await act(await packTree({ inventory, local }, work))
+    } finally {
+      rmSync(work, { recursive: true, force: true })
+    }
+  }
   /** Checkers and operators have the inventory among their secrets, and know the hosts that there are now. */
   const refreshInventory = ({ name }: Host): void => {
+    const text = stringify(inventory)
     for (const who of ['checker', 'operator']) {
       const file = join(directory.path, 'secrets', name, who, 'inventory.yaml')
-      if (existsSync(file)) writeFileSync(file, stringify(inventory))
+      // An operator on a host may only read what it was given.
+      if (existsSync(file) && readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
     }
   }
   return {
@@ -72,19 +87,19 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
     replaces: (host, remote) => setOwn(remote, host, { 'profile::cassandra::replace': true }),
     async admit(hosts, remote) {
       const local = directory.local()
-      const packed = await packTree({ inventory, fleet: directory, local })
       const own = { inventory, fleet: directory, remote, local, only: 'profile::firewall' }
-      await together(hosts, admitAt, (host) => apply(host, packed, own))
+      await packed(local, (file) => together(hosts, admitAt, (host) => apply(host, file, own)))
     },
     async restarts(host, remote) {
       const local = directory.local()
-      const packed = await packTree({ inventory, fleet: directory, local })
+      refreshInventory(host)
       const due = new Set<string>()
       const onLine = (line: string): void => {
         const unit = wouldRestart.exec(line)?.[1]
         if (unit !== undefined) due.add(unit)
       }
-      await apply(host, packed, { inventory, fleet: directory, remote, local, dryRun: true, onLine })
+      const own = { inventory, fleet: directory, remote, local, dryRun: true, onLine }
+      await packed(local, (file) => apply(host, file, own))
       return [...due]
     },
     async install(host, remote) {
@@ -99,18 +114,18 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
       )
       const local = directory.local()
       refreshInventory(host)
-      const packed = await packTree({ inventory, fleet: directory, local })
-      await apply(host, packed, { inventory, fleet: directory, remote, local })
+      await packed(local, (file) => apply(host, file, { inventory, fleet: directory, remote, local }))
     },
   }
 
   /** A tar file of a release, whole or not at all. */
   async function upload(host: Host, remote: Remote, release: string): Promise<void> {
     const name = `cinque-${release}.tar`
-    const file = join(directory.path, 'artifacts', name)
-    if (!existsSync(file)) {
+    const here = [join(directory.path, 'artifacts', name), join(artifacts, name)]
+    const file = here.find((one) => existsSync(one))
+    if (file === undefined) {
       throw new Error(
-        `${host.name} does not have release ${release}, and there is no ${file}; make it: cinque release pack`,
+        `${host.name} does not have release ${release}, and there is no ${here[0]}; make it: cinque release pack`,
       )
     }
     const hash = createHash('sha256')

@@ -3,6 +3,7 @@ import { type Phase, phases } from '#platform/rolls/roll.ts'
 import { leaseMs } from '#platform/rolls/transitions.ts'
 import { errorLine } from '#scripts/output.ts'
 import type { Hands } from './hands.ts'
+import { HeldWord, wordMs } from './held-word.ts'
 import { type Ledger, LostError, type ShownRoll } from './ledger.ts'
 
 /** How long a phase may take, ms. */
@@ -56,6 +57,7 @@ export async function carryOut(run: Run): Promise<ShownRoll> {
   const hands = run.hands.under?.({ roll: roll.id, kind: roll.kind, token }) ?? run.hands
   const gone = new AbortController()
   const signal = AbortSignal.any([run.signal, gone.signal])
+  const word = new HeldWord(hands)
   let underWay = false
   const beating = setInterval(() => {
     // While nobody can write it down one waits, not more and more of them.
@@ -63,27 +65,36 @@ export async function carryOut(run: Run): Promise<ShownRoll> {
     underWay = true
     run.ledger
       .beat(token)
+      .then((heard) => word.renew(beatOf(heard)))
       .catch((error: unknown) => {
         if (error instanceof LostError) gone.abort(error)
       })
       .finally(() => (underWay = false))
   }, beatMs)
   try {
-    return await new Carrier({ ...run, hands, signal }, token).all(roll)
+    return await new Carrier({ ...run, hands, signal }, token, word).all(roll)
   } finally {
     clearInterval(beating)
+    await word.release()
   }
+}
+
+/** When its runner was heard of last, by the platform's clock: that of whoever carries it out may be wrong. */
+function beatOf({ runner }: ShownRoll): number {
+  return runner === null ? 0 : Date.parse(runner.beat_at)
 }
 
 class Carrier {
   readonly #run: Run
   readonly #token: number
   readonly #limits: Limits
+  readonly #word: HeldWord
   #roll!: ShownRoll
 
-  constructor(run: Run, token: number) {
+  constructor(run: Run, token: number, word: HeldWord) {
     this.#run = run
     this.#token = token
+    this.#word = word
     this.#limits = { ...defaultLimits, ...run.limits }
   }
 
@@ -107,7 +118,7 @@ class Carrier {
       // oxlint-disable-next-line no-await-in-loop
       if (phase === 'gate' && (await this.#halts())) return false
       // oxlint-disable-next-line no-await-in-loop
-      if (!(await this.#phase(host, phase))) return false
+      if (!(await this.#phase(host, phase, phase === step.phase))) return false
     }
     this.#shown(await this.#run.ledger.report(this.#token, { host, phase: 'return', state: 'done' }))
     return true
@@ -121,14 +132,16 @@ class Carrier {
     return true
   }
 
-  /** False: it failed, or stops in its gate as wished. */
-  async #phase(host: string, phase: Phase): Promise<boolean> {
+  /** False: it failed, or stops in its gate as wished. `followed`: another runner may have died in it. */
+  async #phase(host: string, phase: Phase, followed: boolean): Promise<boolean> {
     const { ledger, signal } = this.#run
     this.#shown(await ledger.report(this.#token, { host, phase, state: 'running' }))
     const late = AbortSignal.timeout(this.#limits[phase])
     try {
       if (phase === 'gate') return await this.#gate(host, AbortSignal.any([signal, late]))
-      await this.#do(host, phase, AbortSignal.any([signal, late]))
+      const bounded = AbortSignal.any([signal, late])
+      if (followed && (phase === 'act' || phase === 'settle')) await this.#stayAway(host, phase, bounded)
+      await this.#do(host, phase, bounded)
       return true
     } catch (error) {
       signal.throwIfAborted()
@@ -156,11 +169,31 @@ class Carrier {
     return this.#roll.state === 'running'
   }
 
+  /** What the runner before said of the host may have ended since. */
+  #stayAway(host: string, phase: Phase, signal: AbortSignal): Promise<void> {
+    const { hands } = this.#run
+    const stay = async (): Promise<null> => {
+      const until = this.#wordEnd()
+      if (!(await hands.extend(host, until))) await hands.drain(host, until, signal)
+      this.#word.hold(host, until)
+      return null
+    }
+    return this.#until(signal, stay, { host, phase })
+  }
+
+  #wordEnd(): number {
+    return beatOf(this.#roll) + wordMs
+  }
+
   async #do(host: string, phase: Exclude<Phase, 'gate'>, signal: AbortSignal): Promise<void> {
     const { hands } = this.#run
     switch (phase) {
-      case 'drain':
-        return hands.drain(host, signal)
+      case 'drain': {
+        const until = this.#wordEnd()
+        await hands.drain(host, until, signal)
+        this.#word.hold(host, until)
+        return
+      }
       case 'act':
         try {
           return await this.#act(host, this.#roll.version, signal, this.#teller({ host, phase }))
@@ -170,8 +203,13 @@ class Carrier {
       case 'settle':
         return this.#until(signal, () => hands.ailment(host, signal), { host, phase })
       case 'return':
-        return hands.readmit(host, signal)
+        return this.#readmit(host, signal)
     }
+  }
+
+  async #readmit(host: string, signal: AbortSignal): Promise<void> {
+    await this.#word.release()
+    await this.#run.hands.readmit(host, signal)
   }
 
   #act(
@@ -220,8 +258,13 @@ class Carrier {
     const { kind, previous } = this.#roll
     const acted = phase === 'act' || phase === 'settle'
     let note = why
-    if (kind === 'upgrade' && previous !== null && acted)
-      note = `${why}; ${await this.#takeBack(host, previous)}`
+    let serves = false
+    if (kind === 'upgrade' && previous !== null && acted) {
+      const outcome = await this.#takeBack(host, previous)
+      serves = outcome.endsWith(servesAgain)
+      note = `${why}; ${outcome}`
+    }
+    if (acted && !serves) note += await this.#leaveOut(host)
     this.#shown(
       await this.#run.ledger.report(this.#token, { host, phase, state: 'failed', note: note.slice(0, 500) }),
     )
@@ -233,11 +276,21 @@ class Carrier {
     try {
       await this.#act(host, version, bounded)
       await this.#until(bounded, () => hands.ailment(host, bounded), { host, phase: 'settle' })
-      await hands.readmit(host, bounded)
+      await this.#readmit(host, bounded)
       return `it has ${version} ${servesAgain}`
     } catch (error) {
       signal.throwIfAborted()
       return `and it could not be given ${version} again: ${this.#why(error)}`
+    }
+  }
+
+  /** A host that failed stays out until a person, or the next roll of it, takes the word back. What is amiss with that. */
+  async #leaveOut(host: string): Promise<string> {
+    await this.#word.release()
+    try {
+      return (await this.#run.hands.extend(host, null)) ? '' : '; it is not out of DNS'
+    } catch (error) {
+      return `; it is out of DNS for ${wordMs / 60_000} minutes only: ${errorLine(error)}`
     }
   }
 

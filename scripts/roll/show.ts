@@ -1,6 +1,7 @@
 import { isOver } from '#platform/rolls/roll.ts'
 import { plain, printJson, printLine, redrawn } from '#scripts/output.ts'
 import { bar, boardLines } from './board.ts'
+import { wordMs } from './held-word.ts'
 import type { ShownRoll } from './ledger.ts'
 import { servesAgain } from './runner.ts'
 
@@ -61,11 +62,17 @@ export function planLines(
   ]
 }
 
+const inDnsAgain = `after ${wordMs / 60_000} minutes at most`
+
 /** What there is to do for a person when it is over; undefined: nothing. */
 export function remedyOf({ state, id, steps }: ShownRoll): string | undefined {
   const failed = steps.find((step) => step.state === 'failed')
   if (state === 'failed' && failed?.phase === 'gate')
     return `${failed.host} was not touched. When nothing stands in the way any more: cinque roll again ${id}`
+  if (state === 'failed' && failed?.phase === 'drain')
+    return `${failed.host} was not touched, and is in DNS again ${inDnsAgain}. Then: cinque roll again ${id}`
+  if (state === 'failed' && failed?.phase === 'return')
+    return `${failed.host} is well, and in DNS again ${inDnsAgain}. Then: cinque roll again ${id}`
   if (state === 'failed' && failed?.note?.endsWith(servesAgain) === true)
     return 'No further host gets this release. Mend it, and upgrade to the new one.'
   if (state === 'failed' && failed !== undefined)

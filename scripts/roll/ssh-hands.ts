@@ -33,6 +33,8 @@ export interface SshHandsOptions {
   readonly inventory: Inventory
   readonly remote: Remote
   readonly traffic: Traffic
+  /** Of a host that leaves for good, and takes no other with it. */
+  readonly leaving: Traffic
   /** What must be so before a host is taken out, besides that all services of the others run. */
   readonly gates: readonly Gate[]
   readonly installer: Installer
@@ -64,6 +66,7 @@ function handsOf(options: SshHandsOptions, { roll, kind, token }: Mandate): Hand
     inventory,
     remote: plain,
     traffic,
+    leaving,
     gates,
     installer,
     rebuild,
@@ -191,10 +194,11 @@ function handsOf(options: SshHandsOptions, { roll, kind, token }: Mandate): Hand
     // A dead one has left traces that gates would wait for: hints, a port that says nothing.
     obstacles: (name, signal) =>
       obstaclesOf(kind === 'removenode' ? [services] : [services, ...gates], name, signal),
-    async drain(name, signal) {
+    async drain(name, until, signal) {
       if (kind === 'apply' && !(await isMissed(applying, hostOf(name), signal))) return
-      await traffic.away(name, signal, leaves)
+      await (leaves ? leaving : traffic).away(name, until, signal)
     },
+    extend: (host, until) => (leaves ? leaving : traffic).extend(host, until),
     async restart(name, signal) {
       const host = hostOf(name)
       await alone(host, async () => {
@@ -265,7 +269,7 @@ function handsOf(options: SshHandsOptions, { roll, kind, token }: Mandate): Hand
       }
       return traffic.ailment(name, signal)
     },
-    // One that has left stays out of DNS until nobody knows it any more.
+    // One that has left is kept out of DNS by that word until checkers find it down.
     readmit: (host, signal) => (leaves ? Promise.resolve() : traffic.back(host, signal)),
   }
 

@@ -19,10 +19,12 @@ const setupMs = 300_000
 /** What a cell has only when it is told where to. */
 const optional = {
   'profile::backup::directory': '/srv/backup',
-  'profile::gdnsd::enabled': true,
+  'profile::gdnsd::hosts': seed.hosts
+    .filter(({ roles }) => roles.includes('checker'))
+    .map(({ name }) => name),
   'profile::operator::hosts': ['dc01-app1', 'dcb1-check1'],
   'profile::operator::rebuild': 'rebuild "$CINQUE_HOST" 100%',
-  'profile::prometheus::enabled': true,
+  'profile::prometheus::hosts': ['dc02-check1'],
   'profile::ssh::authority': ['ssh-ed25519 AAAAold people', 'ssh-ed25519 AAAAnew people'],
   'profile::ssh::revoked': ['ssh-ed25519 AAAAlost ada'],
 }

@@ -6,7 +6,7 @@ import { must } from '#scripts/child-process.ts'
 import { packRelease } from '#scripts/fleet/release.ts'
 import { temporaryFolder } from '../scripts/child.ts'
 
-const folders = ['api', 'broker', 'cassandra', 'healthcheck', 'platform', 'scripts', 'client']
+const folders = ['api', 'broker', 'cassandra', 'healthcheck', 'platform', 'scripts', 'client', 'puppet']
 
 describe('a release for hosts', () => {
   const folder = temporaryFolder()

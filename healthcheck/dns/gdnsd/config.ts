@@ -25,6 +25,8 @@ const map = 'regions'
 const resource = 'service'
 /** How often gdnsd looks whether the states changed, seconds; it is the shortest that it takes. */
 const statesInterval = 2
+/** Of what has just changed, seconds. */
+const leastTtl = 10
 
 /**
  * gdnsd's configuration directory, by path: `config`, `geoip/nets` and the zone. It has the same answers as the record
@@ -195,7 +197,8 @@ function zone(inventory: Inventory): string {
   const { hosts, dcs, dns } = inventory
   if (dns === undefined) return ''
   const servers = nameServersOf(inventory)
-  const dynamic = (name: string, how: string): string => `${name} ${dns.ttl}/10 DYNA ${how}`
+  const dynamic = (name: string, how: string): string =>
+    `${name} ${dns.ttl}/${Math.min(dns.ttl, leastTtl)} DYNA ${how}`
   const lines = [
     `@ 3600 SOA ${servers[0]}. hostmaster.${dns.zone}. ( 1 7200 1800 1209600 60 )`,
     ...servers.map((server) => `@ 3600 NS ${server}.`),

@@ -7,7 +7,7 @@ import type { Gate } from './gate.ts'
 
 /** Nobody has taken anything else out, and most checkers find everything else well. */
 export function standing(client: CinqueClient, inventory: Inventory): Gate {
-  // A word about one that has left the cell keeps nobody from anything.
+  // One that has left the cell keeps nobody from anything, though checkers may still know it.
   const known = new Set([...inventory.dcs, ...inventory.hosts].map(({ name }) => name))
   const checkers = inventory.hosts.filter(({ roles }) => roles.includes('checker')).length
   return {
@@ -26,16 +26,23 @@ export function standing(client: CinqueClient, inventory: Inventory): Gate {
         lines.push(`only ${all.length} of ${checkers} checkers say how the fleet is`)
       // Of its DC the other hosts are looked at one by one.
       const dc = inventory.hosts.find(({ name }) => name === host)?.dc ?? ''
-      return [...lines, ...poor(all, new Set([host, dc, ...apps, ...items.map(({ subject }) => subject)]))]
+      return [
+        ...lines,
+        ...poor(all, known, new Set([host, dc, ...apps, ...items.map(({ subject }) => subject)])),
+      ]
     },
   }
 }
 
 /** Subjects that most checkers find out of DNS or not up. */
-function poor(all: readonly Standings[], excepted: ReadonlySet<string>): string[] {
+function poor(
+  all: readonly Standings[],
+  known: ReadonlySet<string>,
+  excepted: ReadonlySet<string>,
+): string[] {
   const names = new Set(all.flatMap((standings) => Array.from(standings.keys())))
   return Array.from(names).flatMap((name) => {
-    if (excepted.has(name)) return []
+    if (excepted.has(name) || !known.has(name)) return []
     const said = all.flatMap((standings) => {
       const one = standings.get(name)
       return one !== undefined && (one.state === 'down' || !one.serving) ? [one.reason] : []

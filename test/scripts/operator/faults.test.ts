@@ -92,6 +92,7 @@ describe('operators in two datacenters', () => {
         const hands: Hands = {
           obstacles: () => Promise.resolve([]),
           drain: nothing,
+          extend: () => Promise.resolve(true),
           restart: act,
           reinstall: act,
           upgrade: act,

@@ -16,6 +16,7 @@ function quickHands(deed: (host: string) => Promise<void>): Hands {
   return {
     obstacles: () => Promise.resolve([]),
     drain: nothing,
+    extend: () => Promise.resolve(true),
     restart: deed,
     reinstall: deed,
     upgrade: deed,

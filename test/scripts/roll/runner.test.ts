@@ -10,6 +10,9 @@ import { adminToken, startTestApi, type TestApi } from '../../api/fixture.ts'
 /** Hosts that do as they are told, and note what that was. */
 class NotingHands implements Hands {
   readonly calls: string[] = []
+  readonly extended: string[] = []
+  /** Whether what was said in DNS for the host at work is still in force. */
+  said = true
   readonly obstacleOf = new Map<string, string>()
   readonly ailmentOf = new Map<string, string>()
   /** Called before each deed, and before each look: `gate` and `settle`. */
@@ -23,6 +26,11 @@ class NotingHands implements Hands {
 
   drain(host: string): Promise<void> {
     return this.#note(`drain ${host}`)
+  }
+
+  extend(host: string, until: number | null): Promise<boolean> {
+    this.extended.push(until === null ? `${host} until a person says so` : host)
+    return Promise.resolve(this.said)
   }
 
   restart(host: string): Promise<void> {
@@ -119,6 +127,7 @@ describe('a roll that is carried out', () => {
     const telling: Hands = {
       obstacles: (host) => hands.obstacles(host),
       drain: (host) => hands.drain(host),
+      extend: (host, until) => hands.extend(host, until),
       restart: (host) => hands.restart(host),
       upgrade: (host, version) => hands.upgrade(host, version),
       apply: (host) => hands.apply(host),
@@ -149,6 +158,7 @@ describe('a roll that is carried out', () => {
       note: 'dcb1-app1: not done after 0.05 s: MQTT: connection refused',
     })
     expect(hands.calls).to.deep.equal(['drain dcb1-app1', 'reinstall dcb1-app1'])
+    expect(hands.extended).to.deep.equal(['dcb1-app1 until a person says so'])
   })
 
   it('leaves a host out of service that dies while it is drained, and touches no other', async () => {

@@ -109,9 +109,16 @@ describe('hands over ssh', () => {
       inventory,
       remote,
       traffic: {
-        away: (host, _, alone = false) => note(`away ${host}${alone ? ' alone' : ''}`),
+        away: (host) => note(`away ${host}`),
+        extend: () => Promise.resolve(true),
         ailment: () => Promise.resolve(null),
         back: (host) => note(`back ${host}`),
+      },
+      leaving: {
+        away: (host) => note(`away ${host} alone`),
+        extend: () => Promise.resolve(true),
+        ailment: () => Promise.resolve(null),
+        back: () => Promise.resolve(),
       },
       gates: [],
       installer: {
@@ -265,6 +272,13 @@ describe('hands over ssh', () => {
       },
       traffic: {
         away: () => Promise.resolve(),
+        extend: () => Promise.resolve(true),
+        ailment: () => Promise.resolve(null),
+        back: () => Promise.resolve(),
+      },
+      leaving: {
+        away: () => Promise.resolve(),
+        extend: () => Promise.resolve(true),
         ailment: () => Promise.resolve(null),
         back: () => Promise.resolve(),
       },
@@ -352,7 +366,7 @@ describe('hands over ssh', () => {
     on(/dc01-app1/, '^basename', { code: 1 })
     on(/dc01-app1/, 'echo newcomer', { stdout: 'newcomer\n' })
     on(/dc03/, '/etc/nftables.conf', { code: 1 })
-    await apply.drain('dc01-app1', signal)
+    await apply.drain('dc01-app1', 0, signal)
     await apply.apply('dc01-app1', signal)
     expect(done).to.deep.equal(['admit dc03-db1 dc03-app1', 'deliver dc01-app1 1.0.0-a', 'install dc01-app1'])
     expect(ran.at(-1)).to.match(/^dc01-app1: [^]*rm -f \/var\/lib\/cinque-roll\/newcomer/)
@@ -370,7 +384,7 @@ describe('hands over ssh', () => {
       },
     })
     const notes: string[] = []
-    await apply.drain('dc01-db1', signal)
+    await apply.drain('dc01-db1', 0, signal)
     await apply.apply('dc01-db1', signal, (note) => notes.push(note))
     expect(done).to.deep.equal(['install dc01-db1'])
     expect(notes).to.include('it gets its rows: 1 of 4 files')
@@ -384,7 +398,7 @@ describe('hands over ssh', () => {
     expect(ran.some((command) => /nodetool drain|systemctl stop/.test(command))).to.equal(false)
     due = ['cassandra']
     ran = []
-    await apply.drain('dc01-db1', signal)
+    await apply.drain('dc01-db1', 0, signal)
     await apply.apply('dc01-db1', signal)
     expect(done).to.deep.equal(['install dc01-db1', 'away dc01-db1', 'install dc01-db1'])
     const deeds = ran.flatMap((command) => {
@@ -424,7 +438,7 @@ describe('hands over ssh', () => {
       })
       on(/dc02-db1/, '^[ -e /etc/cinque ]', { code: 1 })
       const hand = under('decommission')
-      await hand.drain('dc02-db1', signal)
+      await hand.drain('dc02-db1', 0, signal)
       await hand.remove('dc02-db1', signal)
       expect(done).to.deep.equal(['away dc02-db1 alone'])
       expect(of('nodetool decommission', 'rm -rf /etc/cinque')).to.deep.equal(['dc02-db1', 'dc02-db1'])

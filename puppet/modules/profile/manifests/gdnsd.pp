@@ -2,20 +2,24 @@
 #
 # Instead of the checker's own name server (`dns` in its configuration); only one of both has port 53.
 #
-# @param enabled
-#   Whether it runs here.
+# @param hosts
+#   Names of the checkers that it runs beside.
 # @param places
 #   File on this host with networks and where they are (docs/dns.md); without it and `geoip2` nobody's place is known.
 # @param geoip2
 #   GeoIP2 database of countries or cities on this host.
 # @param host
 #   This host.
+# @param peers
+#   All hosts of the cell.
 class profile::gdnsd (
-  Boolean                        $enabled = false,
-  Optional[Stdlib::Absolutepath] $places  = undef,
-  Optional[Stdlib::Absolutepath] $geoip2  = undef,
-  Cinque::Host                   $host    = lookup('cinque::host'),
+  Array[String[1]]               $hosts  = [],
+  Optional[Stdlib::Absolutepath] $places = undef,
+  Optional[Stdlib::Absolutepath] $geoip2 = undef,
+  Cinque::Host                   $host   = lookup('cinque::host'),
+  Array[Cinque::Peer]            $peers  = lookup('cinque::hosts'),
 ) {
+  $enabled = cinque::is_named($host, $hosts, $peers, 'profile::gdnsd::hosts', ['checker'])
   # Where the checker writes who is up; profile::healthcheck tells it.
   $states = '/var/lib/gdnsd/extfile/cinque'
 

@@ -31,12 +31,7 @@ class profile::operator (
   Cinque::Host         $host      = lookup('cinque::host'),
   Array[Cinque::Peer]  $peers     = lookup('cinque::hosts'),
 ) {
-  $names = $peers.map |$one| { $one['name'] }
-  $unknown = $hosts - $names
-  unless $unknown.empty {
-    fail("profile::operator::hosts: the inventory has no host ${unknown.join(', ')}")
-  }
-  if $host['name'] in $hosts {
+  if cinque::is_named($host, $hosts, $peers, 'profile::operator::hosts', ['app', 'checker']) {
     $user = 'cinque-operator'
     $options = {
       '--rebuild' => $rebuild,

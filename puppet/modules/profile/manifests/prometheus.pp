@@ -1,8 +1,8 @@
 # @summary Prometheus with what all hosts of the cell show, and with cinque's rules; what is left of Alertmanager and Grafana
 # is where people have them.
 #
-# @param enabled
-#   Whether it runs here: on a checker with 1 GB of memory or more.
+# @param hosts
+#   Names of the checkers that it runs on: with 1 GB of memory or more.
 # @param keep
 #   For how long, as 30d.
 # @param keep_size
@@ -13,30 +13,30 @@
 #   Port of node_exporter on all hosts.
 # @param host
 #   This host.
-# @param hosts
+# @param peers
 #   All hosts of the cell.
 # @param ports
 #   Its ports.
 # @param cell
 #   Its name.
 class profile::prometheus (
-  Boolean                      $enabled       = false,
+  Array[String[1]]             $hosts         = [],
   Pattern[/\A\d+[dwy]\z/]      $keep          = '30d',
   Pattern[/\A\d+[MG]B\z/]      $keep_size     = '8GB',
   Array[String[1]]             $alertmanagers = [],
   Stdlib::Port                 $exporter      = lookup('profile::monitoring::port'),
   Cinque::Host                 $host          = lookup('cinque::host'),
-  Array[Cinque::Peer]          $hosts         = lookup('cinque::hosts'),
+  Array[Cinque::Peer]          $peers         = lookup('cinque::hosts'),
   Cinque::Ports                $ports         = lookup('cinque::ports'),
   String[1]                    $cell          = lookup('cinque::cell'),
 ) {
-  if $enabled {
+  if cinque::is_named($host, $hosts, $peers, 'profile::prometheus::hosts', ['checker']) {
     package { 'prometheus': ensure => installed }
     file { '/etc/prometheus/prometheus.yml':
       ensure       => file,
       mode         => '0644',
       content      => epp('profile/prometheus.yml.epp', {
-          'hosts'         => $hosts,
+          'hosts'         => $peers,
           'ports'         => $ports,
           'cell'          => $cell,
           'exporter'      => $exporter,
