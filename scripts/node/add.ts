@@ -116,7 +116,13 @@ function wanted(
 }
 
 /** As it is compared: roles in any order. */
-const said = (value: unknown): string => (Array.isArray(value) ? value.toSorted().join() : String(value))
+const said = (value: unknown): string =>
+  Array.isArray(value)
+    ? value
+        .map(String)
+        .toSorted((a, b) => a.localeCompare(b))
+        .join()
+    : String(value)
 
 function hostIn({ hosts }: Inventory, name: string): Host {
   const host = hosts.find((one) => one.name === name)

@@ -8,9 +8,14 @@ const maxTries = 3
 /** Commands that may be done again, so that a connection that breaks ends nothing. */
 export interface OnHost {
   /** Never rejects, unless at `signal`. */
-  doing(host: Host, command: string, timeoutMs: number, signal?: AbortSignal): Promise<RemoteFinished>
+  readonly doing: (
+    host: Host,
+    command: string,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ) => Promise<RemoteFinished>
   /** What it prints; rejects with why it failed. */
-  must(host: Host, command: string, signal: AbortSignal, timeoutMs: number): Promise<string>
+  readonly must: (host: Host, command: string, signal: AbortSignal, timeoutMs: number) => Promise<string>
 }
 
 export function onHost(remote: Remote, lookMs: number): OnHost {

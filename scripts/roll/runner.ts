@@ -219,19 +219,12 @@ class Carrier {
     tell?: (note: string) => void,
   ): Promise<void> {
     const { hands } = this.#run
-    switch (this.#roll.kind) {
-      case 'restart':
-        return hands.restart(host, signal)
-      case 'reinstall':
-        return hands.reinstall(host, signal, tell)
-      case 'upgrade':
-        return hands.upgrade(host, version ?? '', signal, tell)
-      case 'apply':
-        return hands.apply(host, signal, tell)
-      case 'decommission':
-      case 'removenode':
-        return hands.remove(host, signal, tell)
-    }
+    const { kind } = this.#roll
+    if (kind === 'restart') return hands.restart(host, signal)
+    if (kind === 'reinstall') return hands.reinstall(host, signal, tell)
+    if (kind === 'upgrade') return hands.upgrade(host, version ?? '', signal, tell)
+    if (kind === 'apply') return hands.apply(host, signal, tell)
+    return hands.remove(host, signal, tell)
   }
 
   /** Writes down how far a phase is. What comes while that is under way is left out: the next word has it. */

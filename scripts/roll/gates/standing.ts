@@ -17,7 +17,10 @@ export function standing(client: CinqueClient, inventory: Inventory): Gate {
       const { apps, subject: meant } = reachOf(inventory, host)
       const isOwn = (subject: string): boolean => subject === host || subject === meant
       const lines = items
-        .filter(({ subject, action }) => action === 'out' && known.has(subject) && !isOwn(subject))
+        .filter(
+          ({ subject, action, reason }) =>
+            action === 'out' && !isOwn(subject) && (known.has(subject) || !isOurs(reason)),
+        )
         .map(({ subject, owner, reason }) => `${subject} is out by ${owner}: ${reason}`)
       const own = items.find(({ subject, reason }) => isOwn(subject) && !isOurs(reason))
       if (own !== undefined) lines.push(`${own.subject} is under a word of ${own.owner}: ${own.reason}`)

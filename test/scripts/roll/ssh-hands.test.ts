@@ -477,15 +477,15 @@ describe('hands over ssh', () => {
     })
 
     it('take a dead one out of the ring without asking it', async () => {
-      let gone = false
+      let removed = false
       on(/dc01-db1/, '^nodetool status', {
         get stdout() {
-          return ring(...(gone ? [] : [member.replace('UN', 'DN')])).stdout ?? ''
+          return ring(...(removed ? [] : [member.replace('UN', 'DN')])).stdout ?? ''
         },
       })
       on(/dc01-db1/, 'nodetool removenode', {
         get code() {
-          gone = true
+          removed = true
           return 0
         },
       })
