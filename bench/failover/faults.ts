@@ -1,5 +1,6 @@
 import { makeCertificates } from '#platform/pki/certificates.ts'
 import { namesOf } from '#scripts/cell/names.ts'
+import type { CheckerStandings } from '#scripts/client/standings.ts'
 import { Liar } from './liar.ts'
 import type { World } from './world.ts'
 
@@ -26,6 +27,8 @@ export interface Fault {
 const slowMs = 550
 /** Half a day ago, as certificates begin a day before they are made. */
 const expiredDays = -0.5
+
+const dc03Of = ({ subjects }: CheckerStandings) => subjects.find(({ subject }) => subject === 'dc03')
 
 const nobody = { devices: false, users: false }
 const everybody = { devices: true, users: true }
@@ -63,7 +66,7 @@ export const faults: readonly Fault[] = [
     cuts: nobody,
     seen: async (world) => {
       const views = await world.views()
-      const against = views.filter(({ subjects }) => subjects.get('dc03')?.vote === 'down')
+      const against = views.filter((view) => dc03Of(view)?.vote === 'down')
       return against.length === 0
         ? undefined
         : `down says ${against.map(({ checker }) => checker).join(', ')}: no quorum`
@@ -94,7 +97,7 @@ export const faults: readonly Fault[] = [
     outcome: 'stays',
     cuts: nobody,
     seen: async (world) => {
-      const states = (await world.views()).map(({ subjects }) => subjects.get('dc03')?.state)
+      const states = (await world.views()).map((view) => dc03Of(view)?.state)
       const degraded = states.filter((state) => state === 'degraded').length
       return degraded === states.length ? `degraded at all ${degraded} checkers` : undefined
     },
@@ -110,7 +113,7 @@ export const faults: readonly Fault[] = [
     cuts: { devices: false, users: true },
     seen: async (world) => {
       const [view] = await world.views()
-      const { vote, serving } = view?.subjects.get('dc03') ?? {}
+      const { vote, serving } = (view && dc03Of(view)) ?? {}
       return vote === 'down' && serving === true ? 'the one that is left says down: no quorum' : undefined
     },
     begin: async (world) => {

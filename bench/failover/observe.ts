@@ -1,5 +1,5 @@
 import { pause } from '#scripts/pause.ts'
-import type { CheckerView } from './checkers.ts'
+import type { CheckerStandings } from '#scripts/client/standings.ts'
 import type { Device } from './device.ts'
 import type { Fault } from './faults.ts'
 import { type Mark, Timeline } from './timeline.ts'
@@ -88,9 +88,9 @@ async function moving(world: World, fault: Fault, watched: Watched): Promise<str
   return null
 }
 
-function noteVotes(views: readonly CheckerView[], subject: string, timeline: Timeline): void {
+function noteVotes(views: readonly CheckerStandings[], subject: string, timeline: Timeline): void {
   for (const { checker, subjects } of views) {
-    const seen = subjects.get(subject)
+    const seen = subjects.find((one) => one.subject === subject)
     if (seen?.vote === 'down') timeline.note('vote', performance.now(), `${checker}: ${seen.reason}`)
     if (seen?.serving === false) timeline.note('quorum', performance.now(), `${checker}: ${seen.reason}`)
   }
@@ -143,7 +143,7 @@ async function staying(
   while (performance.now() - from < staysMs) {
     const views = await world.views()
     for (const { checker, subjects } of views) {
-      for (const [subject, { serving, reason }] of subjects) {
+      for (const { subject, serving, reason } of subjects) {
         if (!serving) return { said, wrong: `${checker} has taken ${subject} out: ${reason}` }
       }
     }
@@ -160,7 +160,9 @@ async function staying(
 async function failingBack(world: World, { subject }: Fault, timeline: Timeline): Promise<string | null> {
   while (!timeline.has('done')) {
     if (performance.now() - timeline.from > failbackMs) return `not back within ${failbackMs / 1000} s`
-    const all = (await world.views()).flatMap(({ subjects }) => subjects.get(subject) ?? [])
+    const all = (await world.views()).flatMap(({ subjects }) =>
+      subjects.filter((one) => one.subject === subject),
+    )
     const shares = all.map(({ serving, percent }) => (serving ? percent : 0))
     if (shares.some((share) => share > 0))
       timeline.note('begun', performance.now(), `${Math.max(...shares)} %`)

@@ -7,6 +7,8 @@ import type { Claim, Job, Outbox } from './outbox.ts'
 
 /** How often is looked for jobs of other processes, ms. */
 const lookMs = 5000
+/** The same where none can be done here: so that what nobody can do is not left without a word, ms. */
+const idleLookMs = 60_000
 /** A try that takes longer has failed, ms: others do not wait for it. */
 const tryMs = 45_000
 /** Without a word for that long a job is another worker's: longer than a try, and clocks that differ. */
@@ -16,6 +18,11 @@ const leaseMs = 75_000
  * that is cut off.
  */
 const giveUpMs = 24 * 3_600_000
+/**
+ * A job of a kind that is not known here is left to processes that know it, ms: they give it up before. After that there
+ * are none.
+ */
+const strangeMs = giveUpMs + 3_600_000
 const firstRetryMs = 5000
 const stopMs = 5000
 /** Between two tries to note that something is done, ms. */
@@ -67,14 +74,22 @@ export class OutboxWorker {
     metrics.gauge('cinque_outbox_waiting', 'Letters that wait to be sent', () => this.#waiting.length)
     metrics.gauge('cinque_outbox_oldest_seconds', 'How long the oldest waits that could be sent', () => {
       const now = clock.now()
-      const known = this.#waiting.filter(({ id }) => !this.#unknown.has(id))
-      return Math.max(0, ...known.map(({ createdAt }) => now - createdAt)) / 1000
+      const counted = this.#waiting.filter((job) => this.#isLate(job, now))
+      return Math.max(0, ...counted.map(({ createdAt }) => now - createdAt)) / 1000
     })
   }
 
+  /** Whether it waits for what it should not wait for. */
+  #isLate({ id, kind, createdAt }: Job, now: number): boolean {
+    if (this.#kinds.has(kind)) return !this.#unknown.has(id)
+    // Who can do nothing cannot tell either whether it is still wanted; for a day others do that.
+    return this.#kinds.size > 0 || now - createdAt > giveUpMs
+  }
+
   start(): void {
-    if (this.#timer !== null || this.#stop.signal.aborted || this.#kinds.size === 0) return
-    this.#timer = this.#timers.every(lookMs, () => this.wake())
+    if (this.#timer !== null || this.#stop.signal.aborted) return
+    const everyMs = this.#kinds.size === 0 ? idleLookMs : lookMs
+    this.#timer = this.#timers.every(everyMs, () => this.wake())
     this.wake()
   }
 
@@ -138,8 +153,9 @@ export class OutboxWorker {
   async #one(job: Job): Promise<boolean> {
     const { outbox, clock } = this.#options
     const kind = this.#kinds.get(job.kind)
-    // A newer version's, perhaps: one that knows it will do it.
-    if (kind === undefined) return false
+    const age = clock.now() - job.createdAt
+    // A newer version's, perhaps, or there is no mail server here: one that knows it will do it.
+    if (kind === undefined && age <= strangeMs) return false
     const before = await outbox.claimOf(job.id)
     if (before?.state === 'done') {
       await outbox.remove(job.id)
@@ -147,6 +163,7 @@ export class OutboxWorker {
     }
     const now = clock.now()
     if (before !== undefined && now < before.until) return false
+    if (kind === undefined) return this.#drop(job, before, 'unknown_kind')
     if ((await kind.check(job)) === 'unknown') {
       this.#unknown.add(job.id)
       return now - job.createdAt > giveUpMs && this.#drop(job, before, 'void')
@@ -218,17 +235,23 @@ export class OutboxWorker {
     await outbox.change(mine.id, mine, { ...mine, state: 'waiting', until: clock.now() + waitMs })
   }
 
-  async #drop(job: Job, before: Claim | undefined, reason: 'given_up' | 'void'): Promise<boolean> {
+  async #drop(
+    job: Job,
+    before: Claim | undefined,
+    reason: 'given_up' | 'unknown_kind' | 'void',
+  ): Promise<boolean> {
     const { outbox, log, metrics } = this.#options
     const after = { state: 'done', worker: this.#name, until: 0, tries: before?.tries ?? 0 } as const
     if ((await outbox.change(job.id, before, after)) === null) return false
     await outbox.remove(job.id)
     metrics.counter('cinque_outbox_dropped_total', 'Letters that were not sent, by reason', { reason })
       .value++
-    if (reason === 'given_up')
+    if (reason !== 'void')
       log.error(
-        { event: 'outbox.given_up', job: job.id, kind: job.kind },
-        'a letter was taken by nobody for a day',
+        { event: `outbox.${reason}`, job: job.id, kind: job.kind },
+        reason === 'given_up'
+          ? 'a letter was taken by nobody for a day'
+          : 'a letter was waiting for a day for a process that can send it, and there is none',
       )
     return true
   }

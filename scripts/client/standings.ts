@@ -12,6 +12,7 @@ const document = z.object({
         serving: z.boolean(),
         percent: z.number(),
         reason: z.string(),
+        votes: z.array(z.object({ checker: z.string(), verdict: z.string() })),
       }),
     ),
   }),
@@ -22,8 +23,15 @@ export interface CheckerStandings {
   readonly checker: string
   /** Why it votes for nothing itself; null: it votes. */
   readonly abstains: string | null
-  readonly subjects: z.output<typeof document>['standings']['subjects']
+  readonly subjects: readonly SubjectStanding[]
 }
+
+/** How a DC or host is, as all votes together have it. */
+interface SubjectStanding extends Omit<Counted, 'votes'> {
+  /** What this checker says itself; null: nothing. */
+  readonly vote: string | null
+}
+type Counted = z.output<typeof document>['standings']['subjects'][number]
 
 const patienceMs = 3000
 
@@ -33,7 +41,11 @@ export async function standingsAt(url: string, signal?: AbortSignal): Promise<Ch
   const either = signal === undefined ? late : AbortSignal.any([signal, late])
   const response = await fetch(`${url}/v1/health`, { signal: either })
   const { checker, standings } = document.parse(await response.json())
-  return { checker, ...standings }
+  const subjects = standings.subjects.map(({ votes, ...rest }) => ({
+    ...rest,
+    vote: votes.find((one) => one.checker === checker)?.verdict ?? null,
+  }))
+  return { checker, abstains: standings.abstains, subjects }
 }
 
 /** Of the first checker that answers; null: none does. */

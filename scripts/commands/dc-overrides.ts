@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { z } from 'zod'
 import type { CinqueClient } from '#client/index.ts'
 import { type Inventory, InventoryError } from '#platform/inventory/inventory.ts'
 import { loadInventory } from '#platform/inventory/load.ts'
 import { CellDirectory, isCell } from '#scripts/cell/directory.ts'
 import { connect } from '#scripts/client/connect.ts'
+import { standingsOf } from '#scripts/client/standings.ts'
 import { defaultCellData, type TargetOptions, withTarget } from '#scripts/client/target.ts'
 import { wholeNumber } from '#scripts/options.ts'
 import { CliError, printJson, printLine, table } from '#scripts/output.ts'
@@ -20,8 +20,6 @@ interface Options extends TargetOptions {
 type Word = Awaited<ReturnType<typeof inForce>>[number]
 
 const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-/** Milliseconds to wait for what a checker says. */
-const askMs = 2000
 
 /** What people say about datacenters and hosts, which wins over checkers: docs/votes.md. */
 export function addOverrides(dc: Command): void {
@@ -175,23 +173,13 @@ function inventoryOf({ inventory: file, data, url, context }: Options): Inventor
   return !elsewhere && isCell(directory) ? new CellDirectory(directory).read() : undefined
 }
 
-const health = z.object({
-  standings: z.object({ subjects: z.array(z.object({ subject: z.string(), serving: z.boolean() })) }),
-})
-
 /** Datacenters that are not in DNS now, as the first checker says that answers; none, if none does. */
 async function votedOut({ hosts, ports }: Inventory): Promise<ReadonlySet<string>> {
-  const answers = hosts
+  const urls = hosts
     .filter(({ roles }) => roles.includes('checker'))
-    .map(async ({ address }) => {
-      const host = address.includes(':') ? `[${address}]` : address
-      const response = await fetch(`http://${host}:${ports.checker}/v1/health`, {
-        signal: AbortSignal.timeout(askMs),
-      })
-      const { standings } = health.parse(await response.json())
-      return new Set(standings.subjects.filter(({ serving }) => !serving).map(({ subject }) => subject))
-    })
-  return Promise.any(answers).catch(() => new Set<string>())
+    .map(({ address }) => `http://${address.includes(':') ? `[${address}]` : address}:${ports.checker}`)
+  const { subjects = [] } = (await standingsOf(urls)) ?? {}
+  return new Set(subjects.filter(({ serving }) => !serving).map(({ subject }) => subject))
 }
 
 function linesOf(words: readonly Word[]): readonly string[] {

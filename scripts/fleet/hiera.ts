@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Inventory, outside } from '#platform/inventory/inventory.ts'
+import { racksOf } from '#platform/inventory/racks.ts'
 
 /** What Puppet is told of a cell: files below `puppet/data/inventory`, by path. Pure. */
 function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
@@ -21,13 +22,13 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
         })),
         'cinque::ports': ports,
         'cinque::inventory': stringify(inventory, { lineWidth: 120, flowCollectionPadding: true }),
-        ...(dns === undefined ? {} : { 'cinque::public_url': `https://${dns.names[0]}.${dns.zone}` }),
+        ...(dns === undefined ? {} : { 'cinque::public_url': publicUrlOf(dns, ports) }),
       },
     ],
   ])
+  const racks = racksOf(inventory)
   for (const host of hosts) {
     const dc = dcs.find(({ name }) => name === host.dc)
-    const db = hosts.filter((one) => one.dc === host.dc && one.roles.includes('db')).indexOf(host)
     const { name, roles, address, brokers } = host
     files.set(`host/${name}.yaml`, {
       'cinque::host': {
@@ -35,8 +36,7 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
         dc: dc?.name ?? outside,
         dc_number: dc?.number ?? 0,
         dc_kind: dc?.kind ?? outside,
-        // Each replica of a row is in another rack of its DC, so on another host.
-        rack: `r${db < 0 ? 1 : db + 1}`,
+        rack: `r${racks.get(name) ?? 1}`,
         roles,
         address,
         brokers,
@@ -44,6 +44,15 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
     })
   }
   return files
+}
+
+/** The API's own name, where the cell has one: all of its names lead to the same hosts. */
+function publicUrlOf(
+  { names, zone }: NonNullable<Inventory['dns']>,
+  { https }: Pick<Inventory['ports'], 'https'>,
+): string {
+  const name = names.find((one) => one === 'api') ?? names[0]
+  return new URL(`https://${name}.${zone}:${https}`).origin
 }
 
 const header = '# Written by `cinque inventory hiera`.\n'

@@ -14,6 +14,7 @@ interface Subject {
   serving: boolean
   percent: number
   reason: string
+  votes: []
 }
 
 const well = (subject: string): Subject => ({
@@ -22,6 +23,7 @@ const well = (subject: string): Subject => ({
   serving: true,
   percent: 100,
   reason: 'all see it up',
+  votes: [],
 })
 
 describe('a look at all hosts', () => {

@@ -28,9 +28,13 @@ describe('cinque dc drain, undrain, weight, keep, overrides', () => {
     checker = createServer((_, response) => {
       const subjects = ['dc01', 'dc02', 'dc03'].map((subject) => ({
         subject,
+        state: away.includes(subject) ? 'down' : 'up',
         serving: !away.includes(subject),
+        percent: 100,
+        reason: '',
+        votes: [],
       }))
-      response.end(JSON.stringify({ standings: { subjects } }))
+      response.end(JSON.stringify({ checker: 'watch', standings: { abstains: null, subjects } }))
     })
     await new Promise<void>((listening) => checker.listen(0, '127.0.0.1', listening))
     const { port } = checker.address() as AddressInfo

@@ -86,6 +86,9 @@ describe('cinque inventory, hosts, cost', () => {
       rack: 'r3',
       address: '198.51.100.13',
     })
+    // Links in letters begin with it.
+    const cell = parse(readFileSync(join(to, 'cell.yaml'), 'utf8')) as Record<string, unknown>
+    expect(cell['cinque::public_url']).to.equal('https://api.iot.example.org:8443')
     const file = written(() => undefined)
     await runHere('inventory', 'hiera', to, '--inventory', file)
     expect(readdirSync(join(to, 'host')).toSorted()).to.deep.equal(

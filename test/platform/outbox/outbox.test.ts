@@ -6,7 +6,8 @@ import { refusal } from '../refusal.ts'
 import { Mailbox, type Post, World } from './world.ts'
 
 const leaseMs = 75_000
-const day = 86_400_000
+const hour = 3_600_000
+const day = 24 * hour
 
 describe('the outbox', () => {
   let world: World
@@ -132,6 +133,36 @@ describe('the outbox', () => {
     expect(box.deliveries).to.equal(0)
     await one.outboxWorker.look()
     expect(box.deliveries).to.equal(1)
+  })
+
+  it('counts a letter of a kind that nobody knows while it waits, and when it is dropped', async () => {
+    const one = await world.process(box.take)
+    await world.outbox.put({ id: 'later', kind: 'pigeon', spec: {} })
+    world.clock.time += hour
+    await one.outboxWorker.look()
+    expect(world.metrics.render()).to.match(/cinque_outbox_waiting 1\n/)
+    expect(world.metrics.render()).to.match(/cinque_outbox_oldest_seconds 3600\n/)
+    world.clock.time += day
+    await one.outboxWorker.look()
+    world.clock.time += 1
+    await one.outboxWorker.look()
+    expect(world.metrics.render()).to.match(/cinque_outbox_dropped_total\{reason="unknown_kind"\} 1\n/)
+    expect(world.metrics.render()).to.match(/cinque_outbox_waiting 0\n/)
+  })
+
+  it('counts letters of which no process can send any more, as the mail server was taken away', async () => {
+    await invite(await world.process(box.take))
+    const mute = new World(world.clock, world.store)
+    const other = await mute.process(undefined)
+    await other.outboxWorker.look()
+    expect(mute.metrics.render()).to.match(/cinque_outbox_oldest_seconds 0\n/)
+    world.clock.time += day + 60_000
+    await other.outboxWorker.look()
+    expect(mute.metrics.render()).to.match(/cinque_outbox_oldest_seconds 86460\n/)
+    world.clock.time += hour
+    await other.outboxWorker.look()
+    expect(mute.metrics.render()).to.match(/cinque_outbox_dropped_total\{reason="unknown_kind"\} 1\n/)
+    await other.close()
   })
 
   it('sends what waits although there is no room for what there is to tell', async () => {

@@ -1,6 +1,7 @@
 import type { Letter } from '#platform/identity/letters.ts'
 import { createLogger } from '#platform/log.ts'
 import { Metrics } from '#platform/metrics.ts'
+import { Outbox } from '#platform/outbox/outbox.ts'
 import { openPlatform, type Platform } from '#platform/platform.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { TestClock } from '../store/contract.ts'
@@ -10,10 +11,19 @@ export type Post = (letter: Letter) => Promise<void>
 
 /** Processes of one platform, on one store. */
 export class World {
-  readonly clock = new TestClock()
-  readonly store = new MemoryStore({ clock: this.clock })
+  readonly clock: TestClock
+  readonly store: MemoryStore
   readonly metrics = new Metrics()
   readonly #processes: Platform[] = []
+
+  constructor(clock = new TestClock(), store = new MemoryStore({ clock })) {
+    this.clock = clock
+    this.store = store
+  }
+
+  get outbox(): Outbox {
+    return new Outbox(this.store, this.clock)
+  }
 
   /** Looks for letters when it is told to. */
   async process(mailer: Post | undefined, store = this.store): Promise<Platform> {
