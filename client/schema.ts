@@ -601,7 +601,7 @@ export interface paths {
       requestBody: {
         content: {
           'application/json': {
-            kind: 'restart' | 'reinstall' | 'upgrade'
+            kind: 'restart' | 'reinstall' | 'upgrade' | 'apply' | 'decommission' | 'removenode'
             /** of an upgrade */
             version?: string
             previous?: string
@@ -4531,7 +4531,7 @@ export type ApiKey = {
 /** something that is done to hosts of the fleet, one after the other */
 export type Roll = {
   id: string
-  kind: 'restart' | 'reinstall' | 'upgrade'
+  kind: 'restart' | 'reinstall' | 'upgrade' | 'apply' | 'decommission' | 'removenode'
   /** what hosts have after an upgrade */
   version: string | null
   /** what a host is taken back to that is not well with it */

@@ -37,6 +37,7 @@ import { live } from './commands/live.ts'
 import { maintenance } from './commands/maintenance.ts'
 import { silence } from './commands/silence.ts'
 import { me } from './commands/me.ts'
+import { addNodeVerbs } from './commands/node.ts'
 import { nodes } from './commands/nodes.ts'
 import { organisations } from './commands/organisations.ts'
 import { presence } from './commands/presence.ts'
@@ -101,7 +102,7 @@ export function createProgram(): Command {
   program.commandsGroup('Plan it:')
   for (const add of [addInventory, addHosts, addCost, addDns, addFleet, addRelease]) add(program)
   program.commandsGroup('Look after it:')
-  for (const add of [addStatus, addTop, addRun, addLogs, addDiagnose, addSsh]) add(program)
+  for (const add of [addStatus, addTop, addRun, addLogs, addDiagnose, addNodeVerbs, addSsh]) add(program)
   program.commandsGroup('Back it up:')
   for (const add of [addBackup, addRestore]) add(program)
   program.commandsGroup('Try it:')

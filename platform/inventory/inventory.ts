@@ -31,6 +31,8 @@ const host = z.strictObject({
   brokers: z.int().min(1).max(64).default(1),
   /** Share of its DC's new connections, of hosts with role app; 0: only when no other is healthy. */
   weight: z.int().min(0).max(255).default(10),
+  /** Of a db host whose place in this list is not the one that it had when it was made (docs/operations/verbs/node.md). */
+  rack: z.int().min(1).max(999).optional(),
   provider: z.string().min(1).optional(),
   /** EUR a month. */
   price: z.number().min(0).max(10_000).optional(),
@@ -189,6 +191,10 @@ function* contradictions(inventory: Inventory): Generator<Contradiction> {
         ['dcs', at, 'replicas'],
         `${one.name} has ${of('db')} hosts with role db for ${one.replicas} replicas; add hosts or lower replicas`,
       ]
+    }
+    const racks = hosts.filter((each) => each.dc === one.name).flatMap(({ rack }) => rack ?? [])
+    if (new Set(racks).size < racks.length) {
+      yield [['dcs', at], `two hosts of ${one.name} have the same rack; each needs one of its own`]
     }
     if (of('app') === 0) {
       yield [['dcs', at], `${one.name} has no host with role app; give it to one of its hosts`]

@@ -1,8 +1,13 @@
 import { z } from 'zod'
 
-/** What may be done to hosts one after the other while everybody else keeps on working. */
-export const rollKinds = ['restart', 'reinstall', 'upgrade'] as const
+/**
+ * What may be done to hosts one after the other while everybody else keeps on working. `apply`: Puppet, also on one that is
+ * new. `decommission`: it leaves the cell for good; `removenode`: one that is dead does.
+ */
+export const rollKinds = ['restart', 'reinstall', 'upgrade', 'apply', 'decommission', 'removenode'] as const
 export type RollKind = (typeof rollKinds)[number]
+/** Those that bring to hosts what the inventory of whoever planned them says. */
+export const settingKinds: readonly RollKind[] = ['apply', 'decommission', 'removenode']
 
 /**
  * What happens to one host, in this order. `gate`: wait until the fleet can do without it. `drain`: it takes no new

@@ -29,6 +29,8 @@ export interface ApplyOptions {
   readonly local: Readonly<Record<string, unknown>>
   /** Says what would change, and changes nothing. */
   readonly dryRun?: boolean
+  /** Of one class only, and what is in it: `profile::firewall`. */
+  readonly only?: string
   readonly onLine?: ((line: string) => void) | undefined
 }
 
@@ -62,7 +64,7 @@ export async function packTree(
  * Rejects with an Error that has Puppet's own words.
  */
 export async function apply(host: Host, packed: string, options: ApplyOptions): Promise<Applied> {
-  const { fleet, remote, dryRun = false, onLine } = options
+  const { fleet, remote, dryRun = false, only, onLine } = options
   const started = performance.now()
   const send = async (command: string, file: string): Promise<void> => {
     const { code, stderr, failure } = await remote.run(host, command, { input: { file } })
@@ -88,7 +90,7 @@ export async function apply(host: Host, packed: string, options: ApplyOptions): 
   const puppet = [
     'puppet apply --detailed-exitcodes --strict=error --strict_variables --color=false',
     `--modulepath=${there}/modules:/usr/share/puppet/modules --hiera_config=${there}/hiera.yaml`,
-    `--certname=${host.name}${dryRun ? ' --noop' : ''} ${there}/manifests/site.pp`,
+    `--certname=${host.name}${dryRun ? ' --noop' : ''}${only === undefined ? '' : ` --tags ${only}`} ${there}/manifests/site.pp`,
   ].join(' ')
   const { code, stdout, stderr, failure } = await remote.run(host, `LANG=C.UTF-8 ${puppet}`, { onLine })
   if (failure !== null) throw new Error(failure)

@@ -321,6 +321,13 @@ export class Fleet {
     this.#options.say(`${host.name} has its rows`)
   }
 
+  /** Powers a host off and throws its disk away, for good. */
+  async discard(host: Host): Promise<void> {
+    await this.close([host])
+    await this.machine(host).wipe()
+    await this.#network.leave(host)
+  }
+
   status(): Promise<HostStatus[]> {
     return Promise.all(
       this.inventory.hosts.map(async ({ name, dc, roles, address }) => {

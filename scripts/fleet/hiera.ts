@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Inventory, outside } from '#platform/inventory/inventory.ts'
+import { racksOf } from '#platform/inventory/racks.ts'
 
 /** What Puppet is told of a cell: files below `puppet/data/inventory`, by path. Pure. */
 function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
@@ -25,9 +26,9 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
       },
     ],
   ])
+  const racks = racksOf(inventory)
   for (const host of hosts) {
     const dc = dcs.find(({ name }) => name === host.dc)
-    const db = hosts.filter((one) => one.dc === host.dc && one.roles.includes('db')).indexOf(host)
     const { name, roles, address, brokers } = host
     files.set(`host/${name}.yaml`, {
       'cinque::host': {
@@ -35,8 +36,7 @@ function hieraOf(inventory: Inventory): ReadonlyMap<string, unknown> {
         dc: dc?.name ?? outside,
         dc_number: dc?.number ?? 0,
         dc_kind: dc?.kind ?? outside,
-        // Each replica of a row is in another rack of its DC, so on another host.
-        rack: `r${db < 0 ? 1 : db + 1}`,
+        rack: `r${racks.get(name) ?? 1}`,
         roles,
         address,
         brokers,

@@ -70,8 +70,8 @@ export class FleetNetwork {
         await inside('link', 'set', bridge, 'up')
       }
     }
-    for (const [at, host] of hosts.entries()) {
-      if (!there.has(namespaceOf(host.name))) await this.#join(host, at)
+    for (const host of hosts) {
+      if (!there.has(namespaceOf(host.name))) await this.#join(host)
     }
     await this.#startDelays(say)
     await this.#apply()
@@ -86,6 +86,11 @@ export class FleetNetwork {
     for (const name of [...this.#inventory.hosts.map((host) => namespaceOf(host.name)), routers]) {
       if (there.has(name)) await must('ip', ['netns', 'del', name])
     }
+  }
+
+  /** Takes a host's network away. */
+  async leave({ name }: Pick<Host, 'name'>): Promise<void> {
+    if ((await namespaces()).has(namespaceOf(name))) await must('ip', ['netns', 'del', namespaceOf(name)])
   }
 
   /** Lets no packet through between two DCs, without telling them; or again. */
@@ -117,10 +122,11 @@ export class FleetNetwork {
     return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T[]) : []
   }
 
-  async #join({ name, address, dc }: Host, at: number): Promise<void> {
+  async #join({ name, address, dc }: Host): Promise<void> {
     const number = this.#numberOf(dc)
     const namespace = namespaceOf(name)
-    const outer = `h${at}`
+    // Stays its own, whichever hosts come and go.
+    const outer = `h${number}-${address.split('.').at(-1)}`
     await must('ip', ['netns', 'add', namespace])
     const veth = ['type', 'veth', 'peer', 'name', 'host0', 'netns', namespace]
     await must('ip', ['link', 'add', outer, 'netns', routers, ...veth])

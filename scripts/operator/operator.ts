@@ -1,5 +1,6 @@
 import { ApiError, type AnswerOf } from '#client/index.ts'
 import { beginOf, graceMs, pending, type Schedule } from '#platform/schedules/schedule.ts'
+import { settingKinds } from '#platform/rolls/roll.ts'
 import { leaseMs } from '#platform/rolls/transitions.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
@@ -137,6 +138,8 @@ export class Operator {
       return
     // One of a schedule is its runner's.
     if (roll.reason.startsWith('schedule ')) return
+    // What the inventory is to say knows whoever changes it.
+    if (settingKinds.includes(roll.kind)) return
     const beat = roll.runner === null ? 0 : Date.parse(roll.runner.beat_at)
     if (roll.state === 'running' && Date.now() - beat < leaseMs) return
     this.#busy.add(' roll')

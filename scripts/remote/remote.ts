@@ -32,6 +32,8 @@ export interface Remote {
 interface SshOptions {
   /** Of ssh: says for each host by its name where it is, who comes, by which key, and who vouches for its key. */
   readonly config: string
+  /** Who vouches for keys instead of those whom the configuration names. */
+  readonly knownHosts?: string
   /** Starts ssh elsewhere: `nsenter`, and its arguments. */
   readonly through?: readonly string[]
 }
@@ -49,7 +51,7 @@ const silent = ['-o', 'BatchMode=yes', '-T']
  * By OpenSSH, with one connection for all commands to a host. A host whose key nobody vouches for is refused, and
  * nothing asks for a password.
  */
-export function sshRemote({ config, through = [] }: SshOptions): Remote {
+export function sshRemote({ config, knownHosts, through = [] }: SshOptions): Remote {
   const opening = new Map<string, Promise<Finished>>()
   const [program, ...before] = [...through, 'ssh']
   const controlOf = (name: string): string => {
@@ -64,6 +66,7 @@ export function sshRemote({ config, through = [] }: SshOptions): Remote {
       'StrictHostKeyChecking=yes',
       'UpdateHostKeys=no',
       'LogLevel=ERROR',
+      ...(knownHosts === undefined ? [] : [`UserKnownHostsFile="${knownHosts}"`]),
       `ConnectTimeout=${connectSeconds}`,
       `ServerAliveInterval=${aliveSeconds}`,
       'ServerAliveCountMax=2',

@@ -43,6 +43,8 @@ export function cellHands(directory: string, traffic: Traffic, gates: readonly G
     },
     reinstall: () => Promise.reject(cannot('reinstalled')),
     upgrade: () => Promise.reject(cannot('upgraded')),
+    apply: () => Promise.reject(cannot('made by Puppet')),
+    remove: () => Promise.reject(cannot('removed')),
     async ailment(host, signal) {
       const { status, parts: all } = await parts()
       const ill = all.find((part) => part.host === host && part.state !== 'running')

@@ -1,6 +1,9 @@
+import type { RollKind } from '#platform/rolls/roll.ts'
+
 /** For whom hands work. */
 export interface Mandate {
   readonly roll: string
+  readonly kind: RollKind
   readonly token: number
 }
 
@@ -25,7 +28,14 @@ export interface Hands {
   /** Wipes it, and makes it what the inventory says. `tell`: how far that is, for people. */
   reinstall(host: string, signal: AbortSignal, tell?: (note: string) => void): Promise<void>
   upgrade(host: string, version: string, signal: AbortSignal, tell?: (note: string) => void): Promise<void>
-  /** Why it is not well, or null: everything that it should run runs, and the others see it so. */
+  /** Makes it what the inventory says, without losing what it has: also one that has never been in the cell. */
+  apply(host: string, signal: AbortSignal, tell?: (note: string) => void): Promise<void>
+  /** Takes it out of the cell for good: what it keeps goes to the others, and nothing of it starts again. */
+  remove(host: string, signal: AbortSignal, tell?: (note: string) => void): Promise<void>
+  /**
+   * Why it is not well, or null: everything that it should run runs, and the others see it so. Of one that is removed: why
+   * it is still a member.
+   */
   ailment(host: string, signal: AbortSignal): Promise<string | null>
   /** Ends `drain`. */
   readmit(host: string, signal: AbortSignal): Promise<void>

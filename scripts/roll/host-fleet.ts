@@ -11,7 +11,7 @@ import { fleetGates } from './gates/all.ts'
 import { backupTimer } from './gates/backup-timer.ts'
 import { puppetInstaller } from './puppet-installer.ts'
 import { sshHands } from './ssh-hands.ts'
-import { dnsTraffic } from './traffic.ts'
+import { dnsTraffic, withoutRows } from './traffic.ts'
 
 export interface HostFleetOptions extends HostsOptions {
   /** Of rented hosts: a shell command that has the provider make CINQUE_HOST at CINQUE_ADDRESS anew. */
@@ -34,6 +34,7 @@ export function hostFleet(options: HostFleetOptions): Fleet {
     inventory,
     remote,
     traffic: dnsTraffic(client, inventory),
+    leaving: dnsTraffic(client, withoutRows(inventory)),
     gates: [...fleetGates({ client, inventory }), backupTimer(remote, inventory)],
     installer: puppetInstaller(inventory, directory),
     rebuild: fleet === undefined ? byProvider(options.rebuild) : byBooting(directory),

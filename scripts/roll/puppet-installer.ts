@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -10,6 +10,7 @@ import { apply, packTree } from '#scripts/fleet/apply.ts'
 import type { FleetDirectory } from '#scripts/fleet/directory.ts'
 import type { Remote, RemoteOptions } from '#scripts/remote/remote.ts'
 import { quote } from '#scripts/remote/shell.ts'
+import { together } from '#scripts/remote/together.ts'
 import type { Installer } from './ssh-hands.ts'
 
 /** Hiera's highest level: what is so for this host and its disk alone. */
@@ -19,6 +20,11 @@ const artifacts = '/var/cache/cinque/artifacts'
 const bootstrapMs = 600_000
 /** 100 MB over 2 Mbit/s. */
 const uploadMs = 600_000
+
+/** Hosts that get their packet filter at a time. */
+const admitAt = 4
+/** What Puppet says of a service with `--noop`. */
+const wouldRestart = /Service\[([\w-]+)\].*Would have triggered 'refresh'/
 
 const ownSchema = z.record(z.string(), z.unknown()).nullable()
 
@@ -44,6 +50,27 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
     const into = `mkdir -p /etc/cinque/hiera && cat > ${ownFile}.new && mv ${ownFile}.new ${ownFile}`
     await must(remote, host, into, { input: text })
   }
+  /** Does something with the tree for all hosts, as it is now. */
+  const packed = async (
+    local: Record<string, unknown>,
+    act: (file: string) => Promise<unknown>,
+  ): Promise<void> => {
+    const work = mkdtempSync(join(tmpdir(), 'cinque-puppet-'))
+    try {
+      await act(await packTree({ inventory, local }, work))
+    } finally {
+      rmSync(work, { recursive: true, force: true })
+    }
+  }
+  /** Checkers and operators have the inventory among their secrets, and know the hosts that there are now. */
+  const refreshInventory = ({ name }: Host): void => {
+    const text = stringify(inventory)
+    for (const who of ['checker', 'operator']) {
+      const file = join(directory.path, 'secrets', name, who, 'inventory.yaml')
+      // An operator on a host may only read what it was given.
+      if (existsSync(file) && readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
+    }
+  }
   return {
     obstacle({ name }) {
       const secrets = join(directory.path, 'secrets', name)
@@ -58,6 +85,23 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
       await setOwn(remote, host, { 'profile::cinque::release': release })
     },
     replaces: (host, remote) => setOwn(remote, host, { 'profile::cassandra::replace': true }),
+    async admit(hosts, remote) {
+      const local = directory.local()
+      const own = { inventory, fleet: directory, remote, local, only: 'profile::firewall' }
+      await packed(local, (file) => together(hosts, admitAt, (host) => apply(host, file, own)))
+    },
+    async restarts(host, remote) {
+      const local = directory.local()
+      refreshInventory(host)
+      const due = new Set<string>()
+      const onLine = (line: string): void => {
+        const unit = wouldRestart.exec(line)?.[1]
+        if (unit !== undefined) due.add(unit)
+      }
+      const own = { inventory, fleet: directory, remote, local, dryRun: true, onLine }
+      await packed(local, (file) => apply(host, file, own))
+      return [...due]
+    },
     async install(host, remote) {
       await must(
         remote,
@@ -69,13 +113,8 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
         { timeoutMs: bootstrapMs },
       )
       const local = directory.local()
-      const work = mkdtempSync(join(tmpdir(), 'cinque-puppet-'))
-      try {
-        const packed = await packTree({ inventory, local }, work)
-        await apply(host, packed, { inventory, fleet: directory, remote, local })
-      } finally {
-        rmSync(work, { recursive: true, force: true })
-      }
+      refreshInventory(host)
+      await packed(local, (file) => apply(host, file, { inventory, fleet: directory, remote, local }))
     },
   }
 

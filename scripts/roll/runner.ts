@@ -31,7 +31,7 @@ export const servesAgain = 'again and serves'
 const lookMs = 2000
 const beatMs = leaseMs / 3
 
-interface Run {
+export interface Run {
   readonly ledger: Ledger
   readonly hands: Hands
   /** Of this process, as nobody else has it. */
@@ -54,7 +54,7 @@ type Step = ShownRoll['steps'][number]
 export async function carryOut(run: Run): Promise<ShownRoll> {
   const roll = await run.ledger.take(run.name)
   const token = roll.runner?.token ?? 0
-  const hands = run.hands.under?.({ roll: roll.id, token }) ?? run.hands
+  const hands = run.hands.under?.({ roll: roll.id, kind: roll.kind, token }) ?? run.hands
   const gone = new AbortController()
   const signal = AbortSignal.any([run.signal, gone.signal])
   const word = new HeldWord(hands)
@@ -219,9 +219,12 @@ class Carrier {
     tell?: (note: string) => void,
   ): Promise<void> {
     const { hands } = this.#run
-    if (this.#roll.kind === 'restart') return hands.restart(host, signal)
-    if (this.#roll.kind === 'reinstall') return hands.reinstall(host, signal, tell)
-    return hands.upgrade(host, version ?? '', signal, tell)
+    const { kind } = this.#roll
+    if (kind === 'restart') return hands.restart(host, signal)
+    if (kind === 'reinstall') return hands.reinstall(host, signal, tell)
+    if (kind === 'upgrade') return hands.upgrade(host, version ?? '', signal, tell)
+    if (kind === 'apply') return hands.apply(host, signal, tell)
+    return hands.remove(host, signal, tell)
   }
 
   /** Writes down how far a phase is. What comes while that is under way is left out: the next word has it. */

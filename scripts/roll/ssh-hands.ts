@@ -1,12 +1,15 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { CliError } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
-import type { Remote, RemoteFinished } from '#scripts/remote/remote.ts'
+import type { Remote } from '#scripts/remote/remote.ts'
 import { ailmentOf, crashingOf, othersAilments } from './ailments.ts'
+import { applyTo, isMissed } from './apply-host.ts'
 import { fenceDirectory, fencedRemote } from './fence.ts'
 import { type Gate, obstaclesOf } from './gates/gate.ts'
 import type { Hands, Mandate } from './hands.ts'
+import { onHost } from './on-host.ts'
 import { reachOf } from './reach.ts'
+import { decommission, removeNode, stillMember } from './remove-host.ts'
 import { onlyReleases, startServices, stopFront, stopMs, stopServices } from './services.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -20,12 +23,18 @@ export interface Installer {
   replaces(host: Host, remote: Remote): Promise<void>
   /** What Puppet needs that a bare host lacks, then Puppet. */
   install(host: Host, remote: Remote): Promise<void>
+  /** Has hosts let in all that the inventory has, and changes nothing else. */
+  admit(hosts: readonly Host[], remote: Remote): Promise<void>
+  /** Services that `install` would restart: `cinque-nats`. Changes nothing. */
+  restarts(host: Host, remote: Remote): Promise<readonly string[]>
 }
 
 export interface SshHandsOptions {
   readonly inventory: Inventory
   readonly remote: Remote
   readonly traffic: Traffic
+  /** Of a host that leaves for good, and takes no other with it. */
+  readonly leaving: Traffic
   /** What must be so before a host is taken out, besides that all services of the others run. */
   readonly gates: readonly Gate[]
   readonly installer: Installer
@@ -40,22 +49,24 @@ export interface SshHandsOptions {
 /** Until a host that was made anew lets us in, ms. */
 const bootMs = 600_000
 const defaultWellMs = 240_000
-/** How often a command is begun on a host that does not answer. */
-const maxTries = 3
 const nodetoolMs = 60_000
 /** Of all rows of a host, ms. */
 const repairMs = 1_800_000
 
 /** Hosts of their own, by ssh. */
 export function sshHands(options: SshHandsOptions): Hands {
-  return { ...handsOf(options, { roll: '', token: 0 }), under: (mandate) => handsOf(options, mandate) }
+  return {
+    ...handsOf(options, { roll: '', kind: 'restart', token: 0 }),
+    under: (mandate) => handsOf(options, mandate),
+  }
 }
 
-function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
+function handsOf(options: SshHandsOptions, { roll, kind, token }: Mandate): Hands {
   const {
     inventory,
     remote: plain,
     traffic,
+    leaving,
     gates,
     installer,
     rebuild,
@@ -71,37 +82,7 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     if (host !== undefined) return host
     throw new CliError(`the inventory has no host "${name}"`)
   }
-  /** What is done to a host may be done again, so a connection that breaks ends nothing. */
-  const doing = async (
-    host: Host,
-    command: string,
-    timeoutMs: number,
-    signal?: AbortSignal,
-  ): Promise<RemoteFinished> => {
-    const bounds = { timeoutMs, ...(signal === undefined ? {} : { signal }) }
-    let finished = await remote.run(host, command, bounds)
-    for (let tries = 1; tries < maxTries && isLost(finished); tries++) {
-      // oxlint-disable-next-line no-await-in-loop -- one try after the other
-      await pause(lookMs, signal)
-      signal?.throwIfAborted()
-      // oxlint-disable-next-line no-await-in-loop
-      finished = await remote.run(host, command, bounds)
-    }
-    return finished
-  }
-  /** What a command prints; rejects with why it failed. */
-  const must = async (
-    host: Host,
-    command: string,
-    signal: AbortSignal,
-    timeoutMs: number,
-  ): Promise<string> => {
-    const { code, stdout, stderr, failure } = await doing(host, command, timeoutMs, signal)
-    signal.throwIfAborted()
-    if (code === 0) return stdout.trim()
-    const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? ''
-    throw new Error(failure ?? `${host.name}: ${said === '' ? `ended with ${code}` : said}`)
-  }
+  const { doing, must } = onHost(remote, lookMs)
   const ailment = (host: Host, signal: AbortSignal): Promise<string | null> =>
     ailmentOf(plain, inventory, host, signal)
   const untilWell = async (host: Host, signal: AbortSignal): Promise<void> => {
@@ -190,15 +171,34 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
     )
   }
 
+  const leaves = kind === 'decommission' || kind === 'removenode'
+  const applying = {
+    inventory,
+    plain,
+    remote,
+    installer,
+    doing,
+    must,
+    alone,
+    streamed,
+    untilWell,
+    usualRelease,
+  }
+  const removing = { inventory, look: onHost(plain, lookMs), lookMs, doing, must }
   const services: Gate = {
     name: 'services',
     look: (name, until) => othersAilments(plain, inventory, hostOf(name), until),
   }
 
   return {
-    obstacles: (name, signal) => obstaclesOf([services, ...gates], name, signal),
-    drain: (host, until, signal) => traffic.away(host, until, signal),
-    extend: (host, until) => traffic.extend(host, until),
+    // A dead one has left traces that gates would wait for: hints, a port that says nothing.
+    obstacles: (name, signal) =>
+      obstaclesOf(kind === 'removenode' ? [services] : [services, ...gates], name, signal),
+    async drain(name, until, signal) {
+      if (kind === 'apply' && !(await isMissed(applying, hostOf(name), signal))) return
+      await (leaves ? leaving : traffic).away(name, until, signal)
+    },
+    extend: (host, until) => (leaves ? leaving : traffic).extend(host, until),
     async restart(name, signal) {
       const host = hostOf(name)
       await alone(host, async () => {
@@ -257,7 +257,11 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       if (before !== undefined && before !== version)
         await must(host, onlyReleases([before, version]), signal, nodetoolMs)
     },
+    apply: (name, signal, tell = () => undefined) => applyTo(applying, hostOf(name), signal, tell),
+    remove: (name, signal, tell = () => undefined) =>
+      (kind === 'removenode' ? removeNode : decommission)(removing, hostOf(name), signal, tell),
     async ailment(name, signal) {
+      if (leaves) return stillMember(removing, hostOf(name), signal)
       for (const host of [hostOf(name), ...dependents(hostOf(name))]) {
         // oxlint-disable-next-line no-await-in-loop -- one after the other: the first is enough
         const why = await ailment(host, signal)
@@ -265,7 +269,8 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
       }
       return traffic.ailment(name, signal)
     },
-    readmit: (host, signal) => traffic.back(host, signal),
+    // One that has left is kept out of DNS by that word until checkers find it down.
+    readmit: (host, signal) => (leaves ? Promise.resolve() : traffic.back(host, signal)),
   }
 
   /** Until it has its rows from the others, and takes clients. */
@@ -292,9 +297,4 @@ function handsOf(options: SshHandsOptions, { roll, token }: Mandate): Hands {
 
 function isDbOnly({ roles }: Host): boolean {
   return roles.every((role) => role === 'db')
-}
-
-/** It did not come to the host, or its end did not come back. */
-function isLost({ code, failure }: RemoteFinished): boolean {
-  return code === 255 && failure !== null && !failure.includes('host key is refused')
 }

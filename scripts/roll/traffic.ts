@@ -91,6 +91,15 @@ function wordAbout(host: string, until: number | null) {
   }
 }
 
+/** The same cell as it is for a host that leaves: its rows go to the others, so it takes nobody out of service with it. */
+export function withoutRows(inventory: Inventory): Inventory {
+  const hosts = inventory.hosts.map((host) => ({
+    ...host,
+    roles: host.roles.filter((role) => role !== 'db'),
+  }))
+  return { ...inventory, hosts: hosts.filter(({ roles }) => roles.length > 0) }
+}
+
 /** Until most checkers say that it is out, or why it is kept. */
 async function untilSaid(inventory: Inventory, subject: string, signal: AbortSignal): Promise<void> {
   for (;;) {

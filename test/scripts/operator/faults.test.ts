@@ -96,6 +96,8 @@ describe('operators in two datacenters', () => {
           restart: act,
           reinstall: act,
           upgrade: act,
+          apply: act,
+          remove: act,
           ailment: () => Promise.resolve(null),
           readmit: nothing,
         }

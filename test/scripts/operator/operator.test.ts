@@ -20,6 +20,8 @@ function quickHands(deed: (host: string) => Promise<void>): Hands {
     restart: deed,
     reinstall: deed,
     upgrade: deed,
+    apply: deed,
+    remove: deed,
     ailment: () => Promise.resolve(null),
     readmit: nothing,
   }

@@ -45,6 +45,14 @@ class NotingHands implements Hands {
     return this.#note(`upgrade ${host} ${version}`)
   }
 
+  apply(host: string): Promise<void> {
+    return this.#note(`apply ${host}`)
+  }
+
+  remove(host: string): Promise<void> {
+    return this.#note(`remove ${host}`)
+  }
+
   async ailment(host: string): Promise<string | null> {
     await this.before(`settle ${host}`)
     return this.ailmentOf.get(host) ?? null
@@ -81,7 +89,9 @@ describe('a roll that is carried out', () => {
   })
 
   const plan = (
-    body: { kind: 'restart' | 'reinstall' } | { kind: 'upgrade'; version: string; previous: string },
+    body:
+      | { kind: 'restart' | 'reinstall' | 'apply' | 'decommission' }
+      | { kind: 'upgrade'; version: string; previous: string },
   ): Promise<ShownRoll> => client.post('/v1/rolls', { body: { ...body, reason: 'test', hosts } })
 
   function run(
@@ -101,6 +111,16 @@ describe('a roll that is carried out', () => {
     )
   })
 
+  it('brings new settings to hosts, and takes one out for good, by the same phases', async () => {
+    await run(await plan({ kind: 'apply' }))
+    await run(await plan({ kind: 'decommission' }))
+    expect(hands.calls).to.deep.equal(
+      ['apply', 'remove'].flatMap((deed) =>
+        hosts.flatMap(({ host }) => [`drain ${host}`, `${deed} ${host}`, `readmit ${host}`]),
+      ),
+    )
+  })
+
   it('tells hosts under which token it works, and people how far a long deed is', async () => {
     const mandates: number[] = []
     const notes: (string | null)[] = []
@@ -110,6 +130,8 @@ describe('a roll that is carried out', () => {
       extend: (host, until) => hands.extend(host, until),
       restart: (host) => hands.restart(host),
       upgrade: (host, version) => hands.upgrade(host, version),
+      apply: (host) => hands.apply(host),
+      remove: (host) => hands.remove(host),
       ailment: (host) => hands.ailment(host),
       readmit: (host) => hands.readmit(host),
       reinstall: (host, _, tell) => {

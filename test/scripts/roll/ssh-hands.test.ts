@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { checkInventory } from '#platform/inventory/inventory.ts'
 import type { Remote, RemoteFinished } from '#scripts/remote/remote.ts'
 import { refusedCode } from '#scripts/roll/fence.ts'
-import type { Hands } from '#scripts/roll/hands.ts'
+import type { Hands, Mandate } from '#scripts/roll/hands.ts'
 import { sshHands } from '#scripts/roll/ssh-hands.ts'
 
 const dcs = ['dc01', 'dc02', 'dc03'].map((name, at) => ({
@@ -24,7 +24,7 @@ const inventory = checkInventory(
   'test',
 )
 const addresses = dcs.map(({ number }) => `10.60.${number}.1`)
-const mandate = { roll: '0197a4c2-1b7e-7c55-8f41-2f1f5a3a9d10', token: 7 }
+const mandate: Mandate = { roll: '0197a4c2-1b7e-7c55-8f41-2f1f5a3a9d10', kind: 'restart', token: 7 }
 
 /** What a host answers to commands that have a text in them; the last that fits counts. */
 type Answer = Partial<RemoteFinished>
@@ -70,6 +70,8 @@ describe('hands over ssh', () => {
   let ran: string[]
   let done: string[]
   let hands: Hands
+  let unbound: Hands
+  let due: string[]
   const { signal } = new AbortController()
 
   const on = (host: RegExp, command: string, answer: Answer): void =>
@@ -84,6 +86,7 @@ describe('hands over ssh', () => {
     answers = []
     ran = []
     done = []
+    due = []
     on(/./, '', {})
     on(/./, '@@ clock', look({}))
     on(/db/, 'is-active cassandra;', { stdout: 'active\n' })
@@ -111,19 +114,29 @@ describe('hands over ssh', () => {
         ailment: () => Promise.resolve(null),
         back: (host) => note(`back ${host}`),
       },
+      leaving: {
+        away: (host) => note(`away ${host} alone`),
+        extend: () => Promise.resolve(true),
+        ailment: () => Promise.resolve(null),
+        back: () => Promise.resolve(),
+      },
       gates: [],
       installer: {
         obstacle: ({ name }) => (name === 'dc02-app1' ? 'its secrets are not here' : null),
         deliver: ({ name }, _, release) => note(`deliver ${name} ${release}`),
         replaces: ({ name }) => note(`replaces ${name}`),
         install: ({ name }) => note(`install ${name}`),
+        admit: (hosts) => note(`admit ${hosts.map(({ name }) => name).join(' ')}`),
+        restarts: () => Promise.resolve(due),
       },
       rebuild: ({ name }) => note(`rebuild ${name}`),
       lookMs: 1,
       wellMs: 20,
     })
+    unbound = hands
     hands = hands.under?.(mandate) ?? hands
   })
+  const under = (kind: Mandate['kind']): Hands => unbound.under?.({ ...mandate, kind }) ?? unbound
 
   const gone: Answer = { code: 255, failure: 'dc03-db1: it does not answer' }
 
@@ -263,12 +276,20 @@ describe('hands over ssh', () => {
         ailment: () => Promise.resolve(null),
         back: () => Promise.resolve(),
       },
+      leaving: {
+        away: () => Promise.resolve(),
+        extend: () => Promise.resolve(true),
+        ailment: () => Promise.resolve(null),
+        back: () => Promise.resolve(),
+      },
       gates: [],
       installer: {
         obstacle: () => null,
         deliver: () => Promise.resolve(),
         replaces: () => Promise.resolve(),
         install: () => Promise.resolve(),
+        admit: () => Promise.resolve(),
+        restarts: () => Promise.resolve([]),
       },
       rebuild: () => Promise.reject(new Error('wiped')),
     })
@@ -338,5 +359,140 @@ describe('hands over ssh', () => {
   it('leave db hosts out of an upgrade of what only app hosts run', async () => {
     await hands.upgrade('dc01-db1', '2.0.0-b', signal)
     expect(ran).to.deep.equal([])
+  })
+
+  it('have the others let a new host in, and give it what most of them run, before it is one of them', async () => {
+    const apply = under('apply')
+    on(/dc01-app1/, '^basename', { code: 1 })
+    on(/dc01-app1/, 'echo newcomer', { stdout: 'newcomer\n' })
+    on(/dc03/, '/etc/nftables.conf', { code: 1 })
+    await apply.drain('dc01-app1', 0, signal)
+    await apply.apply('dc01-app1', signal)
+    expect(done).to.deep.equal(['admit dc03-db1 dc03-app1', 'deliver dc01-app1 1.0.0-a', 'install dc01-app1'])
+    expect(ran.at(-1)).to.match(/^dc01-app1: [^]*rm -f \/var\/lib\/cinque-roll\/newcomer/)
+  })
+
+  it('take nobody out of service for a db host that comes, and wait until it has its rows', async () => {
+    const apply = under('apply')
+    on(/dc01-db1/, 'echo newcomer', { stdout: 'newcomer\n' })
+    let looks = 2
+    on(/dc01-db1/, 'is-active cassandra;', {
+      get stdout() {
+        return looks-- > 0
+          ? 'activating\nReceiving 4 files, 1 MiB total. Already received 1 files'
+          : 'active\n'
+      },
+    })
+    const notes: string[] = []
+    await apply.drain('dc01-db1', 0, signal)
+    await apply.apply('dc01-db1', signal, (note) => notes.push(note))
+    expect(done).to.deep.equal(['install dc01-db1'])
+    expect(notes).to.include('it gets its rows: 1 of 4 files')
+  })
+
+  it('stop in good order what Puppet is to restart, and nothing else', async () => {
+    const apply = under('apply')
+    const running = 'cassandra.service\n'
+    on(/dc01-db1/, '--state=active,activating', { stdout: running })
+    await apply.apply('dc01-db1', signal)
+    expect(ran.some((command) => /nodetool drain|systemctl stop/.test(command))).to.equal(false)
+    due = ['cassandra']
+    ran = []
+    await apply.drain('dc01-db1', 0, signal)
+    await apply.apply('dc01-db1', signal)
+    expect(done).to.deep.equal(['install dc01-db1', 'away dc01-db1', 'install dc01-db1'])
+    const deeds = ran.flatMap((command) => {
+      const deed = /nodetool drain|systemctl stop|systemctl start/.exec(command)?.[0]
+      return deed === undefined ? [] : [`${command.slice(0, 9)} ${deed.slice(-5)}`]
+    })
+    expect(deeds.map((deed) => deed.trim())).to.deep.equal([
+      'dc01-app1  stop',
+      'dc01-db1:  stop',
+      'dc01-db1: start',
+      'dc01-app1 start',
+    ])
+  })
+
+  describe('that take a host out for good', () => {
+    const ring = (...lines: string[]): Answer => ({
+      stdout: ['UN  10.60.1.1  1 MiB  16  ?  a0a0a0a0-0000-4000-8000-000000000001  r1', ...lines].join('\n'),
+    })
+    const member = 'UN  10.60.2.1  1 MiB  16  ?  a0a0a0a0-0000-4000-8000-000000000002  r1'
+    const of = (...texts: string[]): string[] =>
+      ran
+        .filter((command) => texts.some((text) => command.includes(text)))
+        .map((command) => command.slice(0, 8))
+
+    it('have its rows go to the others, and erase what the cell has left on it', async () => {
+      let left = false
+      on(/dc01-db1/, '^nodetool status', {
+        get stdout() {
+          return ring(...(left ? [] : [member])).stdout ?? ''
+        },
+      })
+      on(/dc02-db1/, 'nodetool decommission', {
+        get code() {
+          left = true
+          return 0
+        },
+      })
+      on(/dc02-db1/, '^[ -e /etc/cinque ]', { code: 1 })
+      const hand = under('decommission')
+      await hand.drain('dc02-db1', 0, signal)
+      await hand.remove('dc02-db1', signal)
+      expect(done).to.deep.equal(['away dc02-db1 alone'])
+      expect(of('nodetool decommission', 'rm -rf /etc/cinque')).to.deep.equal(['dc02-db1', 'dc02-db1'])
+      expect(await hand.ailment('dc02-db1', signal)).to.equal(null)
+      // It stays out of DNS until nobody knows it.
+      await hand.readmit('dc02-db1', signal)
+      expect(done).to.have.length(1)
+    })
+
+    it('go on where a runner died: one that leaves already is waited for', async () => {
+      let looks = 0
+      on(/dc01-db1/, '^nodetool status', {
+        get stdout() {
+          return ring(...(looks++ < 3 ? [member.replace('UN', 'UL')] : [])).stdout ?? ''
+        },
+      })
+      await under('decommission').remove('dc02-db1', signal)
+      expect(of('nodetool decommission')).to.deep.equal([])
+      expect(of('rm -rf /etc/cinque')).to.deep.equal(['dc02-db1'])
+    })
+
+    it('erase nothing on one whose rows could not go', async () => {
+      on(/dc01-db1/, '^nodetool status', ring(member))
+      on(/dc02-db1/, 'nodetool decommission', { code: 1, stdout: 'nodetool: Not enough live nodes\n' })
+      expect(await failureOf(under('decommission').remove('dc02-db1', signal))).to.equal(
+        'dc02-db1: nodetool: Not enough live nodes',
+      )
+      expect(of('rm -rf /etc/cinque')).to.deep.equal([])
+    })
+
+    it('do not take one for dead that the others see', async () => {
+      on(/dc01-db1/, '^nodetool status', ring(member))
+      expect(await failureOf(under('removenode').remove('dc02-db1', signal))).to.match(
+        /its Cassandra is up, as others see it: remove it without --dead$/,
+      )
+    })
+
+    it('take a dead one out of the ring without asking it', async () => {
+      let removed = false
+      on(/dc01-db1/, '^nodetool status', {
+        get stdout() {
+          return ring(...(removed ? [] : [member.replace('UN', 'DN')])).stdout ?? ''
+        },
+      })
+      on(/dc01-db1/, 'nodetool removenode', {
+        get code() {
+          removed = true
+          return 0
+        },
+      })
+      const hand = under('removenode')
+      await hand.remove('dc02-db1', signal)
+      expect(of('nodetool removenode')).to.deep.equal(['dc01-db1'])
+      expect(ran.every((command) => command.startsWith('dc01-db1'))).to.equal(true)
+    })
   })
 })

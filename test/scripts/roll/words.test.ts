@@ -77,6 +77,8 @@ describe('what a roll says in DNS', () => {
         await before('settle')
         return null
       },
+      apply: () => Promise.resolve(),
+      remove: () => Promise.resolve(),
       readmit: (one, ending) => deed('return', () => traffic.back(one, ending)),
     }
     return carryOut({

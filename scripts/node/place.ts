@@ -1,0 +1,36 @@
+import { dirname, join } from 'node:path'
+import { defaultInventory } from '#scripts/commands/inventory.ts'
+import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
+import { CliError } from '#scripts/output.ts'
+import type { HostFleetOptions } from '#scripts/roll/host-fleet.ts'
+
+/** What is common to those who add and remove hosts. */
+export interface NodeOptions extends HostFleetOptions {
+  plan?: true
+  json?: true
+}
+
+/** Where a cell's files are: the inventory, and beside it secrets, authorities and how ssh reaches the hosts. */
+export interface Place {
+  readonly file: string
+  readonly directory: FleetDirectory
+  readonly isTestFleet: boolean
+  readonly sshConfig: string
+}
+
+export function placeOf({ fleet, inventory: file = defaultInventory, sshConfig }: HostFleetOptions): Place {
+  if (fleet !== undefined) {
+    const directory = new FleetDirectory(fleet === true ? defaultFleet : fleet)
+    const config = join(directory.path, 'ssh', 'ssh_config')
+    return { file: directory.inventoryFile, directory, isTestFleet: true, sshConfig: config }
+  }
+  const directory = new FleetDirectory(dirname(file))
+  return { file, directory, isTestFleet: false, sshConfig: sshConfig ?? join(dirname(file), 'ssh_config') }
+}
+
+/** The same failure, and how to go on with it. */
+export function goingOn(error: unknown, command: string): CliError {
+  const said = error instanceof Error ? error.message : String(error)
+  const before = error instanceof CliError && error.remedy !== undefined ? `${error.remedy} ` : ''
+  return new CliError(said, { remedy: `${before}Then go on where it is: ${command}`, cause: error })
+}
