@@ -63,7 +63,7 @@ class profile::healthcheck (
       capabilities    => ['CAP_NET_BIND_SERVICE'],
       memory_max      => '512M',
       allow_jit       => true,
-      subscribe_to    => [File[$directory, '/opt/cinque/current', '/etc/cinque/inventory.yaml']],
+      subscribe_to    => [File[$directory], File['/opt/cinque/current'], File['/etc/cinque/inventory.yaml']],
     }
     Unpack::Archive['cinque'] -> Service['cinque-healthcheck']
     if $profile::gdnsd::enabled {
