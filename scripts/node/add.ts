@@ -31,7 +31,7 @@ const ringMs = 60_000
 export async function addNode(name: string, options: AddOptions): Promise<void> {
   const { remote } = openHosts(options)
   const place = placeOf(options)
-  const { text, inventory, isWritten } = wanted(place, name, options.host)
+  const { inventory, isWritten } = wanted(place, name, options.host)
   const host = hostIn(inventory, name)
   checkAddition(inventory, host)
   const secrets = place.isTestFleet ? 'to make' : secretsState(place, host)
@@ -52,19 +52,20 @@ export async function addNode(name: string, options: AddOptions): Promise<void> 
     ]
     return showPlan(`add ${name} (${host.dc}, ${host.roles.join(', ')}, ${host.address})`, steps, options)
   }
-  const again = `cinque node add ${name}`
   const say = sayer(options)
+  // Somebody else may have changed it since.
+  const write = (): void => writeWhole(place.file, wanted(place, name, options.host).text)
   try {
     checkRacks(inventory, await ringOf(remote, inventory, host))
     if (place.isTestFleet) {
-      if (!isWritten) writeWhole(place.file, text)
+      if (!isWritten) write()
       await bootHere(place.directory.path, host, say)
     } else {
       await ensureSecrets(place, inventory, host)
       addSshName(place.sshConfig, host)
       await meet(place, remote, host, options.contact)
       // Not before it answers: everybody else waits for what the inventory has.
-      if (!isWritten) writeWhole(place.file, text)
+      if (!isWritten) write()
     }
     tellOperators(place, host)
     say(`${name} answers`)
@@ -77,7 +78,7 @@ export async function addNode(name: string, options: AddOptions): Promise<void> 
     }
   } catch (error) {
     if (error instanceof CliError && error.exitCode === 2) throw error
-    throw goingOn(error, again)
+    throw goingOn(error)
   }
   if (options.json === true) printJson({ added: name })
   else
@@ -102,7 +103,14 @@ function wanted(
         remedy:
           'Write it there, behind the others of its DC; or say what it is: --dc dc01 --address 192.0.2.9 --roles app',
       })
-    return { ...withHost(text, { name, ...given }, file), isWritten: false }
+    try {
+      return { ...withHost(text, { name, ...given }, file), isWritten: false }
+    } catch (error) {
+      throw new CliError(error instanceof Error ? error.message : String(error), {
+        exitCode: 2,
+        cause: error,
+      })
+    }
   }
   const other = Object.entries(given ?? {}).find(
     ([key, value]) => said(value) !== said(known[key as keyof Host]),

@@ -8,7 +8,12 @@ import type { Remote } from '#scripts/remote/remote.ts'
 import { sign } from '#scripts/remote/sign.ts'
 
 const contactMs = 60_000
-const key = '/etc/ssh/ssh_host_ed25519_key'
+/** Standard input is its certificate; the variable is a host that is a directory. */
+const install = `set -eu; umask 022; etc="\${CINQUE_ROOT-}/etc/ssh"; key="$etc/ssh_host_ed25519_key"
+cat > "$key-cert.pub.new"; mv "$key-cert.pub.new" "$key-cert.pub"
+mkdir -p "$etc/sshd_config.d"
+printf 'HostKey %s\\nHostCertificate %s-cert.pub\\n' "$key" "$key" > "$etc/sshd_config.d/00-install.conf"
+sshd -t; systemctl reload ssh`
 
 export interface FirstContact {
   /** `SHA256:...`, as the provider's console shows it. */
@@ -53,11 +58,7 @@ export async function introduce(
     })
     const known = join(work, 'known_hosts')
     writeFileSync(known, `${host.name} ${readFileSync(file, 'utf8')}`)
-    const command = `set -e; umask 022; cat > ${key}-cert.pub.new; mv ${key}-cert.pub.new ${key}-cert.pub
-mkdir -p /etc/ssh/sshd_config.d
-printf 'HostKey ${key}\\nHostCertificate ${key}-cert.pub\\n' > /etc/ssh/sshd_config.d/00-install.conf
-sshd -t; systemctl reload ssh`
-    const { code, stderr, failure } = await remoteOf(known).run(host, command, {
+    const { code, stderr, failure } = await remoteOf(known).run(host, install, {
       input: { file: certificate },
       timeoutMs: contactMs,
       fresh: true,

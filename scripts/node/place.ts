@@ -29,8 +29,11 @@ export function placeOf({ fleet, inventory: file = defaultInventory, sshConfig }
 }
 
 /** The same failure, and how to go on with it. */
-export function goingOn(error: unknown, command: string): CliError {
+export function goingOn(error: unknown): CliError {
   const said = error instanceof Error ? error.message : String(error)
   const before = error instanceof CliError && error.remedy !== undefined ? `${error.remedy} ` : ''
-  return new CliError(said, { remedy: `${before}Then go on where it is: ${command}`, cause: error })
+  return new CliError(said, {
+    remedy: `${before}Then the same command again: it goes on where it is.`,
+    cause: error,
+  })
 }

@@ -34,7 +34,7 @@ export async function removeNode(name: string, options: RemoveOptions): Promise<
     await forget(place, name, options)
   } catch (error) {
     if (error instanceof CliError && error.exitCode === 2) throw error
-    throw goingOn(error, `cinque node remove ${name}${options.dead === true ? ' --dead' : ''}`)
+    throw goingOn(error)
   }
   if (options.json === true) printJson({ removed: name })
   else printLine(`${name} is no member of the cell any more; give it back with its disk wiped`)
@@ -48,7 +48,7 @@ async function leave(
   say: (line: string) => void,
 ): Promise<boolean> {
   const { name } = host
-  const { text, inventory } = without(place, host)
+  const { inventory } = without(place, host)
   const others = rollingOrder(inventory, inventory.hosts)
   const kind = options.dead === true ? 'removenode' : 'decommission'
   if (options.plan === true) {
@@ -63,7 +63,8 @@ async function leave(
   await rollFor(hostFleet(options), { change: 'remove', name, kind }, [host], options)
   // While the inventory still has it: it would be left over else.
   if (place.isTestFleet) await discardHere(place.directory.path, host)
-  writeWhole(place.file, text)
+  // Somebody else may have changed it since.
+  writeWhole(place.file, without(place, host).text)
   say(`${place.file} is without ${name}`)
   return true
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { after, before, describe, it } from 'mocha'
 import { must } from '#scripts/child-process.ts'
+import { introduce, isReached } from '#scripts/node/first-contact.ts'
 import { type Remote, sshRemote } from '#scripts/remote/remote.ts'
 import { writeSshConfig } from '#scripts/remote/ssh-config.ts'
 import { temporaryFolder } from '../scripts/child.ts'
@@ -33,6 +34,30 @@ describe('keys of hosts and people', () => {
   /** Connects anew each time, as somebody who was never there. */
   const failureAt = async (host: { name: string }, remote: Remote = hosts.remote): Promise<string | null> =>
     (await remote.run(host, 'true', { fresh: true })).failure
+
+  it('of a new host are signed by the fingerprint that its console shows, and by no other', async () => {
+    await newKey(path('nobody'))
+    await hosts.shutDown(app.name)
+    await hosts.boot(app.name, 'nobody')
+    hosts.program(app.name, 'sshd', ':')
+    const host = hosts.inventory.hosts.find(({ name }) => name === app.name)
+    if (host === undefined) throw new Error('no host')
+    const hostCa = path('host-ca')
+    const remoteOf = (knownHosts: string): Remote => sshRemote({ config: hosts.config, knownHosts })
+    const meet = async (hostKeyShown: string): Promise<string> => {
+      const contact = { hostKey: hostKeyShown, hostCa }
+      if (await isReached(hosts.remote, host, contact)) return 'known'
+      await introduce(remoteOf, host, { ...contact, port: String(hosts.port) })
+      return 'introduced'
+    }
+    const refused = await meet('SHA256:somebody-else').catch((error: Error) => error.message)
+    expect(refused).to.match(/the key SHA256:.*, and not SHA256:somebody-else; nothing was sent to it/)
+    const shown = await must('ssh-keygen', ['-lf', `${hostKey(hosts.home(app.name))}.pub`])
+    expect(await meet(shown.split(' ')[1])).to.equal('introduced')
+    await hosts.remote.close([app])
+    expect(await failureAt(app)).to.equal(null)
+    expect(await meet('SHA256:whatever')).to.equal('known')
+  })
 
   it('of a host are renewed under its open connections, and it is known by the new one', async () => {
     const first = keyOf(db)

@@ -110,6 +110,11 @@ describe('a host that comes or goes', () => {
       /has dc01-app1 already, with another address/,
     ],
     [
+      'there is no such DC',
+      ['add', 'dc01-app2', '--dc', 'dc09', '--address', '10.60.1.12', '--roles', 'app'],
+      /there is no DC "dc09"; the DCs are dc01, dc02$/m,
+    ],
+    [
       'its DC would have fewer nodes than replicas',
       ['remove', 'dc02-n1', '--yes', '--ssh-config', 'SSH'],
       /without dc02-n1: .*dc02 has 0 hosts with role db for 1 replicas[^]*fewer replicas/,
