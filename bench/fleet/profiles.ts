@@ -1,6 +1,6 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import type { Fleet } from '#scripts/fleet/fleet.ts'
-import { again, said, type Step, until } from './step.ts'
+import { again, said, type Seen, type Step, until } from './step.ts'
 
 const exporter = 9100
 /** Of a backup or a drill, ms. */
@@ -13,28 +13,16 @@ const rollMs = 600_000
  */
 export const profiles: Readonly<Record<string, Step>> = {
   async units({ fleet }) {
-    const wrong: string[] = []
-    let all = 0
-    for (const host of fleet.inventory.hosts) {
-      const failed = await said(
-        fleet,
-        host,
-        "systemctl list-units --failed --plain --no-legend | cut -d' ' -f1",
-      )
-      wrong.push(
-        ...failed.split('\n').flatMap((unit) => (unit === '' ? [] : [`${host.name}: ${unit} has failed`])),
-      )
-      const units = unitsOf(host)
-      all += units.length
-      const states = (await said(fleet, host, `systemctl is-active ${units.join(' ')} || true`)).split('\n')
-      for (const [at, unit] of units.entries()) {
-        if (states[at] !== 'active') wrong.push(`${host.name}: ${unit} is ${states[at]}`)
-      }
-    }
-    return {
-      what: wrong.join('; ') || `${all} units on ${fleet.inventory.hosts.length} hosts are active`,
-      good: wrong.length === 0,
-    }
+    const { hosts } = fleet.inventory
+    let wrong: string[] = []
+    // Figures of a Cassandra that is just starting are there a minute later.
+    await until(
+      async () =>
+        (wrong = (await Promise.all(hosts.map((host) => unitProblems(fleet, host)))).flat()).length === 0,
+      () => wrong.join('; '),
+    )
+    const units = hosts.flatMap(unitsOf).length
+    return { what: `${units} units on ${hosts.length} hosts are active, none has failed`, good: true }
   },
 
   again,
@@ -174,35 +162,15 @@ export const profiles: Readonly<Record<string, Step>> = {
     const figures = await figuresOf(fleet, host)
     const of = (name: string): string => figures.get(`cinque_restore_drill_${name}`) ?? 'unknown'
     return {
-      what: `restored in ${of('seconds')} s: tables equal ${of('tables_equal')}, different ${of('tables_different')}, unchecked ${of('tables_unchecked')}`,
+      what: `restored in ${Number(of('seconds')).toFixed(0)} s: tables equal ${of('tables_equal')}, different ${of('tables_different')}, unchecked ${of('tables_unchecked')}`,
       good: of('ok') === '1',
     }
   },
 
-  async schedule({ fleet, db, far }) {
-    const began = await said(fleet, db, startedAt)
-    const path = 'schedules/bench'
-    await rest(fleet, far, 'PUT', path, { job: 'restart', cron: '* * * * *', on: db.name, overdue_after: 1 })
-    let last: Outcome | null = null as Outcome | null
-    try {
-      await until(
-        async () => {
-          ;({ last } = await rest<{ last: Outcome | null }>(fleet, far, 'GET', path))
-          return last !== null && last.state !== 'running'
-        },
-        () => `the operators do not end what is due: ${last?.note ?? 'nothing is begun'}`,
-        rollMs,
-      )
-    } finally {
-      await rest(fleet, far, 'DELETE', path)
-    }
-    await fleet.serves()
-    const restarted = (await said(fleet, db, startedAt)) !== began
-    return {
-      what: `what was due was begun by an operator, and is ${last?.state}: ${last?.note}; services of ${db.name} ${restarted ? 'were started anew' : 'are the old ones'}`,
-      good: last?.state === 'done' && restarted,
-    }
-  },
+  schedule: ({ fleet, db, far }) => restartBySchedule(fleet, far, [db]),
+
+  // Those that the operators run on as well: of these each is finished by the other one.
+  everything: ({ fleet, far }) => restartBySchedule(fleet, far, fleet.inventory.hosts),
 
   async upgrade({ fleet, db, far }) {
     const version = await said(fleet, db, 'basename "$(readlink /opt/cinque/current)"')
@@ -228,6 +196,49 @@ export const profiles: Readonly<Record<string, Step>> = {
   },
 }
 
+/** Lets a schedule that is due each minute restart hosts once. */
+async function restartBySchedule(
+  fleet: Fleet,
+  far: Host,
+  hosts: readonly Host[],
+): Promise<Omit<Seen, 'seconds'>> {
+  const started = (): Promise<string[]> => Promise.all(hosts.map((host) => said(fleet, host, startedAt)))
+  const before = await started()
+  const began = Date.now()
+  const path = 'schedules/bench'
+  const on = hosts.map(({ name }) => name).join(' | ')
+  await rest(fleet, far, 'PUT', path, { job: 'restart', cron: '* * * * *', on, overdue_after: 1 })
+  let last: Run | null = null as Run | null
+  let why = 'nothing is begun'
+  try {
+    await until(
+      async () => {
+        try {
+          ;({ last } = await rest<{ last: Run | null }>(fleet, far, 'GET', path))
+          why = last?.note ?? why
+        } catch (error) {
+          // The API that is asked is restarted, too.
+          why = error instanceof Error ? error.message : String(error)
+          return false
+        }
+        // A schedule of that name may have been here before.
+        return last !== null && Date.parse(last.due) > began && last.state !== 'running'
+      },
+      () => `the operators do not end what is due: ${why}`,
+      rollMs,
+    )
+  } finally {
+    await rest(fleet, far, 'DELETE', path)
+  }
+  await fleet.serves()
+  const after = await started()
+  const old = hosts.filter((_, at) => before[at] === after[at]).map(({ name }) => name)
+  return {
+    what: `what was due was begun by an operator, and is ${last?.state}: ${last?.note}; services that were not started anew: ${old.join(', ') || 'none'}`,
+    good: last?.state === 'done' && old.length === 0,
+  }
+}
+
 interface Target {
   readonly scrapeUrl: string
   readonly health: string
@@ -246,7 +257,13 @@ interface Outcome {
   readonly note: string | null
 }
 
-const startedAt = 'systemctl show --property=ActiveEnterTimestampMonotonic --value cinque-api cassandra'
+interface Run extends Outcome {
+  readonly due: string
+}
+
+/** When services were, of those that the host has. */
+const startedAt =
+  'systemctl show --property=ActiveEnterTimestampMonotonic --value cinque-api cassandra cinque-healthcheck'
 
 /** What runs on a host of this size, as its roles have it. */
 function unitsOf({ name, roles, brokers, dc }: Host): string[] {
@@ -267,6 +284,18 @@ function unitsOf({ name, roles, brokers, dc }: Host): string[] {
     ...(name === 'dc01-check1' ? ['prometheus.service'] : []),
     ...(name === 'dcb1-check1' ? ['gdnsd.service'] : []),
     ...(dc === 'dcb1' && roles.includes('db') ? ['cinque-backup.timer', 'cinque-drill.timer'] : []),
+  ]
+}
+
+async function unitProblems(fleet: Fleet, host: Host): Promise<string[]> {
+  const units = unitsOf(host)
+  const failed = await said(fleet, host, "systemctl list-units --failed --plain --no-legend | cut -d' ' -f1")
+  const states = (await said(fleet, host, `systemctl is-active ${units.join(' ')} || true`)).split('\n')
+  return [
+    ...failed.split('\n').flatMap((unit) => (unit === '' ? [] : [`${host.name}: ${unit} has failed`])),
+    ...units.flatMap((unit, at) =>
+      states[at] === 'active' ? [] : [`${host.name}: ${unit} is ${states[at]}`],
+    ),
   ]
 }
 

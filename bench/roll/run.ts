@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -211,6 +212,7 @@ async function deviceOf(client: CinqueClient, name: string): Promise<Identity> {
 /** Its exit code; what it says is passed on. */
 function runRoll(args: readonly string[], say: (line: string) => void): Promise<number> {
   const child = spawn(process.execPath, [cinque, 'roll', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_NORMAL)
   const early = onEarlyExit(() => child.kill())
   for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', say)
   return new Promise((resolve) => {
@@ -240,7 +242,9 @@ try {
     throw new Error(`--${name}: expected a number above 0`)
   }
   if (values.help) process.stdout.write(usage)
-  else
+  else {
+    // What measures must not wait for what it measures.
+    setPriority(constants.priority.PRIORITY_HIGH)
     await measure({
       fleet: values.fleet,
       rate: number('rate'),
@@ -250,6 +254,7 @@ try {
       json: values.json,
       roll: positionals.length === 0 ? ['restart'] : positionals,
     })
+  }
 } catch (error) {
   console.error(`bench/roll: ${messageOf(error)}`)
   process.exitCode = 1

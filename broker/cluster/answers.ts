@@ -16,6 +16,8 @@ export interface GatherEntry {
   readonly id: number
   readonly org: string
   readonly sid: string
+  /** Of the session as the asker has it. Absent: its release does not tell. */
+  readonly epoch?: number
   /** The asker's DC reads its own store; of each other DC one process is asked to. */
   readonly read: boolean
   /** Writer in hex and floor. */
@@ -64,6 +66,12 @@ export interface FetchedEntry {
 export class Answers {
   readonly #cell: Cell
   readonly #released = new Map<string, { state: StoredState; at: number }>()
+  /**
+   * Sessions whose rows are being read for their holder. Its next question ends the reading, as that of a later holder
+   * does: who asked before has given up or has lost the session, and a large inbox takes longer to read than questions
+   * take to be asked again. An earlier holder has to wait.
+   */
+  readonly #readings = new Map<string, { readonly epoch: number; over: boolean }>()
 
   constructor(cell: Cell) {
     this.#cell = cell
@@ -93,26 +101,45 @@ export class Answers {
       sendJson(member.peer, Entry.GATHERED, { ...end, states: [], groups: [], whole: true })
       return
     }
-    this.readStore(question.org, sid, question.floors).then(
-      ({ states, summary }) => {
-        for (const row of summary.rows ?? []) this.#copy(member, question.id, row)
-        const groups = Array.from(summary.groups.values())
-        const whole = summary.rows !== null
-        sendJson(member.peer, Entry.GATHERED, { ...end, states: states.map(stateEntry), groups, whole })
-      },
-      (error: unknown) => {
-        this.#cell.unreadable(error)
-        sendJson(member.peer, Entry.GATHERED, { ...end, failed: true, states: [], groups: [], whole: true })
-      },
-    )
+    const unread = { ...end, failed: true, states: [], groups: [], whole: true } as const
+    const reading = { epoch: question.epoch ?? 0, over: false }
+    const other = this.#readings.get(key)
+    if (other !== undefined && other.epoch > reading.epoch) {
+      sendJson(member.peer, Entry.GATHERED, unread)
+      return
+    }
+    if (other !== undefined) other.over = true
+    this.#readings.set(key, reading)
+    this.readStore(question.org, sid, question.floors, () => reading.over)
+      .finally(() => {
+        if (this.#readings.get(key) === reading) this.#readings.delete(key)
+      })
+      .then(
+        (found) => {
+          if (found === null) {
+            sendJson(member.peer, Entry.GATHERED, unread)
+            return
+          }
+          const { states, summary } = found
+          for (const row of summary.rows ?? []) this.#copy(member, question.id, row)
+          const groups = Array.from(summary.groups.values())
+          const whole = summary.rows !== null
+          sendJson(member.peer, Entry.GATHERED, { ...end, states: states.map(stateEntry), groups, whole })
+        },
+        (error: unknown) => {
+          this.#cell.unreadable(error)
+          sendJson(member.peer, Entry.GATHERED, unread)
+        },
+      )
   }
 
-  /** What this DC's store has of a session. Rejects with StoreError. */
+  /** What this DC's store has of a session; null: it was `isOver` before the end. Rejects with StoreError. */
   async readStore(
     org: string,
     sid: Uint8Array,
     floors: readonly (readonly [string, number])[],
-  ): Promise<{ states: StoredState[]; summary: Summary }> {
+    isOver: () => boolean,
+  ): Promise<{ states: StoredState[]; summary: Summary } | null> {
     const { store, day } = this.#cell.broker
     const states = await readStates(store, org, sid)
     const known = new Map(floors)
@@ -122,7 +149,8 @@ export class Answers {
       known.set(name, Math.max(known.get(name) ?? 0, floor))
     }
     const above = Array.from(known, ([writer, floor]) => ({ writer: Buffer.from(writer, 'hex'), floor }))
-    return { states, summary: await summarize(store, org, sid, above, day) }
+    const summary = await summarize(store, { org, sid, floors: above }, day, isOver)
+    return summary === null ? null : { states, summary }
   }
 
   /** FETCH. */

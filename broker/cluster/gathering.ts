@@ -14,7 +14,7 @@ import { equalGroups, type Group, type Summary } from './summary.ts'
 
 type Row = RowOf<typeof inbox>
 
-/** A process in contact that has not answered by then does not count; longer than two round trips round the world. */
+/** A process in contact that has not answered by then does not count; longer than two round trips round the world. A scrub may be more patient. */
 const ANSWER_MS = 2000
 /** A process that was to read its DC's store and has not answered by then may be dead: another one of the DC is asked, too. */
 const OTHER_READER_MS = 1000
@@ -93,7 +93,7 @@ export class Gathering {
     const { epoch } = session
     const states = outbox.loaded ? [] : await outbox.ownStates()
     const stamp = this.#cell.broker.hlc.next()
-    const answers = await this.#gather(session, outbox, this.#cell.dcs)
+    const answers = await this.#gather(session, outbox, this.#cell.dcs, 1)
     if (session.epoch !== epoch || session.ended) return
     const all = this.#cell.dcs.every((dc) => answers.readDcs.has(dc))
     if (!outbox.loaded) await outbox.adopt([...states, ...answers.states], all || isCertain(outbox, answers))
@@ -104,17 +104,21 @@ export class Gathering {
     this.#conclude(outbox, answers)
   }
 
-  /** What is not known of some DCs' rows is asked for again. */
-  async scrub(session: Session, outbox: DurableOutbox): Promise<void> {
+  /**
+   * What is not known of some DCs' rows is asked for again. `patience`: how many times longer than at an attach answers are
+   * waited for. Resolves with whether all came in that time.
+   */
+  async scrub(session: Session, outbox: DurableOutbox, patience: number): Promise<boolean> {
     const { knowledge } = outbox
-    if (knowledge === null || !outbox.loaded) return
+    if (knowledge === null || !outbox.loaded) return true
     const dcs = new Set(knowledge.unreadDcs())
     for (const { peer } of knowledge.waiting) dcs.add(peer.dcNumber)
     const { epoch } = session
-    const answers = await this.#gather(session, outbox, dcs)
-    if (session.epoch !== epoch || session.ended || !outbox.loaded) return
+    const answers = await this.#gather(session, outbox, dcs, patience)
+    if (session.epoch !== epoch || session.ended || !outbox.loaded) return true
     outbox.learn(answers.states)
     this.#conclude(outbox, answers)
+    return !answers.late
   }
 
   /** COPY. */
@@ -153,11 +157,16 @@ export class Gathering {
     }
   }
 
-  async #gather(session: Session, outbox: DurableOutbox, dcs: Iterable<number>): Promise<Gathered> {
+  async #gather(
+    session: Session,
+    outbox: DurableOutbox,
+    dcs: Iterable<number>,
+    patience: number,
+  ): Promise<Gathered> {
     const question = new Question((this.#id = (this.#id + 1) % 4_294_967_296))
     this.#questions.set(question.id, question)
     try {
-      return await this.#ask(question, session, outbox, new Set(dcs))
+      return await this.#ask(question, session, outbox, { dcs: new Set(dcs), patience })
     } finally {
       question.timer?.cancel()
       this.#questions.delete(question.id)
@@ -168,9 +177,10 @@ export class Gathering {
     question: Question,
     session: Session,
     outbox: DurableOutbox,
-    dcs: ReadonlySet<number>,
+    { dcs, patience }: { readonly dcs: ReadonlySet<number>; readonly patience: number },
   ): Promise<Gathered> {
     const cell = this.#cell
+    const { epoch } = session
     const deaths = new Map(Array.from(dcs, (dc) => [dc, cell.membership.deathsIn(dc)]))
     const floors = floorsOf(outbox)
     const { org } = session.space
@@ -179,7 +189,7 @@ export class Gathering {
     const ask = (member: Member, read: boolean): void => {
       const early = question.asked.get(member)?.end === null
       question.asked.set(member, { member, opens: member.opens, read, early, end: null })
-      const entry: GatherEntry = { id: question.id, org, sid, read, floors, stamp }
+      const entry: GatherEntry = { id: question.id, org, sid, epoch, read, floors, stamp }
       sendJson(member.peer, Entry.GATHER, entry)
     }
     const readers = new Set<number>([cell.dc])
@@ -201,24 +211,26 @@ export class Gathering {
         ask(member, true)
       }
     }
-    const other = cell.timers.after(OTHER_READER_MS, () => question.askOthers(true))
-    await this.#wait(question, ANSWER_MS)
+    const other = cell.timers.after(OTHER_READER_MS * patience, () => question.askOthers(true))
+    await this.#wait(question, ANSWER_MS * patience)
     other.cancel()
     question.askOthers = () => undefined
     // Whose answer ends later has not answered: not all of its rows are among those that are taken.
     question.over = true
     // The own DC's store is read after the other processes of this DC have said what is on its way there.
-    const own = await cell.answers.readStore(org, session.sid, floors)
+    const isOver = (): boolean => session.epoch !== epoch || session.ended
+    const own = await cell.answers.readStore(org, session.sid, floors, isOver)
+    if (own === null) return nothing
     const rows = new Map<string, Row>()
     for (const row of question.rows) rows.set(rowKey(row), row)
-    await this.#fetch(question, session, own.summary)
+    await this.#fetch(question, session, own.summary, FETCH_MS * patience)
     this.#questions.delete(question.id)
     for (const row of question.rows) rows.set(rowKey(row), row)
     return this.#take(question, outbox, own, rows, deaths)
   }
 
   /** Asks for the rows of the groups that the own store does not have. */
-  async #fetch(question: Question, session: Session, own: Summary): Promise<void> {
+  async #fetch(question: Question, session: Session, own: Summary, ms: number): Promise<void> {
     const fetching = new Set<Member>()
     for (const { member, end } of question.asked.values()) {
       if (end === null || end.whole) continue
@@ -235,7 +247,7 @@ export class Gathering {
     }
     if (fetching.size === 0) return
     question.fetching = fetching
-    await this.#wait(question, FETCH_MS)
+    await this.#wait(question, ms)
   }
 
   #wait(question: Question, ms: number): Promise<void> {
@@ -270,8 +282,12 @@ export class Gathering {
     const readDcs = new Set<number>([this.#cell.dc])
     const states: StoredState[] = [...own.states]
     let live = 0
+    let late = (question.fetching?.size ?? 0) > 0
     for (const { member, opens, read, end } of question.asked.values()) {
-      if (end === null) continue
+      if (end === null) {
+        late = true
+        continue
+      }
       states.push(...end.states.map(storedState))
       if (end.live !== undefined) {
         states.push(storedState(end.live))
@@ -285,7 +301,7 @@ export class Gathering {
     }
     const quiet = new Set<number>()
     for (const [dc, n] of deaths) if (this.#cell.membership.deathsIn(dc) === n) quiet.add(dc)
-    return { answered, readDcs, quiet, newest, states, live }
+    return { answered, readDcs, quiet, newest, states, live, late }
   }
 
   /** Whether nothing more can come of this writer by a stream: a process that has ended, or a publisher's stream. */
@@ -323,6 +339,19 @@ interface Gathered {
   readonly states: readonly StoredState[]
   /** The newest epoch whose holder itself has told its state; 0: none. */
   readonly live: number
+  /** Not all that were asked answered in time. */
+  readonly late: boolean
+}
+
+/** Of a question that nobody waits for any more. */
+const nothing: Gathered = {
+  answered: new Set(),
+  readDcs: new Set(),
+  quiet: new Set(),
+  newest: new Map(),
+  states: [],
+  live: 0,
+  late: false,
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Member } from './member.ts'
 
 /** Questions for sessions of which something is not known, at a time in each lane: they end when rows are durable there. */
 const SCRUBS = 32
+/** A reader of a large inbox needs longer than the first question waits; each that was too short makes the next one twice as long. */
+const MOST_PATIENCE = 16
 
 /** The connected sessions, and those of them of which not everything is known: that is asked for until it is. */
 export class Scrubber {
@@ -14,6 +16,8 @@ export class Scrubber {
   readonly incomplete = new Set<DurableOutbox>()
   readonly #cell: Cell
   readonly #scrubs = new Map<GroupCommit, number>()
+  /** Of those whose last question was not answered in time. */
+  readonly #patience = new WeakMap<DurableOutbox, number>()
 
   constructor(cell: Cell) {
     this.#cell = cell
@@ -21,6 +25,7 @@ export class Scrubber {
 
   attached(outbox: DurableOutbox): void {
     this.held.add(outbox)
+    this.#patience.delete(outbox)
     if (outbox.knowledge?.complete === false) this.incomplete.add(outbox)
   }
 
@@ -76,8 +81,13 @@ export class Scrubber {
       if (!outbox.loaded || outbox.scrubbing || !this.#askable(outbox)) continue
       this.#scrubs.set(commit, this.#scrubsIn(commit) + 1)
       outbox.scrubbing = true
+      const patience = this.#patience.get(outbox) ?? 1
       this.#cell.gathering
-        .scrub(session, outbox)
+        .scrub(session, outbox, patience)
+        .then((inTime) => {
+          if (inTime) this.#patience.delete(outbox)
+          else this.#patience.set(outbox, Math.min(patience * 2, MOST_PATIENCE))
+        })
         .catch((error: unknown) => this.#cell.unreadable(error))
         .finally(() => {
           this.#scrubs.set(commit, this.#scrubsIn(commit) - 1)

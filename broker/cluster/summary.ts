@@ -22,26 +22,32 @@ export interface Group {
   max: number
 }
 
+interface Inbox {
+  readonly org: string
+  readonly sid: Uint8Array
+  readonly floors: Iterable<{ readonly writer: Uint8Array; readonly floor: number }>
+}
+
 export interface Summary {
   readonly groups: Map<string, Group>
   /** All rows, if they are few; null: they are too many. */
   rows: Row[] | null
 }
 
-/** Reads what a store has of an inbox above the floors. Rejects with StoreError. */
+/** Reads what a store has of an inbox above the floors; null: it was `isOver` before the end. Rejects with StoreError. */
 export async function summarize(
   store: Store,
-  org: string,
-  sid: Uint8Array,
-  floors: Iterable<{ readonly writer: Uint8Array; readonly floor: number }>,
+  { org, sid, floors }: Inbox,
   today: number,
-): Promise<Summary> {
+  isOver: () => boolean,
+): Promise<Summary | null> {
   const reader = new InboxReader(store, { org, session: { sid } })
   for (const { writer, floor } of floors) reader.adopt(new WriterProgress(writer, floor))
   const groups = new Map<string, Group>()
   let rows: Row[] | null = []
   let bytes = 0
   for await (const { rows: slice } of reader.unread(today - DAYS, today)) {
+    if (isOver()) return null
     for (const row of slice) {
       count(groups, row)
       bytes += 64 + (row.message?.length ?? 0)

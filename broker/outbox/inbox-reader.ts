@@ -40,7 +40,8 @@ interface Page {
   readonly asked: number
 }
 
-interface Owner {
+/** Whose inbox it is. */
+export interface Owner {
   readonly org: string
   readonly session: { readonly sid: Uint8Array }
 }

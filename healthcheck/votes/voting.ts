@@ -270,6 +270,8 @@ export class Voting {
     metrics.gauge('cinque_votes_abstaining', 'Whether this checker says nothing', () =>
       Number(this.#abstains !== undefined),
     )
+    const { quorum } = this.#countRules
+    metrics.gauge('cinque_votes_quorum', 'Votes that it takes to take something out of DNS', () => quorum)
   }
 }
 

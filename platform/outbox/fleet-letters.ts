@@ -88,7 +88,7 @@ function failedRoll({ id, kind, note, steps }: Roll): News {
   return {
     id: `roll-${id}-failed`,
     subject: `${kind} failed${failed === undefined ? '' : ` at ${failed.host}`}`,
-    text: `${note ?? 'no reason is known'}\n\nWhat is left: cinque roll show ${id}\nWhat to do: docs/operations/roll.md\n`,
+    text: `${note ?? 'no reason is known'}\n\nWhat is left: cinque roll show ${id}\nWhat to do: docs/operations/rolling.md\n`,
   }
 }
 

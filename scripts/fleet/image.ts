@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path'
 import { enginesDirectory } from '#platform/engines/directory.ts'
 import { must, run } from '#scripts/child-process.ts'
+import { isMounted } from './disk.ts'
 
 /** Its name, and the Java that Cassandra runs on there. */
 const releases = {
@@ -54,6 +55,8 @@ const notStarted = [
   'fstrim.timer',
 ]
 
+/** A minute; on a machine that is busy with a fleet much longer. */
+const makeMs = 3_600_000
 const left = ['doc', 'man', 'locale'].map((one) => `--dpkgopt=path-exclude=/usr/share/${one}/*`)
 
 /**
@@ -81,7 +84,7 @@ export async function ensureImage(debian: Debian, say: (line: string) => void): 
       'echo "nameserver 127.0.0.1" > "$1"/etc/resolv.conf',
       ...disable,
     ]
-    await must('mmdebstrap', [
+    const args = [
       '--quiet',
       '--variant=minbase',
       '--mode=root',
@@ -94,9 +97,15 @@ export async function ensureImage(debian: Debian, say: (line: string) => void): 
       release,
       tree,
       ...sources(release, work),
-    ])
+    ]
+    await must('mmdebstrap', args, { timeoutMs: makeMs })
     renameSync(tree, image)
   } finally {
+    // One that was cut off has left them: this machine's own must not be removed with the tree.
+    for (const one of ['dev/pts', 'dev', 'sys', 'proc']) {
+      const path = join(work, 'tree', one)
+      if (await isMounted(path)) await must('umount', [path])
+    }
     rmSync(work, { recursive: true, force: true })
   }
   return image

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Inventory } from '#platform/inventory/inventory.ts'
@@ -19,32 +19,29 @@ export function writeOperators(inventory: Inventory, fleet: FleetDirectory): voi
   const urls = apps.map(({ address }) => `http://${address}:${inventory.ports.http}`)
   if (names.length === 0) return
   const token = readFileSync(join(fleet.path, 'admin-token'), 'utf8').trim()
+  rmSync(join(fleet.path, 'operator'), { recursive: true, force: true })
+  const made = fleet.make('operator')
+  writeFileSync(join(made, 'inventory.yaml'), stringify(inventory))
+  copyFileSync(join(fleet.path, 'ssh', 'operator'), join(made, 'key'))
+  const access = {
+    hosts: inventory.hosts,
+    hostAuthorities: [join(fleet.path, 'ssh', 'hosts-ca.pub')],
+    user: 'root',
+    identity: join(there, 'key'),
+  }
+  writeSshConfig(made, access, there)
+  copyFileSync(join(fleet.path, 'local.yaml'), join(made, 'local.yaml'))
+  for (const { name: host } of inventory.hosts) {
+    const secrets = join(fleet.path, 'secrets', host)
+    // Each operator has those of all hosts: with those of other operators there would be no end.
+    const filter = (from: string): boolean => from !== join(secrets, 'operator')
+    cpSync(secrets, join(made, 'secrets', host), { recursive: true, filter })
+  }
+  const env = `CINQUE_URL=${urls.join(',')}\nCINQUE_TOKEN=${token}\n`
+  writeFileSync(join(made, 'operator.env'), env, { mode: 0o600 })
   for (const name of names) {
     const own = join(fleet.path, 'secrets', name, 'operator')
     rmSync(own, { recursive: true, force: true })
-    mkdirSync(own, { recursive: true, mode: 0o700 })
-    writeFileSync(join(own, 'inventory.yaml'), stringify(inventory))
-    copyFileSync(join(fleet.path, 'ssh', 'operator'), join(own, 'key'))
-    writeSshConfig(
-      own,
-      {
-        hosts: inventory.hosts,
-        hostAuthorities: [join(fleet.path, 'ssh', 'hosts-ca.pub')],
-        user: 'root',
-        identity: join(there, 'key'),
-      },
-      there,
-    )
-    copyFileSync(join(fleet.path, 'local.yaml'), join(own, 'local.yaml'))
-    for (const { name: host } of inventory.hosts) {
-      const secrets = join(fleet.path, 'secrets', host)
-      cpSync(secrets, join(own, 'secrets', host), {
-        recursive: true,
-        // Each has all of them: with those of other operators there would be no end.
-        filter: (from) => from !== join(secrets, 'operator'),
-      })
-    }
-    const env = `CINQUE_URL=${urls.join(',')}\nCINQUE_TOKEN=${token}\n`
-    writeFileSync(join(own, 'operator.env'), env, { mode: 0o600 })
+    cpSync(made, own, { recursive: true })
   }
 }

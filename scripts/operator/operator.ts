@@ -4,6 +4,7 @@ import { settingKinds } from '#platform/rolls/roll.ts'
 import { leaseMs } from '#platform/rolls/transitions.ts'
 import type { Logger } from '#platform/log.ts'
 import type { Metrics } from '#platform/metrics.ts'
+import { errorLine } from '#scripts/output.ts'
 import { pause } from '#scripts/pause.ts'
 import { carry, doJob, type JobContext, type ShownSchedule } from './jobs.ts'
 
@@ -31,12 +32,19 @@ export class Operator {
 
   async run(): Promise<void> {
     const { signal, lookMs, log } = this.#options
+    let blind = false
     while (!signal.aborted) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- again and again
         await this.look()
+        if (blind) log.info({ event: 'operator.looks' }, 'looks for what is due again')
+        blind = false
       } catch (error) {
-        log.warn({ event: 'operator.look_failed', err: error }, 'cannot look for what is due')
+        // Once, and not every few seconds for as long as nobody answers.
+        if (!blind) {
+          log.warn({ event: 'operator.look_failed' }, `cannot look for what is due: ${errorLine(error)}`)
+        }
+        blind = true
       }
       // oxlint-disable-next-line no-await-in-loop
       await pause(lookMs, signal)

@@ -74,7 +74,11 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
   return {
     obstacle({ name }) {
       const secrets = join(directory.path, 'secrets', name)
-      return existsSync(secrets) ? null : `its secrets are not in ${secrets}`
+      if (!existsSync(secrets)) return `its secrets are not in ${secrets}`
+      const operators = directory.local()['profile::operator::hosts']
+      const own = join(secrets, 'operator')
+      if (!Array.isArray(operators) || !operators.includes(name) || existsSync(own)) return null
+      return `an operator runs on it, and what that needs is not in ${own}: reinstall it from where all secrets are`
     },
     async deliver(host, remote, release) {
       const [file, unpacked] = [`${artifacts}/cinque-${release}.tar`, `/opt/cinque/releases/${release}`].map(

@@ -143,11 +143,14 @@ describe('inspection of clients from any process', () => {
     const news: TraceNews[] = []
     const stop = b.control.trace({ org: 'default', client: 'c', device: null }, (one) => news.push(one))
     const client = await connectDevice(b, 'c', key)
+    const began = performance.now()
     for (let i = 0; i < 2000; i++) client.publish('t', 'x', { qos: 0 })
     const sum = (): number =>
       news.reduce((all, { line, missed }) => all + missed + (line === null ? 0 : 1), 0)
     while (sum() < 2001) await new Promise((soon) => setTimeout(soon, 20))
-    expect(news.filter(({ line }) => line !== null).length).to.be.at.most(1000)
+    // A busy machine takes more seconds for them, each of which may have its 500.
+    const seconds = Math.ceil((performance.now() - began) / 1000) + 1
+    expect(news.filter(({ line }) => line !== null).length).to.be.at.most(500 * seconds)
     stop()
   })
 
