@@ -65,7 +65,7 @@ export async function applyTo(
   if (restarts.length === 0) await puppet()
   else {
     const act = async (): Promise<void> => {
-      tell(`${restarts.join(', ')} are stopped`)
+      tell(`it stops what is to be restarted: ${restarts.join(', ')}`)
       await must(host, restarts.includes('cassandra') ? stopServices : stopFront, signal, stopMs)
       await puppet()
       await must(host, startServices, signal, shortMs)
