@@ -40,6 +40,8 @@ export interface GatheredEntry {
   readonly upTo: number
   /** What the store was to be asked and could not be. */
   readonly failed?: true
+  /** Because somebody asked later; nothing is wrong with the store. */
+  readonly over?: true
   /** State of the holder that has just let go of the session. */
   readonly live?: StateEntry
   readonly states: readonly StateEntry[]
@@ -72,6 +74,8 @@ export class Answers {
    * take to be asked again. An earlier holder has to wait.
    */
   readonly #readings = new Map<string, { readonly epoch: number; over: boolean }>()
+  /** Rows being sent to a member of a session, and the question they are for: its next one ends that. */
+  readonly #sending = new Map<string, number>()
 
   constructor(cell: Cell) {
     this.#cell = cell
@@ -97,18 +101,19 @@ export class Answers {
     const upTo = this.#cell.broker.appended
     const end = { id: question.id, upTo, ...(live === undefined ? {} : { live: stateEntry(live) }) }
     for (const row of this.#cell.ring.rowsOf(key)) this.#copy(member, question.id, row)
+    const reading = { epoch: question.epoch ?? 0, over: false }
+    const other = this.#readings.get(key)
+    const isLate = other !== undefined && other.epoch > reading.epoch
+    if (other !== undefined && !isLate) other.over = true
     if (!question.read) {
       sendJson(member.peer, Entry.GATHERED, { ...end, states: [], groups: [], whole: true })
       return
     }
     const unread = { ...end, failed: true, states: [], groups: [], whole: true } as const
-    const reading = { epoch: question.epoch ?? 0, over: false }
-    const other = this.#readings.get(key)
-    if (other !== undefined && other.epoch > reading.epoch) {
-      sendJson(member.peer, Entry.GATHERED, unread)
+    if (isLate) {
+      sendJson(member.peer, Entry.GATHERED, { ...unread, over: true })
       return
     }
-    if (other !== undefined) other.over = true
     this.#readings.set(key, reading)
     this.readStore(question.org, sid, question.floors, () => reading.over)
       .finally(() => {
@@ -117,7 +122,7 @@ export class Answers {
       .then(
         (found) => {
           if (found === null) {
-            sendJson(member.peer, Entry.GATHERED, unread)
+            sendJson(member.peer, Entry.GATHERED, { ...unread, over: true })
             return
           }
           const { states, summary } = found
@@ -156,26 +161,41 @@ export class Answers {
   /** FETCH. */
   fetch(member: Member, body: Buffer): void {
     const question = readJson(body) as FetchEntry
-    this.#sendRows(member, question).then(
-      () => sendJson(member.peer, Entry.FETCHED, { id: question.id }),
-      (error: unknown) => {
-        this.#cell.unreadable(error)
-        sendJson(member.peer, Entry.FETCHED, { id: question.id, failed: true })
-      },
-    )
+    const { id } = question
+    const key = `${member.id} ${question.sid}`
+    this.#sending.set(key, id)
+    const isOver = (): boolean => this.#sending.get(key) !== id
+    this.#sendRows(member, question, isOver)
+      .finally(() => {
+        if (!isOver()) this.#sending.delete(key)
+      })
+      .then(
+        (whole) => sendJson(member.peer, Entry.FETCHED, whole ? { id } : { id, failed: true }),
+        (error: unknown) => {
+          this.#cell.unreadable(error)
+          sendJson(member.peer, Entry.FETCHED, { id, failed: true })
+        },
+      )
   }
 
-  async #sendRows(member: Member, { id, org, sid, groups }: FetchEntry): Promise<void> {
+  /** False: it was `isOver` before all were sent. */
+  async #sendRows(
+    member: Member,
+    { id, org, sid, groups }: FetchEntry,
+    isOver: () => boolean,
+  ): Promise<boolean> {
     const reader = new InboxReader(this.#cell.broker.store, {
       org,
       session: { sid: Buffer.from(sid, 'hex') },
     })
     for (const [writer, day, after] of groups) {
       for await (const rows of reader.rowsOf(Buffer.from(writer, 'hex'), day, after)) {
+        if (isOver()) return false
         for (const row of rows) this.#copy(member, id, row)
         await member.room()
       }
     }
+    return true
   }
 
   #copy(member: Member, id: number, row: Parameters<typeof encodeRow<typeof inbox>>[1]): void {

@@ -91,7 +91,7 @@ function liveRow(cell: Cell, member: Member, body: Buffer): void {
 
 function gathered(cell: Cell, member: Member, body: Buffer): void {
   const end = readJson(body) as GatheredEntry
-  if (end.failed === true) cell.membership.storeAway(member.peer.dcNumber)
+  if (end.failed === true && end.over !== true) cell.membership.storeAway(member.peer.dcNumber)
   cell.gathering.gathered(member, end)
 }
 

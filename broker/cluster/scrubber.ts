@@ -6,7 +6,7 @@ import type { Member } from './member.ts'
 /** Questions for sessions of which something is not known, at a time in each lane: they end when rows are durable there. */
 const SCRUBS = 32
 /** A reader of a large inbox needs longer than the first question waits; each that was too short makes the next one twice as long. */
-const MOST_PATIENCE = 16
+const MOST_PATIENCE = 32
 
 /** The connected sessions, and those of them of which not everything is known: that is asked for until it is. */
 export class Scrubber {
@@ -81,6 +81,9 @@ export class Scrubber {
       if (!outbox.loaded || outbox.scrubbing || !this.#askable(outbox)) continue
       this.#scrubs.set(commit, this.#scrubsIn(commit) + 1)
       outbox.scrubbing = true
+      // Its next turn is after all others': one that cannot become complete now keeps nobody out.
+      this.incomplete.delete(outbox)
+      this.incomplete.add(outbox)
       const patience = this.#patience.get(outbox) ?? 1
       this.#cell.gathering
         .scrub(session, outbox, patience)

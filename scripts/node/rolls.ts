@@ -5,8 +5,6 @@ import { runToEnd } from '#scripts/roll/begin.ts'
 import type { Fleet } from '#scripts/roll/fleet.ts'
 import type { ShownRoll } from '#scripts/roll/ledger.ts'
 
-/** Rows of a host go over a WAN, ms. */
-const actMs = 21_600_000
 /** As far back as it is looked, newest first. */
 const looked = 100
 const verbs = ['add', 'remove'] as const
@@ -42,7 +40,7 @@ export async function rollFor(
   if (before?.state === 'done' && (!isHere || (await hands.ailment(name, signal)) === null)) return
   const roll = before !== undefined && before.ended_at === null ? before : await plan(before)
   if (roll === null) return
-  await runToEnd(fleet, roll, { ...options, limits: { act: actMs } })
+  await runToEnd(fleet, roll, options)
 
   async function plan(last: ShownRoll | undefined): Promise<ShownRoll | null> {
     const done = new Set(

@@ -67,8 +67,12 @@ export async function applyTo(
     const act = async (): Promise<void> => {
       tell(`it stops what is to be restarted: ${restarts.join(', ')}`)
       await must(host, restarts.includes('cassandra') ? stopServices : stopFront, signal, stopMs)
-      await puppet()
-      await must(host, startServices, signal, shortMs)
+      try {
+        await puppet()
+      } finally {
+        // Better as it was than away.
+        await must(host, startServices, signal, shortMs)
+      }
     }
     await (restarts.includes('cassandra') ? applying.alone(host, act) : act())
   }

@@ -7,7 +7,7 @@ import { restLedger, type ShownRoll } from './ledger.ts'
 import { connectionsOf } from './load.ts'
 import { type FleetOptions, openFleet } from './open.ts'
 import { rollingOrder } from './order.ts'
-import { carryOut, type Run } from './runner.ts'
+import { carryOut } from './runner.ts'
 import { planLines, progressPrinter, remedyOf } from './show.ts'
 
 export interface PlanOptions extends FleetOptions {
@@ -76,7 +76,7 @@ async function presentRelease(fleet: Fleet, on: string | undefined): Promise<str
 export async function runToEnd(
   { client, hands }: Pick<Fleet, 'client' | 'hands'>,
   one: ShownRoll,
-  { json = false, limits = {} }: { json?: boolean; limits?: Run['limits'] },
+  { json = false }: { json?: boolean },
 ): Promise<void> {
   const stop = new AbortController()
   const stopped = (): void => stop.abort(new CliError('stopped; go on by `cinque roll run`'))
@@ -89,7 +89,6 @@ export async function runToEnd(
       name: `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`,
       signal: stop.signal,
       show: progressPrinter(json),
-      limits,
     })
     if (ended.state === 'done') return
     const remedy = remedyOf(ended)

@@ -39,7 +39,7 @@ export async function decommission(
     const entry = await entryOf(removing, host, signal)
     if (entry?.state === 'normal') {
       tell('its rows go to the others')
-      await must(host, leave, signal, streamMs)
+      await begun(removing, host, signal, () => must(host, leave, signal, streamMs))
     }
     await untilGone(removing, host, signal, tell)
   }
@@ -62,6 +62,8 @@ export async function removeNode(
   signal: AbortSignal,
   tell: (note: string) => void,
 ): Promise<void> {
+  const { code } = await removing.look.doing(host, 'true', shortMs, signal)
+  if (code === 0) throw new Error(`${host.name}: it answers: remove it without --dead`)
   if (!host.roles.includes('db')) return
   const entry = await entryOf(removing, host, signal)
   if (entry === undefined) return
@@ -72,9 +74,26 @@ export async function removeNode(
     const address = canonical(host.address)
     const id = `id=$(nodetool status | awk -v a=${address} '$2 == a' | grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')`
     tell('the others make copies of what it had')
-    await removing.must(witness, `${id}\nnodetool removenode "$id" 2>&1`, signal, streamMs)
+    const remove = `${id}\nnodetool removenode "$id" 2>&1`
+    await begun(removing, host, signal, () => removing.must(witness, remove, signal, streamMs))
   }
   await untilGone(removing, host, signal, tell)
+}
+
+/** Cassandra goes on when the connection over which it was told has broken, and says then that it is at it. */
+async function begun(
+  removing: Removing,
+  host: Host,
+  signal: AbortSignal,
+  command: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await command()
+  } catch (error) {
+    signal.throwIfAborted()
+    const entry = await entryOf(removing, host, signal)
+    if (entry?.state === 'normal') throw error
+  }
 }
 
 /** Why a host is still a member of the cell; null: it is not, as far as it can be told. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Phase, phases } from '#platform/rolls/roll.ts'
+import { type Phase, phases, settingKinds } from '#platform/rolls/roll.ts'
 import { leaseMs } from '#platform/rolls/transitions.ts'
 import { errorLine } from '#scripts/output.ts'
 import type { Hands } from './hands.ts'
@@ -24,6 +24,8 @@ const defaultLimits: Limits = {
   settle: 900_000,
   return: 120_000,
 }
+/** `act` of what moves the rows of a host over a WAN, ms. */
+const settingMs = 21_600_000
 /** Ends the note of a host that was given its old version back. */
 export const servesAgain = 'again and serves'
 
@@ -72,7 +74,8 @@ export async function carryOut(run: Run): Promise<ShownRoll> {
       .finally(() => (underWay = false))
   }, beatMs)
   try {
-    return await new Carrier({ ...run, hands, signal }, token, word).all(roll)
+    const limits = settingKinds.includes(roll.kind) ? { act: settingMs, ...run.limits } : { ...run.limits }
+    return await new Carrier({ ...run, limits, hands, signal }, token, word).all(roll)
   } finally {
     clearInterval(beating)
     await word.release()
