@@ -5,7 +5,7 @@ import { Publisher } from './publisher.ts'
 import { eventually, within } from './seed.ts'
 import { Subscriber } from './subscriber.ts'
 
-const DEAF = 4
+const DEAF = 6
 const MESSAGES = 2000
 const PADDING = 60_000
 
@@ -44,8 +44,8 @@ describe('persistent subscribers that stop reading', function () {
           () => well.missing(publisher).join(),
           () => well.missing(publisher).length === 0,
         )
-        // Less than what waits for them: some of it is in flight, some garbage.
-        const most = ((DEAF * MESSAGES * PADDING) / 1024) * 0.7
+        // Less than what waits for them: some of it is in flight; garbage was seen to come to 400 MB.
+        const most = ((DEAF * MESSAGES * PADDING) / 1024) * 0.75
         expect(residentKb(t.broker.pid) - before).to.be.lessThan(most)
         for (const s of deaf) s.resume()
         const missing = (): string[] => deaf.flatMap((s) => s.missing(publisher))
