@@ -14,7 +14,10 @@ import { equalGroups, type Group, type Summary } from './summary.ts'
 
 type Row = RowOf<typeof inbox>
 
-/** A process in contact that has not answered by then does not count; longer than two round trips round the world. A scrub may be more patient. */
+/**
+ * A process in contact that has not answered by then does not count; longer than two round trips round the world. A scrub
+ * may be more patient.
+ */
 const ANSWER_MS = 2000
 /** A process that was to read its DC's store and has not answered by then may be dead: another one of the DC is asked, too. */
 const OTHER_READER_MS = 1000
@@ -35,6 +38,9 @@ interface Asked {
 /** One question under way: of the holder of a session to the processes of some DCs. */
 class Question {
   readonly id: number
+  readonly outbox: DurableOutbox
+  /** Of the connection that it is for. */
+  readonly epoch: number
   readonly rows: Row[] = []
   readonly asked = new Map<Member, Asked>()
   timer: Timer | null = null
@@ -47,8 +53,10 @@ class Question {
   readonly failed = new Set<Member>()
   done: () => void = () => undefined
 
-  constructor(id: number) {
+  constructor(id: number, outbox: DurableOutbox, epoch: number) {
     this.id = id
+    this.outbox = outbox
+    this.epoch = epoch
   }
 
   get open(): boolean {
@@ -79,6 +87,9 @@ export class Gathering {
    */
   attach(session: Session, outbox: DurableOutbox): Promise<void> {
     const { epoch } = session
+    // A patient scrub for the connection before would keep those for this one waiting.
+    for (const question of this.#questions.values())
+      if (question.outbox === outbox && question.epoch !== epoch) question.done()
     const attached = outbox.attaching.then(() =>
       session.epoch === epoch && !session.ended ? this.#attach(session, outbox) : undefined,
     )
@@ -163,7 +174,7 @@ export class Gathering {
     dcs: Iterable<number>,
     patience: number,
   ): Promise<Gathered> {
-    const question = new Question((this.#id = (this.#id + 1) % 4_294_967_296))
+    const question = new Question((this.#id = (this.#id + 1) % 4_294_967_296), outbox, session.epoch)
     this.#questions.set(question.id, question)
     try {
       return await this.#ask(question, session, outbox, { dcs: new Set(dcs), patience })
@@ -220,7 +231,7 @@ export class Gathering {
     // The own DC's store is read after the other processes of this DC have said what is on its way there.
     const isOver = (): boolean => session.epoch !== epoch || session.ended
     const own = await cell.answers.readStore(org, session.sid, floors, isOver)
-    if (own === null) return nothing
+    if (own === null || isOver()) return nothing
     const rows = new Map<string, Row>()
     for (const row of question.rows) rows.set(rowKey(row), row)
     await this.#fetch(question, session, own.summary, FETCH_MS * patience)

@@ -2,12 +2,10 @@ import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { pause } from '#scripts/pause.ts'
 import { canonical, type RingEntry, ringOf } from '#scripts/remote/ring.ts'
 import type { OnHost } from './on-host.ts'
-import { stopFront, stopMs } from './services.ts'
+import { stopFront, stopMs, streamMs } from './services.ts'
 
 const shortMs = 20_000
 const ringMs = 60_000
-/** Of all rows of a host, over a WAN. */
-const streamMs = 21_600_000
 
 export interface Removing extends OnHost {
   readonly inventory: Inventory

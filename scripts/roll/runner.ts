@@ -5,6 +5,7 @@ import { errorLine } from '#scripts/output.ts'
 import type { Hands } from './hands.ts'
 import { HeldWord, wordMs } from './held-word.ts'
 import { type Ledger, LostError, type ShownRoll } from './ledger.ts'
+import { streamMs } from './services.ts'
 
 /** How long a phase may take, ms. */
 interface Limits {
@@ -24,8 +25,6 @@ const defaultLimits: Limits = {
   settle: 900_000,
   return: 120_000,
 }
-/** `act` of what moves the rows of a host over a WAN, ms. */
-const settingMs = 21_600_000
 /** Ends the note of a host that was given its old version back. */
 export const servesAgain = 'again and serves'
 
@@ -74,7 +73,7 @@ export async function carryOut(run: Run): Promise<ShownRoll> {
       .finally(() => (underWay = false))
   }, beatMs)
   try {
-    const limits = settingKinds.includes(roll.kind) ? { act: settingMs, ...run.limits } : { ...run.limits }
+    const limits = settingKinds.includes(roll.kind) ? { act: streamMs, ...run.limits } : { ...run.limits }
     return await new Carrier({ ...run, limits, hands, signal }, token, word).all(roll)
   } finally {
     clearInterval(beating)

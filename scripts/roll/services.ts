@@ -6,6 +6,8 @@ const listUnits =
 
 /** Of the longest: a broker sends its clients away for 30 s, Cassandra writes down what is in memory. */
 export const stopMs = 480_000
+/** All rows of a host, over a WAN. */
+export const streamMs = 21_600_000
 
 /**
  * Stops what a host runs, who serves first: brokers send their clients elsewhere while NATS and Cassandra still work.

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { GatherEntry } from '#broker/cluster/answers.ts'
 import type { Cell } from '#broker/cluster/cell.ts'
+import { takeEntry } from '#broker/cluster/dispatch.ts'
 import { Entry } from '#broker/cluster/entries.ts'
 import type { Member } from '#broker/cluster/member.ts'
 import { Scrubber } from '#broker/cluster/scrubber.ts'
@@ -90,6 +91,21 @@ describe('a session with a large inbox', () => {
     const alone = store.pages - once
     // Of those that were given up only what had been asked for at once, the first page of each day.
     expect(once).to.be.at.most(alone + 3 * 9)
+  })
+
+  it('does not make its DC one whose store is away, when a newer question ended the reading', () => {
+    const away: number[] = []
+    const asker = {
+      membership: { storeAway: (dc: number) => away.push(dc) },
+      gathering: { gathered: () => undefined },
+    } as unknown as Cell
+    const other = { peer: { dcNumber: 2 } } as unknown as Member
+    const answer = (end: object): void =>
+      takeEntry(asker, other, Entry.GATHERED, Buffer.from(JSON.stringify(end)))
+    answer({ id: 1, failed: true, over: true })
+    expect(away).to.deep.equal([])
+    answer({ id: 2, failed: true })
+    expect(away).to.deep.equal([2])
   })
 
   it('is waited for longer each time that nobody had read it in time, and not any more when somebody had', async () => {
