@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { pinnedTo, run, unpinned, type Pin } from './process.ts'
 
@@ -42,4 +43,31 @@ const QUIET_LOAD = 0.5
 export function busyNote(): string | null {
   const [load = 0] = os.loadavg()
   return load < QUIET_LOAD ? null : `not quiet: load average ${load.toFixed(1)} before the run`
+}
+
+/** Processor time since the machine started, of all cores: in all, and what other machines of the same host took away. */
+interface Taken {
+  readonly all: number
+  readonly stolen: number
+}
+
+/** Zeros where `/proc/stat` is not there. */
+export function readTaken(): Taken {
+  try {
+    const ticks = readFileSync('/proc/stat', 'utf8')
+      .split('\n', 1)[0]
+      .trim()
+      .split(/\s+/)
+      .slice(1, 9)
+      .map(Number)
+    return { all: ticks.reduce((sum, one) => sum + one, 0), stolen: ticks[7] ?? 0 }
+  } catch {
+    return { all: 0, stolen: 0 }
+  }
+}
+
+/** Of a hundred ticks since `before`, those that other machines of the same host took away. */
+export function stolenSince(before: Taken): number {
+  const now = readTaken()
+  return now.all === before.all ? 0 : (100 * (now.stolen - before.stolen)) / (now.all - before.all)
 }

@@ -24,21 +24,34 @@ await client.connect()
 const { consistencies } = cassandra.types
 `
 
-/** Writes so many megabytes of rows that all replicas have when it resolves. */
-export async function fill(fleet: Fleet, on: Host, contact: Host, megabytes: number): Promise<number> {
+export interface Filling {
+  readonly megabytes: number
+  /** Number of its first row (0). */
+  readonly from?: number
+  /** Who has a row when it is acknowledged: all replicas (default), or most of those of the contact's own DC. */
+  readonly consistency?: 'all' | 'localQuorum'
+}
+
+/** Writes rows that are acknowledged when it resolves; how many. */
+export async function fill(
+  fleet: Fleet,
+  on: Host,
+  contact: Host,
+  { megabytes, from = 0, consistency = 'all' }: Filling,
+): Promise<number> {
   const rows = Math.ceil((megabytes * 1024) / rowKb)
   const replicas = fleet.inventory.dcs.map(({ name, replicas: count }) => `'${name}': ${count}`).join(', ')
   const script = `${client(contact)}
 await client.execute("CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = {'class': 'NetworkTopologyStrategy', ${replicas}}")
 await client.execute("CREATE TABLE IF NOT EXISTS ${keyspace}.filler (id int PRIMARY KEY, data blob)")
-let next = 0
+let next = ${from}
 await Promise.all(Array.from({ length: 8 }, async () => {
-  while (next < ${rows}) {
+  while (next < ${from + rows}) {
     const params = [next++, randomBytes(${rowKb * 1024})]
     for (let left = 5; ; left--) {
       try {
         await client.execute('INSERT INTO ${keyspace}.filler (id, data) VALUES (?, ?)', params,
-          { prepare: true, consistency: consistencies.all })
+          { prepare: true, consistency: consistencies.${consistency} })
         break
       } catch (error) { if (left === 0) throw error }
     }

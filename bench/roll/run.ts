@@ -10,7 +10,7 @@ import { defaultFleet } from '#scripts/fleet/directory.ts'
 import { pause } from '#scripts/pause.ts'
 import { openHosts } from '#scripts/remote/hosts.ts'
 import { onEarlyExit } from '../clean-up.ts'
-import { busyNote, describeMachine } from '../machine.ts'
+import { busyNote, describeMachine, readTaken, stolenSince } from '../machine.ts'
 import { messageOf } from '../process.ts'
 import { type Identity, Publisher, Receiver } from './devices.ts'
 import { Meter } from './meter.ts'
@@ -101,8 +101,10 @@ async function measure(options: {
   load = { messages: new Meter(), requests: new Meter() }
   const during = load
   const began = performance.now()
+  const taken = readTaken()
   const code = await runRoll([...options.roll, '--fleet', options.fleet], say)
   const seconds = (performance.now() - began) / 1000
+  const stolen = stolenSince(taken)
   stop.abort()
   await driving
   const waiting = (): number => publishers.reduce((sum, one) => sum + one.waiting, 0)
@@ -119,6 +121,7 @@ async function measure(options: {
     roll: options.roll.join(' '),
     code,
     seconds,
+    stolen,
     lost,
     unacknowledged: waiting(),
     twice: receiver.again,
@@ -167,6 +170,8 @@ function tableOf(result: {
   readonly roll: string
   readonly code: number
   readonly seconds: number
+  /** Of a hundred: processor time that other machines of the same host had. */
+  readonly stolen: number
   readonly lost: number
   readonly unacknowledged: number
   readonly twice: number
@@ -179,7 +184,7 @@ function tableOf(result: {
   const row = (what: string, one: Figures, two: Figures): string =>
     `| ${what} | ${one.count} | ${ms(one.p50)} | ${ms(one.p99)} | ${two.count} | ${ms(two.p50)} | ${ms(two.p99)} | ${ms(two.worst)} | ${(two.p99 / one.p99).toFixed(1)} | ${two.retried} | ${two.failed} |`
   return [
-    `${result.roll}: ${result.code === 0 ? 'done' : `exit code ${result.code}`} in ${result.seconds.toFixed(0)} s; acknowledged and lost: ${result.lost}; never acknowledged: ${result.unacknowledged}; came twice: ${result.twice}; connections moved: ${result.moved}`,
+    `${result.roll}: ${result.code === 0 ? 'done' : `exit code ${result.code}`} in ${result.seconds.toFixed(0)} s; acknowledged and lost: ${result.lost}; never acknowledged: ${result.unacknowledged}; came twice: ${result.twice}; connections moved: ${result.moved}; processor time that other machines took: ${result.stolen.toFixed(0)} %`,
     '',
     '| | before | p50 | p99 | meanwhile | p50 | p99 | longest | p99 ratio | tried again | failed |',
     '|---|---|---|---|---|---|---|---|---|---|---|',
