@@ -1,6 +1,7 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import type { Fleet } from '#scripts/fleet/fleet.ts'
-import { again, said, type Seen, type Step, until } from './step.ts'
+import { rest, restartBySchedule } from './schedule.ts'
+import { again, said, type Step, until } from './step.ts'
 
 const exporter = 9100
 /** Of a backup or a drill, ms. */
@@ -196,49 +197,6 @@ export const profiles: Readonly<Record<string, Step>> = {
   },
 }
 
-/** Lets a schedule that is due each minute restart hosts once. */
-async function restartBySchedule(
-  fleet: Fleet,
-  far: Host,
-  hosts: readonly Host[],
-): Promise<Omit<Seen, 'seconds'>> {
-  const started = (): Promise<string[]> => Promise.all(hosts.map((host) => said(fleet, host, startedAt)))
-  const before = await started()
-  const began = Date.now()
-  const path = 'schedules/bench'
-  const on = hosts.map(({ name }) => name).join(' | ')
-  await rest(fleet, far, 'PUT', path, { job: 'restart', cron: '* * * * *', on, overdue_after: 1 })
-  let last: Run | null = null as Run | null
-  let why = 'nothing is begun'
-  try {
-    await until(
-      async () => {
-        try {
-          ;({ last } = await rest<{ last: Run | null }>(fleet, far, 'GET', path))
-          why = last?.note ?? why
-        } catch (error) {
-          // The API that is asked is restarted, too.
-          why = error instanceof Error ? error.message : String(error)
-          return false
-        }
-        // A schedule of that name may have been here before.
-        return last !== null && Date.parse(last.due) > began && last.state !== 'running'
-      },
-      () => `the operators do not end what is due: ${why}`,
-      rollMs,
-    )
-  } finally {
-    await rest(fleet, far, 'DELETE', path)
-  }
-  await fleet.serves()
-  const after = await started()
-  const old = hosts.filter((_, at) => before[at] === after[at]).map(({ name }) => name)
-  return {
-    what: `what was due was begun by an operator, and is ${last?.state}: ${last?.note}; services that were not started anew: ${old.join(', ') || 'none'}`,
-    good: last?.state === 'done' && old.length === 0,
-  }
-}
-
 interface Target {
   readonly scrapeUrl: string
   readonly health: string
@@ -256,14 +214,6 @@ interface Outcome {
   readonly state: string
   readonly note: string | null
 }
-
-interface Run extends Outcome {
-  readonly due: string
-}
-
-/** When services were, of those that the host has. */
-const startedAt =
-  'systemctl show --property=ActiveEnterTimestampMonotonic --value cinque-api cassandra cinque-healthcheck'
 
 /** What runs on a host of this size, as its roles have it. */
 function unitsOf({ name, roles, brokers, dc }: Host): string[] {
@@ -342,17 +292,4 @@ resolver.resolve4('${dns.names[0]}.${dns.zone}').then((all) => console.log(all.s
 async function figuresOf(fleet: Fleet, host: Host): Promise<ReadonlyMap<string, string>> {
   const page = await said(fleet, host, `curl -sS --max-time 10 http://${host.address}:${exporter}/metrics`)
   return new Map(Array.from(page.matchAll(/^(\w+)(?:\{.*\})? (\S+)$/gm), ([, name, value]) => [name, value]))
-}
-
-/** Asks the API of an app host as the administrator. */
-async function rest<T>(fleet: Fleet, host: Host, method: string, path: string, body?: object): Promise<T> {
-  const url = `http://${host.address}:${fleet.inventory.ports.http}/v1/${path}`
-  const data =
-    body === undefined ? '' : ` --header 'content-type: application/json' --data '${JSON.stringify(body)}'`
-  const printed = await said(
-    fleet,
-    host,
-    `curl -sS --fail-with-body --max-time 60 --request ${method} --header "authorization: Bearer $(cat /etc/cinque/secrets/admin-token)"${data} ${url}`,
-  )
-  return (printed === '' ? undefined : JSON.parse(printed)) as T
 }

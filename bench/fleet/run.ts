@@ -4,13 +4,15 @@ import { parseArgs } from 'node:util'
 import { createLogger } from '#platform/log.ts'
 import { FleetDirectory } from '#scripts/fleet/directory.ts'
 import { debians } from '#scripts/fleet/image.ts'
+import { inventoryFrom } from '#scripts/commands/inventory.ts'
 import { Fleet } from '#scripts/fleet/fleet.ts'
 import { fleetInventory, fleetSizes, valuesOf } from '#scripts/fleet/inventory.ts'
+import { byItself } from './by-itself.ts'
 import { faults } from './faults.ts'
 import { profiles } from './profiles.ts'
 import type { Seen } from './step.ts'
 
-const steps = { ...faults, ...profiles }
+const steps = { ...faults, ...byItself, ...profiles }
 
 const usage = `node bench/fleet/run.ts [options] [step...]
 
@@ -19,6 +21,7 @@ Prints what was seen and how long it took; wipes the fleet at the end.
 
   --debian N       ${debians.join(', ')} (12)
   --size SIZE      ${fleetSizes.join(', ')} (small)
+  --inventory FILE hosts of one's own instead
   --data DIR       directory of the fleet (/var/lib/cinque-fleet-bench)
   --megabytes N    rows that a db host gets anew (300)
   --keep           leaves the fleet as it is at the end; one that is there is used
@@ -27,6 +30,7 @@ Prints what was seen and how long it took; wipes the fleet at the end.
 
 Steps, in this order. Of size whole, which has what cells have besides: ${Object.keys(profiles).join(', ')}.
 Of the others: ${Object.keys(faults).join(', ')}. Default: all of the size.
+Of each, if they are named: ${Object.keys(byItself).join(', ')}.
 `
 
 const { values, positionals } = parseArgs({
@@ -34,6 +38,7 @@ const { values, positionals } = parseArgs({
   options: {
     debian: { type: 'string', default: '12' },
     size: { type: 'string', default: 'small' },
+    inventory: { type: 'string' },
     data: { type: 'string', default: '/var/lib/cinque-fleet-bench' },
     megabytes: { type: 'string', default: '300' },
     keep: { type: 'boolean', default: false },
@@ -56,7 +61,11 @@ const say = (line: string): void => {
   if (!values.json) process.stdout.write(`${seconds} s  ${line}\n`)
 }
 const directory = new FleetDirectory(values.data)
-if (!directory.exists) directory.create(fleetInventory(size), debian, valuesOf(size))
+if (!directory.exists) {
+  const { inventory } = values
+  if (inventory === undefined) directory.create(fleetInventory(size), debian, valuesOf(size))
+  else directory.create(inventoryFrom(inventory), debian, {})
+}
 const fleet = await Fleet.open({ directory: values.data, log: createLogger({ level: 'warn' }), say })
 const seen: Record<string, Seen> = {}
 
@@ -84,7 +93,8 @@ try {
       ? Object.keys(size === 'whole' ? profiles : faults)
       : Object.keys(steps).filter((name) => positionals.includes(name))
   if (seen.up.good) {
-    for (const name of wanted) await timed(name, () => steps[name]({ fleet, app, db, far, megabytes }))
+    for (const name of wanted)
+      await timed(name, () => steps[name]({ fleet, data: values.data, app, db, far, megabytes }))
   }
 } finally {
   if (!values.keep) {

@@ -11,6 +11,8 @@ export interface Seen {
 
 interface Setting {
   readonly fleet: Fleet
+  /** Its directory. */
+  readonly data: string
   /** An app host, and a db host that others can do without. */
   readonly app: Host
   readonly db: Host

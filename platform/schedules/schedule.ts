@@ -3,7 +3,7 @@ import { dueTimes, lastDue } from './cron.ts'
 
 /** What is done to the fleet by itself. `drill`: the newest backup is restored elsewhere and compared. */
 export const scheduleJobs = ['restart', 'reinstall', 'upgrade', 'backup', 'drill'] as const
-type ScheduleJob = (typeof scheduleJobs)[number]
+export type ScheduleJob = (typeof scheduleJobs)[number]
 
 /** When what is done, and to whom. */
 export interface Schedule {

@@ -8,6 +8,7 @@ import { LostError, restLedger, type ShownRoll } from '#scripts/roll/ledger.ts'
 import { connectionsOf } from '#scripts/roll/load.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { carryOut } from '#scripts/roll/runner.ts'
+import { nextUpgrade } from './upgrade.ts'
 
 export type ShownSchedule = AnswerOf<'/v1/schedules/{schedule}', 'get'>
 
@@ -57,6 +58,8 @@ async function rollFor(
       if (Date.now() > deadline) return { state: 'failed', note: roll }
       // oxlint-disable-next-line no-await-in-loop
       await context.tell(`waits: ${roll}`)
+    } else if (!('id' in roll)) {
+      return roll
     } else {
       if (roll.ended_at !== null) return outcomeOf(roll)
       // oxlint-disable-next-line no-await-in-loop
@@ -68,22 +71,25 @@ async function rollFor(
   }
 }
 
-/** The roll of that reason; or why there can't be one now. */
+/** The roll of that reason; why there can't be one now; or how it ends without one. */
 async function findOrPlan(
   kind: RollKind,
   on: string,
   reason: string,
-  { fleet: { client, inventory } }: JobContext,
-): Promise<ShownRoll | string> {
+  { fleet }: JobContext,
+): Promise<ShownRoll | string | Outcome> {
+  const { client, inventory } = fleet
   const { items } = await client.get('/v1/rolls', { params: { query: { limit: 50 } } })
   const found = items.find((one) => one.reason === reason)
   if (found !== undefined) return found
-  if (kind === 'upgrade') return 'what to upgrade to is for a person to say: cinque roll upgrade --to'
   const chosen = chosenHosts(inventory, on === '' ? undefined : on)
-  const hosts = rollingOrder(inventory, chosen, await connectionsOf(inventory))
+  const upgrade = kind === 'upgrade' ? await nextUpgrade(fleet, chosen) : { hosts: chosen }
+  if (!('hosts' in upgrade)) return upgrade
+  const hosts = rollingOrder(inventory, upgrade.hosts, await connectionsOf(inventory))
   try {
-    const body = { kind, reason, hosts: hosts.map((host) => ({ host: host.name, dc: host.dc })) }
-    return await client.post('/v1/rolls', { body })
+    return await client.post('/v1/rolls', {
+      body: { ...upgrade, kind, reason, hosts: hosts.map((host) => ({ host: host.name, dc: host.dc })) },
+    })
   } catch (error) {
     if (error instanceof ApiError && error.code === 'conflict') return error.detail
     throw error

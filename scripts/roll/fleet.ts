@@ -20,6 +20,8 @@ export interface Fleet {
   readonly client: CinqueClient
   /** What these hosts run that are app hosts, by release; hosts that do not tell are left out. */
   releases?(hosts: readonly Host[]): Promise<ReadonlyMap<string, readonly Host[]>>
+  /** The newest release that could be brought to hosts. */
+  newest?(): string | undefined
 }
 
 /** Of a `cinque dev --dcs` that runs. CliError: none runs there. */

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { run } from '#scripts/child-process.ts'
 import { defaultFleet, FleetDirectory } from '#scripts/fleet/directory.ts'
@@ -9,7 +9,8 @@ import type { Remote } from '#scripts/remote/remote.ts'
 import type { Fleet } from './fleet.ts'
 import { fleetGates } from './gates/all.ts'
 import { backupTimer } from './gates/backup-timer.ts'
-import { puppetInstaller } from './puppet-installer.ts'
+import { newestRelease } from './newest-release.ts'
+import { artifacts, puppetInstaller } from './puppet-installer.ts'
 import { sshHands } from './ssh-hands.ts'
 import { dnsTraffic, withoutRows } from './traffic.ts'
 
@@ -39,7 +40,13 @@ export function hostFleet(options: HostFleetOptions): Fleet {
     installer: puppetInstaller(inventory, directory),
     rebuild: fleet === undefined ? byProvider(options.rebuild) : byBooting(directory),
   })
-  return { inventory, hands, client, releases: (some) => releasesOf(remote, inventory, some) }
+  return {
+    inventory,
+    hands,
+    client,
+    releases: (some) => releasesOf(remote, inventory, some),
+    newest: () => newestRelease([join(directory.path, 'artifacts'), artifacts]),
+  }
 }
 
 async function releasesOf(

@@ -15,8 +15,8 @@ import type { Installer } from './ssh-hands.ts'
 
 /** Hiera's highest level: what is so for this host and its disk alone. */
 const ownFile = '/etc/cinque/hiera/host.yaml'
-/** Where tar files of releases are, there. */
-const artifacts = '/var/cache/cinque/artifacts'
+/** Where tar files of releases are on a host. */
+export const artifacts = '/var/cache/cinque/artifacts'
 const bootstrapMs = 600_000
 /** 100 MB over 2 Mbit/s. */
 const uploadMs = 600_000

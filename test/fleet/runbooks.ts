@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import type { Inventory } from '#platform/inventory/inventory.ts'
@@ -24,7 +25,7 @@ const fleet = new FleetDirectory(resolve(values.fleet))
 const inventory = inventoryOrEnd()
 const app = selectHosts(inventory, 'role=app')[0]
 const db = selectHosts(inventory, 'role=db')[0]
-const commandMs = 300_000
+const commandMs = 600_000
 /** `logs tail` goes on until somebody ends it, as its reader does. */
 const readMs = 12_000
 
@@ -35,6 +36,17 @@ for (const file of ['ssh_config', 'known_hosts'])
   copyFileSync(join(fleet.path, 'ssh', file), join(place, file))
 writeFileSync(join(place, 'cinque'), `#!/bin/sh\nexec ${process.execPath} ${entry} "$@"\n`, { mode: 0o755 })
 symlinkSync(process.execPath, join(place, 'node'))
+for (const name of ['secrets', 'artifacts', 'local.yaml'])
+  symlinkSync(join(fleet.path, name), join(place, name))
+// What a provider does to a rented host.
+const rebuild = fileURLToPath(new URL('rebuild.ts', import.meta.url))
+writeFileSync(
+  join(place, 'rebuild'),
+  `#!/bin/sh\nexec ${process.execPath} ${rebuild} ${fleet.path} "$CINQUE_HOST"\n`,
+  {
+    mode: 0o755,
+  },
+)
 const env = {
   ...process.env,
   PATH: `${place}:${process.env['PATH']}`,
