@@ -121,9 +121,8 @@ export class Machine {
   /** Powers it off in good order; what is on its disk stays. */
   async powerOff(): Promise<void> {
     const leader = this.#leader()
-    if (leader === null) return
-    await run('kill', [`-${powerOffSignal}`, String(leader)])
-    if (!(await this.#gone(powerOffMs))) await this.cutPower()
+    if (leader !== null) await run('kill', [`-${powerOffSignal}`, String(leader)])
+    if (leader === null || !(await this.#gone(powerOffMs))) await this.cutPower()
     await this.#unmount()
   }
 
@@ -132,6 +131,14 @@ export class Machine {
     const leader = this.#leader()
     if (leader !== null) process.kill(leader, 'SIGKILL')
     if (!(await this.#gone(powerOffMs))) throw new Error(`${this.options.name} does not end`)
+    // Without its systemd-nspawn, which somebody else has killed, the host goes on.
+    for (const pid of this.#groups().flatMap(processesIn)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
   }
 
   /** Throws its disk away: the next boot is of a host that has just been rented. */
@@ -274,6 +281,14 @@ export class Machine {
   #removeGroups(): void {
     for (const group of this.#groups()) removeGroup(group)
   }
+}
+
+/** In a group and those within it. */
+function processesIn(path: string): number[] {
+  if (!existsSync(path)) return []
+  const within = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  const own = readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)
+  return [...own, ...within.flatMap(({ name }) => processesIn(join(path, name)))]
 }
 
 /** From the innermost one; those with processes stay. */
