@@ -67,7 +67,7 @@ await client.shutdown()
 export async function rowsOf(fleet: Fleet, on: Host, contact: Host): Promise<number> {
   const script = `${client(contact)}
 let rows = 0
-for await (const row of client.stream('SELECT id FROM ${keyspace}.filler', [], { prepare: true, autoPage: true, consistency: consistencies.localOne })) rows += 1
+for await (const row of client.stream('SELECT DISTINCT id FROM ${keyspace}.filler', [], { prepare: true, autoPage: true, fetchSize: 200, consistency: consistencies.localOne })) rows += 1
 console.log(rows)
 await client.shutdown()
 `
@@ -81,5 +81,6 @@ async function onHost(fleet: Fleet, on: Host, script: string): Promise<string> {
     timeoutMs: 1_200_000,
   })
   if (code === 0) return stdout.trim()
-  throw new Error(`${on.name}: ${stderr.trim().split('\n').at(-1) ?? `ended with ${code}`}`)
+  const lines = stderr.trim().split('\n')
+  throw new Error(`${on.name}: ${lines.find((line) => line.includes('Error')) ?? `ended with ${code}`}`)
 }

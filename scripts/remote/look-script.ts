@@ -13,6 +13,9 @@ function unitsOf({ roles, brokers }: Host): string[] {
   ]
 }
 
+/** What some hosts have besides, by the cell's values: looked at where it is to start with the host. */
+const besides = ['cinque-operator', 'gdnsd', 'prometheus']
+
 /** Counters and gauges that are looked at, of brokers and API. */
 export const wantedMetrics = [
   'cinque_mqtt_connections',
@@ -38,9 +41,9 @@ export function lookScript({ ports }: Inventory, host: Host, { ring }: { ring: b
     ...Array.from({ length: brokers }, (_, i) => `http://${at}:${ports.metrics + i}/metrics`),
     `http://${at}:${ports.http}/metrics`,
   ]
-  const units = unitsOf(host)
-    .map((unit) => `${unit}.service`)
-    .join(' ')
+  const service = (unit: string): string => `${unit}.service`
+  const [required, maybe] = [unitsOf(host), besides].map((units) => units.map(service).join(' '))
+  const units = '$units'
   const sections: (readonly [string, string])[] = [
     ['clock', 'date +%s.%N'],
     // What is counted comes next: rates are by this clock.
@@ -80,6 +83,7 @@ sed -n 's,.*/opt/cinque/cassandra-\\([0-9.]*\\)/.*,cassandra \\1,p' /etc/cinque/
   ]
   return [
     'LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin',
+    `units="${required} $(systemctl list-unit-files --state=enabled --plain --no-legend --no-pager ${maybe} 2>/dev/null | cut -d' ' -f1 | tr '\\n' ' ')"`,
     ...sections.map(([name, command]) => `echo; echo '@@ ${name}'; { ${command}; } 2>/dev/null`),
     // What is missing shows in what is there.
     'true',

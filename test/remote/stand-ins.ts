@@ -6,6 +6,8 @@ import type { SshHosts } from './sshd.ts'
 export interface Said {
   /** systemd's state by unit; `missing`: there is none. */
   units?: Record<string, string>
+  /** Units of those that not every host of its roles has. */
+  enabled?: readonly string[]
   failed?: readonly string[]
   /** `nodetool status` says DN of these addresses. */
   down?: readonly string[]
@@ -21,7 +23,16 @@ export interface Said {
 
 /** Puts stand-ins for systemd, Cassandra and our own processes on a host. */
 export function putStandIns(hosts: SshHosts, name: string, said: Said = {}): void {
-  const { units = {}, failed = [], down = [], unready, ahead = 0, diskFree = 60, release = '1.0.0' } = said
+  const {
+    units = {},
+    enabled = [],
+    failed = [],
+    down = [],
+    unready,
+    ahead = 0,
+    diskFree = 60,
+    release = '1.0.0',
+  } = said
   const { inventory } = hosts
   const others = inventory.hosts.filter((host) => host.name !== name && host.roles.includes('app'))
   const gateways = said.gateways ?? others.map((host) => host.name)
@@ -30,6 +41,7 @@ export function putStandIns(hosts: SshHosts, name: string, said: Said = {}): voi
   rmSync(states, { recursive: true, force: true })
   mkdirSync(states, { recursive: true })
   for (const [unit, state] of Object.entries(units)) writeFileSync(join(states, `${unit}.service`), state)
+  for (const unit of enabled) writeFileSync(join(states, `enabled-${unit}.service`), '')
   writeFileSync(
     join(home, 'failed'),
     failed.map((unit) => `${unit} loaded failed failed Something\n`).join(''),
@@ -56,6 +68,7 @@ export function putStandIns(hosts: SshHosts, name: string, said: Said = {}): voi
     'systemctl',
     `case "$*" in
 *list-units*) cat ${home}/failed ;;
+*list-unit-files*) for unit; do [ ! -e ${states}/enabled-$unit ] || echo $unit enabled enabled; done ;;
 *--value*) for unit; do case $unit in *.service) echo 1 ;; esac; done ;;
 show*) for unit; do case $unit in *.service)
   state=$(cat ${states}/$unit 2>/dev/null || echo active) load=loaded

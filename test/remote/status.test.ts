@@ -78,7 +78,12 @@ describe('a look at all hosts', () => {
       failed: ['logrotate.service'],
       diskFree: 4,
     })
-    putStandIns(hosts, 'dc01-app1', { units: { 'cinque-broker1': 'failed' }, unready: 'stopping', ahead: 7 })
+    putStandIns(hosts, 'dc01-app1', {
+      units: { 'cinque-broker1': 'failed', 'cinque-operator': 'inactive' },
+      enabled: ['cinque-operator'],
+      unready: 'stopping',
+      ahead: 7,
+    })
     putStandIns(hosts, 'dcb1-n1', { gateways: [], down: ['127.60.0.1'], release: '1.1.0' })
     subjects = [
       well('dcb1'),
@@ -86,16 +91,17 @@ describe('a look at all hosts', () => {
     ]
     const { code, stdout, stderr } = await runHere('status', ...where)
     const lines = stdout.trimEnd().split('\n')
-    expect({ code, stderr }).to.deep.equal({ code: 1, stderr: 'cinque: 9 problems\n' })
+    expect({ code, stderr }).to.deep.equal({ code: 1, stderr: 'cinque: 10 problems\n' })
     expect(lines[0]).to.equal('dc01 dc01 (live): down, out of DNS')
     const clock = /^dc01-app1: its clock is [67]\.\d s off$/
-    expect(lines.slice(-10).filter((line) => !clock.test(line))).to.deep.equal([
+    expect(lines.slice(-11).filter((line) => !clock.test(line))).to.deep.equal([
       // Not wrong by itself: it is so while hosts are upgraded.
       'different releases: 1.0.0 on dc01-db1, dc01-app1; 1.1.0 on dcb1-n1',
       'dc01-db1: cassandra is missing',
       'dc01-db1: logrotate.service has failed',
       'dc01-db1: / has 4 % free',
       'dc01-app1: cinque-broker1 is failed',
+      'dc01-app1: cinque-operator is inactive',
       'dc01-app1: its API does not take requests: stopping',
       'dcb1-n1: its nats-server has no gateway to dc01-app1',
       'dc01-db1: Cassandra is down, as dcb1-n1 sees it',
