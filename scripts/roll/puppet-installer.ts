@@ -8,6 +8,7 @@ import { z } from 'zod'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { apply, packTree } from '#scripts/fleet/apply.ts'
 import type { FleetDirectory } from '#scripts/fleet/directory.ts'
+import { isOperator } from '#scripts/fleet/operators.ts'
 import type { Remote, RemoteOptions } from '#scripts/remote/remote.ts'
 import { quote } from '#scripts/remote/shell.ts'
 import { together } from '#scripts/remote/together.ts'
@@ -67,9 +68,8 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
     obstacle({ name }) {
       const secrets = join(directory.path, 'secrets', name)
       if (!existsSync(secrets)) return `its secrets are not in ${secrets}`
-      const operators = directory.local()['profile::operator::hosts']
       const own = join(secrets, 'operator')
-      if (!Array.isArray(operators) || !operators.includes(name) || existsSync(own)) return null
+      if (!isOperator(directory, name) || existsSync(own)) return null
       return `an operator runs on it, and what that needs is not in ${own}: reinstall it from where all secrets are`
     },
     async deliver(host, remote, release) {

@@ -292,6 +292,21 @@ describe('what Puppet makes of hosts', () => {
     expect(() => contentOf(catalogue('dc02-app1'), at)).to.throw()
   })
 
+  it('takes the keys of all hosts, and the service, from one that is no operator any more', () => {
+    const former = catalogue('dc02-app1')
+    for (const path of [
+      '/etc/systemd/system/cinque-operator.service',
+      '/etc/cinque/operator',
+      '/etc/cinque/secrets/operator',
+    ]) {
+      const file = former.find(({ type, title }) => type === 'File' && title === path)
+      // Without `backup` nothing of it is kept elsewhere.
+      expect(file?.parameters, path).to.include({ ensure: 'absent', force: 'true', backup: 'false' })
+    }
+    const service = former.find(({ type, title }) => type === 'Service' && title === 'cinque-operator')
+    expect(service?.parameters).to.include({ ensure: 'stopped', enable: 'false' })
+  })
+
   it('lets a checker tell gdnsd who is up, where gdnsd reads it', () => {
     const unit = contentOf(catalogue('dc01-check1'), '/etc/systemd/system/cinque-healthcheck.service')
     expect(unit).to.match(/ --set gdnsd\.states_file=\/var\/lib\/gdnsd\/extfile\/cinque$/m)

@@ -1,5 +1,6 @@
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,6 +16,7 @@ import { stringify } from 'yaml'
 import { checkInventory, type Host } from '#platform/inventory/inventory.ts'
 import { must } from '#scripts/child-process.ts'
 import { FleetDirectory } from '#scripts/fleet/directory.ts'
+import { writeOperators } from '#scripts/fleet/operators.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
 import { puppetInstaller } from '#scripts/roll/puppet-installer.ts'
 
@@ -102,5 +104,28 @@ describe('what Puppet is given for a host', () => {
     expect(secret('operator/local.yaml')).to.equal('profile::operator::hosts: [dc01-app2]\n')
     expect(secret('operator/secrets/dc01-n1/local.yaml')).to.equal('of another')
     expect(all()).to.deep.equal(before)
+  })
+
+  it('brings keys of all hosts to none that is no operator any more', async () => {
+    rmSync(join(directory, 'local.yaml'))
+    write('local.yaml', 'profile::operator::hosts: [dc01-n1]\n')
+    await install('dc01-app2')
+    expect(readdirSync(given)).to.have.members(['tar', 'host.key'])
+  })
+
+  it('leaves a test fleet no keys of all hosts but with operators', () => {
+    for (const path of ['admin-token', 'ssh/operator', 'ssh/hosts-ca.pub', 'secrets/dc01-n1/host.key'])
+      write(path, 'key')
+    const fleet = new FleetDirectory(directory)
+    const withKeys = (): string[] =>
+      inventory.hosts
+        .map(({ name }) => name)
+        .filter((name) => existsSync(join(directory, 'secrets', name, 'operator')))
+    for (const names of [['dc01-app2', 'dc01-check1'], ['dc01-check1'], []]) {
+      writeFileSync(join(directory, 'values.yaml'), stringify({ 'profile::operator::hosts': names }))
+      writeOperators(inventory, fleet)
+      expect(withKeys()).to.deep.equal(names)
+    }
+    expect(existsSync(join(directory, 'operator'))).to.equal(false)
   })
 })
