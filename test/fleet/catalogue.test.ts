@@ -88,6 +88,23 @@ describe('what Puppet makes of hosts', () => {
     }
   })
 
+  it('is refused where a name server or Prometheus is asked for by a name that nothing reads any more', async () => {
+    for (const what of ['gdnsd', 'prometheus']) {
+      const wrong = treeFor(seed, { ...optional, [`profile::${what}::enabled`]: true })
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- they take all processors
+        const failure = await compile(wrong, ['dc01-check1']).catch((error: Error) => error)
+        expect(failure)
+          .to.be.an('error')
+          .with.property('message')
+          .that.includes(`profile::${what}::enabled is not read any more`)
+          .and.includes(`profile::${what}::hosts: ['dc01-check1']`)
+      } finally {
+        rmSync(wrong, { recursive: true, force: true })
+      }
+    }
+  })
+
   it('is refused where nobody would make the backups that are asked for', async () => {
     const wrong = treeFor(seed, { ...optional, 'profile::backup::shipper': 'dcb1-app1' })
     try {

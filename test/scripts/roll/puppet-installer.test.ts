@@ -19,6 +19,7 @@ import { FleetDirectory } from '#scripts/fleet/directory.ts'
 import { writeOperators } from '#scripts/fleet/operators.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
 import { puppetInstaller } from '#scripts/roll/puppet-installer.ts'
+import { runHere } from '../cli-runner.ts'
 
 const inventory = checkInventory(
   {
@@ -112,6 +113,31 @@ describe('what Puppet is given for a host', () => {
     await install('dc01-app2')
     expect(readdirSync(given)).to.have.members(['tar', 'host.key'])
   })
+
+  for (const [key, now] of [
+    ['profile::gdnsd::enabled', 'profile::gdnsd::hosts'],
+    ['profile::prometheus::enabled', 'profile::prometheus::hosts'],
+  ]) {
+    it(`is no value of ${key}, by which a cell once had what it would not have any more`, async () => {
+      writeFileSync(join(directory, 'cell.yaml'), stringify(inventory))
+      writeFileSync(join(directory, 'ssh_config'), 'Host *\n  ProxyCommand false\n')
+      rmSync(join(directory, 'local.yaml'))
+      write('local.yaml', `${key}: true\n`)
+      const at = ['--inventory', join(directory, 'cell.yaml')]
+      for (const words of [
+        ['roll', 'apply', '--plan'],
+        ['node', 'remove', 'dc01-app2', '--plan'],
+      ]) {
+        // oxlint-disable-next-line no-await-in-loop -- both write to the same outputs
+        const { code, stderr } = await runHere(...words, ...at)
+        expect(stderr).to.include(`local.yaml: ${key} is not read any more`).and.include(`${now}: [`)
+        expect(code).to.equal(2)
+      }
+      rmSync(join(directory, 'local.yaml'))
+      write('values.yaml', `${key}: false\n`)
+      expect(() => new FleetDirectory(directory).values()).to.throw(/values\.yaml: .* is not read any more/)
+    })
+  }
 
   it('leaves a test fleet no keys of all hosts but with operators', () => {
     for (const path of ['admin-token', 'ssh/operator', 'ssh/hosts-ca.pub', 'secrets/dc01-n1/host.key'])
