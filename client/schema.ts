@@ -609,7 +609,12 @@ export interface paths {
             /** a second person must approve it first */
             approval?: boolean
             /** in the order in which they are done */
-            hosts: { host: string; dc: string }[]
+            hosts: {
+              host: string
+              dc: string
+              /** as the inventory has it: whoever carries the roll out must have the same */
+              address?: string
+            }[]
           }
         }
       }
@@ -4550,6 +4555,8 @@ export type Roll = {
   steps: {
     host: string
     dc: string
+    /** that it had when the roll was planned, where that matters */
+    address: string | null
     state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped'
     phase: 'gate' | 'drain' | 'act' | 'settle' | 'return' | null
     /** what it waits for, or why it failed */

@@ -6,6 +6,7 @@ const time = z.iso.datetime().nullable()
 const step = z.object({
   host: z.string(),
   dc: z.string(),
+  address: z.string().nullable().describe('that it had when the roll was planned, where that matters'),
   state: z.enum(['waiting', 'running', 'done', 'failed', 'skipped']),
   phase: z.enum(phases).nullable(),
   note: z.string().nullable().describe('what it waits for, or why it failed'),

@@ -10,6 +10,9 @@ import { roll, shownRoll } from './roll-shape.ts'
 const hostName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a name of the inventory')
 const version = z.string().regex(/^[\w.+-]{1,64}$/, 'must be 1 to 64 of letters, digits, _, ., + and -')
 const params = z.strictObject({ roll: z.uuid() })
+const address = z
+  .union([z.ipv4(), z.ipv6()])
+  .describe('as the inventory has it: whoever carries the roll out must have the same')
 const token = z.int().min(1).describe('which `take` gave')
 const tag = 'rolls'
 const access = 'platform'
@@ -45,7 +48,7 @@ export const rolls: readonly Route[] = [
       reason: z.string().min(1).max(500),
       approval: z.boolean().default(false).describe('a second person must approve it first'),
       hosts: z
-        .array(z.strictObject({ host: hostName, dc: hostName }))
+        .array(z.strictObject({ host: hostName, dc: hostName, address: address.optional() }))
         .min(1)
         .max(1000)
         .describe('in the order in which they are done'),

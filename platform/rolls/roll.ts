@@ -21,6 +21,8 @@ const time = z.number()
 const step = z.object({
   host: z.string(),
   dc: z.string(),
+  /** In the inventory of whoever planned it, where that matters. */
+  address: z.string().nullable().default(null),
   state: z.enum(['waiting', 'running', 'done', 'failed', 'skipped']),
   phase: z.enum(phases).nullable(),
   /** What it waits for, or why it failed. */

@@ -15,7 +15,11 @@ export interface NewRoll {
   readonly approval: boolean
   /** Of the roll before. */
   readonly lastToken?: number
-  readonly hosts: readonly { readonly host: string; readonly dc: string }[]
+  readonly hosts: readonly {
+    readonly host: string
+    readonly dc: string
+    readonly address?: string | undefined
+  }[]
 }
 
 /** What a runner reports of the host that it is at. */
@@ -49,9 +53,10 @@ export function planned(input: NewRoll, now: number): Roll {
     approvedBy: null,
     wish: 'go',
     state: 'ready',
-    steps: input.hosts.map(({ host, dc }) => ({
+    steps: input.hosts.map(({ host, dc, address = null }) => ({
       host,
       dc,
+      address,
       state: 'waiting',
       phase: null,
       note: null,

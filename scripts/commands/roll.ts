@@ -3,6 +3,7 @@ import { withTarget } from '#scripts/client/target.ts'
 import { CliError } from '#scripts/output.ts'
 import { connectTo, type PlatformOptions, withTestFleet } from '#scripts/remote/hosts.ts'
 import type { Noun } from '#scripts/rest/verb.ts'
+import { changeOf, checkAgreement } from '#scripts/roll/agreement.ts'
 import { begin, type PlanOptions, runToEnd } from '#scripts/roll/begin.ts'
 import type { Fleet } from '#scripts/roll/fleet.ts'
 import type { ShownRoll } from '#scripts/roll/ledger.ts'
@@ -84,7 +85,9 @@ function addVerbs(command: Command): void {
     .addHelpText('after', '\nExample:\n  cinque roll run')
     .action(async (options: FleetOptions) => {
       const fleet = await openFleet(options)
-      await runToEnd(fleet, await underWay(fleet), options)
+      const one = await underWay(fleet)
+      checkAgreement(fleet.inventory, one, one.steps)
+      await runToEnd(fleet, one, options)
     })
   withFleet(
     command
@@ -101,16 +104,20 @@ function addVerbs(command: Command): void {
 
 async function again(fleet: Fleet, id: string, options: FleetOptions): Promise<void> {
   const before = await fleet.client.get('/v1/rolls/{roll}', { params: { path: { roll: id } } })
-  const hosts = before.steps
-    .filter(({ state }) => state !== 'done' && state !== 'skipped')
-    .map(({ host, dc }) => ({ host, dc }))
-  if (hosts.length === 0) throw new CliError(`roll ${id} has nothing left to do`, { exitCode: 2 })
-  const { kind, version, previous } = before
+  const left = before.steps.filter(({ state }) => state !== 'done' && state !== 'skipped')
+  if (left.length === 0) throw new CliError(`roll ${id} has nothing left to do`, { exitCode: 2 })
+  checkAgreement(fleet.inventory, before, left)
+  const { kind, version, previous, reason } = before
   const planned = await fleet.client.post('/v1/rolls', {
     body: {
       kind,
-      reason: `what ${id} has left`,
-      hosts,
+      // What is part of a change of a host stays that: `cinque node` goes on with it.
+      reason: changeOf(reason) === null ? `what ${id} has left` : reason,
+      hosts: left.map(({ host, dc, address }) => ({
+        host,
+        dc,
+        ...(typeof address === 'string' ? { address } : {}),
+      })),
       ...(version === null ? {} : { version }),
       ...(previous === null ? {} : { previous }),
     },

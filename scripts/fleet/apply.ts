@@ -8,6 +8,7 @@ import { must } from '#scripts/child-process.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
 import type { FleetDirectory } from './directory.ts'
 import { writeHiera } from './hiera.ts'
+import { packSecrets } from './host-secrets.ts'
 
 /** Of `puppet apply --detailed-exitcodes`. */
 const outcomes = new Map([
@@ -64,7 +65,7 @@ export async function packTree(
  * Rejects with an Error that has Puppet's own words.
  */
 export async function apply(host: Host, packed: string, options: ApplyOptions): Promise<Applied> {
-  const { fleet, remote, dryRun = false, only, onLine } = options
+  const { inventory, fleet, remote, dryRun = false, only, onLine } = options
   const started = performance.now()
   const send = async (command: string, file: string): Promise<void> => {
     const { code, stderr, failure } = await remote.run(host, command, { input: { file } })
@@ -78,8 +79,7 @@ export async function apply(host: Host, packed: string, options: ApplyOptions): 
   // An operator may read its directory only.
   const work = mkdtempSync(join(tmpdir(), 'cinque-secrets-'))
   try {
-    const secrets = join(work, 'secrets.tar')
-    await must('tar', ['-C', join(fleet.path, 'secrets', host.name), '-cf', secrets, '.'])
+    const secrets = await packSecrets(host, { inventory, fleet }, work)
     await send(
       'set -e; umask 077; mkdir -p /etc/cinque/secrets; chmod 755 /etc/cinque; tar -xf - -C /etc/cinque/secrets --no-same-owner',
       secrets,

@@ -12,6 +12,24 @@ const valuesFile = 'values.yaml'
 /** Where a fleet of this machine is. */
 export const defaultFleet = '/var/lib/cinque-fleet'
 
+/** Keys that nothing reads any more, and what says the same now. */
+const former = new Map([
+  ['profile::gdnsd::enabled', 'profile::gdnsd::hosts'],
+  ['profile::prometheus::enabled', 'profile::prometheus::hosts'],
+])
+
+/** Hiera's values of a file, if all of them say something. CliError: what one asks for would silently be gone. */
+function currentValues(values: Readonly<Record<string, unknown>>, file: string): Record<string, unknown> {
+  for (const [key, now] of former) {
+    if (!(key in values)) continue
+    throw new CliError(`${file}: ${key} is not read any more: hosts are named instead`, {
+      exitCode: 2,
+      remedy: `Write instead, with names of checkers: ${now}: [dc01-check1]. Or leave it out for none.`,
+    })
+  }
+  return { ...values }
+}
+
 /** Everything that a test fleet is: its inventory, keys, and a directory for each host. */
 export class FleetDirectory {
   readonly path: string
@@ -51,7 +69,7 @@ export class FleetDirectory {
     if (!existsSync(file)) return {}
     const values: unknown = parse(readFileSync(file, 'utf8')) ?? {}
     const checked = z.record(z.string(), z.unknown()).safeParse(values)
-    if (checked.success) return checked.data
+    if (checked.success) return currentValues(checked.data, file)
     throw new CliError(`${file}: expected keys with values`, { exitCode: 2 })
   }
 

@@ -6,20 +6,29 @@ import { writeSshConfig } from '#scripts/remote/ssh-config.ts'
 import { hostsIn } from './checkers.ts'
 import type { FleetDirectory } from './directory.ts'
 
+const field = 'profile::operator::hosts'
 /** Where profile::operator gives it to the service. */
 const there = '/etc/cinque/operator'
 
+/** Whether Puppet is told to run an operator on a host. */
+export function isOperator(fleet: FleetDirectory, name: string): boolean {
+  const names = fleet.local()[field]
+  return Array.isArray(names) && names.includes(name)
+}
+
 /**
  * Puts what an operator needs among the secrets of the hosts that are named in profile::operator::hosts: how it reaches the
- * others, and what it makes them anew from. Call it when `local.yaml` is as it is to be.
+ * others, and what it makes them anew from; other hosts keep none of it. Call it when `local.yaml` is as it is to be.
  */
 export function writeOperators(inventory: Inventory, fleet: FleetDirectory): void {
-  const names = hostsIn(fleet.values(), 'profile::operator::hosts')
+  const names = hostsIn(fleet.values(), field)
+  rmSync(join(fleet.path, 'operator'), { recursive: true, force: true })
+  for (const { name } of inventory.hosts)
+    rmSync(join(fleet.path, 'secrets', name, 'operator'), { recursive: true, force: true })
   const apps = inventory.hosts.filter(({ roles }) => roles.includes('app'))
   const urls = apps.map(({ address }) => `http://${address}:${inventory.ports.http}`)
   if (names.length === 0) return
   const token = readFileSync(join(fleet.path, 'admin-token'), 'utf8').trim()
-  rmSync(join(fleet.path, 'operator'), { recursive: true, force: true })
   const made = fleet.make('operator')
   writeFileSync(join(made, 'inventory.yaml'), stringify(inventory))
   copyFileSync(join(fleet.path, 'ssh', 'operator'), join(made, 'key'))
@@ -39,9 +48,5 @@ export function writeOperators(inventory: Inventory, fleet: FleetDirectory): voi
   }
   const env = `CINQUE_URL=${urls.join(',')}\nCINQUE_TOKEN=${token}\n`
   writeFileSync(join(made, 'operator.env'), env, { mode: 0o600 })
-  for (const name of names) {
-    const own = join(fleet.path, 'secrets', name, 'operator')
-    rmSync(own, { recursive: true, force: true })
-    cpSync(made, own, { recursive: true })
-  }
+  for (const name of names) cpSync(made, join(fleet.path, 'secrets', name, 'operator'), { recursive: true })
 }

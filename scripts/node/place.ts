@@ -18,7 +18,14 @@ export interface Place {
   readonly sshConfig: string
 }
 
-export function placeOf({ fleet, inventory: file = defaultInventory, sshConfig }: HostFleetOptions): Place {
+/** CliError: its values for Puppet cannot be right. */
+export function placeOf(options: HostFleetOptions): Place {
+  const place = placeNamedBy(options)
+  place.directory.local()
+  return place
+}
+
+function placeNamedBy({ fleet, inventory: file = defaultInventory, sshConfig }: HostFleetOptions): Place {
   if (fleet !== undefined) {
     const directory = new FleetDirectory(fleet === true ? defaultFleet : fleet)
     const config = join(directory.path, 'ssh', 'ssh_config')

@@ -5,11 +5,13 @@ import { type Host, InventoryError } from '#platform/inventory/inventory.ts'
 import { inventoryFrom } from '#scripts/commands/inventory.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
 import { openHosts } from '#scripts/remote/hosts.ts'
+import type { Remote } from '#scripts/remote/remote.ts'
 import { hostFleet } from '#scripts/roll/host-fleet.ts'
 import { rollingOrder } from '#scripts/roll/order.ts'
 import { isOurs } from '#scripts/roll/traffic.ts'
 import { sayer, showPlan } from './add.ts'
 import { checkNoChecker, checkUnnamed } from './checks.ts'
+import { backupSteps, checkBackups, movedBackups } from './backups.ts'
 import { type Edited, withoutHost, writeWhole } from './inventory-file.ts'
 import { untellOperators } from './operators.ts'
 import { goingOn, type NodeOptions, type Place, placeOf } from './place.ts'
@@ -20,17 +22,21 @@ import { discardHere } from './test-fleet.ts'
 export interface RemoveOptions extends NodeOptions {
   /** It does not answer and will not come back. */
   dead?: true
+  /** Backups that only its own disk has may be lost, or have been copied. */
+  leaveBackups?: true
   yes?: true
 }
 
+const shortMs = 20_000
+
 /** Takes a host out of the cell for good. Called again it goes on where it was. CliError. */
 export async function removeNode(name: string, options: RemoveOptions): Promise<void> {
-  openHosts(options)
+  const { remote } = openHosts(options)
   const place = placeOf(options)
   const host = inventoryFrom(place.file).hosts.find((one) => one.name === name)
   const say = sayer(options)
   try {
-    if (host !== undefined && !(await leave(place, host, options, say))) return
+    if (host !== undefined && !(await leave(place, remote, host, options, say))) return
     await forget(place, name, options)
   } catch (error) {
     if (error instanceof CliError && error.exitCode === 2) throw error
@@ -43,6 +49,7 @@ export async function removeNode(name: string, options: RemoveOptions): Promise<
 /** Has it give away what it has, and takes it out of the inventory. False: that was only planned. */
 async function leave(
   place: Place,
+  remote: Remote,
   host: Host,
   options: RemoveOptions,
   say: (line: string) => void,
@@ -51,21 +58,34 @@ async function leave(
   const { inventory } = without(place, host)
   const others = rollingOrder(inventory, inventory.hosts)
   const kind = options.dead === true ? 'removenode' : 'decommission'
+  const moved = movedBackups(place, inventoryFrom(place.file), host)
   if (options.plan === true) {
     showPlan(
       `remove ${name} (${host.dc}, ${host.roles.join(', ')}, ${host.address})`,
-      steps(place, host, kind, others),
+      [
+        ...steps(place, host, kind, others),
+        ...(moved === null ? [] : backupSteps(moved, host, place.isTestFleet)),
+      ],
       options,
     )
     return false
   }
   await ask(host, options)
-  await rollFor(hostFleet(options), { change: 'remove', name, kind }, [host], options)
+  const fleet = hostFleet(options)
+  const before = await rollsFor(fleet.client, 'remove', name)
+  const hasLeft = before.some((one) => one.kind === kind && one.state === 'done')
+  // One that has left may be off already.
+  const isThere = async (): Promise<boolean> =>
+    !hasLeft || (await remote.run(host, 'true', { timeoutMs: shortMs })).code === 0
+  if (host.roles.includes('db') && options.leaveBackups !== true && (await isThere()))
+    await checkBackups(place, remote, host, { dead: options.dead === true, moved })
+  await rollFor(fleet, { change: 'remove', name, kind }, [host], options)
   // While the inventory still has it: it would be left over else.
   if (place.isTestFleet) await discardHere(place.directory.path, host)
   // Somebody else may have changed it since.
   writeWhole(place.file, without(place, host).text)
   say(`${place.file} is without ${name}`)
+  if (moved !== null) for (const line of backupSteps(moved, host, place.isTestFleet)) say(line)
   return true
 }
 

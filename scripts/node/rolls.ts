@@ -1,22 +1,18 @@
 import type { CinqueClient } from '#client/index.ts'
 import type { Host } from '#platform/inventory/inventory.ts'
 import type { RollKind } from '#platform/rolls/roll.ts'
+import { type Change, changes, checkAgreement, reasonOf, stepsOf } from '#scripts/roll/agreement.ts'
 import { runToEnd } from '#scripts/roll/begin.ts'
 import type { Fleet } from '#scripts/roll/fleet.ts'
 import type { ShownRoll } from '#scripts/roll/ledger.ts'
 
 /** As far back as it is looked, newest first. */
 const looked = 100
-const verbs = ['add', 'remove'] as const
-export type Change = (typeof verbs)[number]
-
-/** By it another call finds what an earlier one has begun. */
-const reasonOf = (change: Change, name: string): string => `cinque node ${change} ${name}`
 
 /** What has been begun for a host, the newest first; nothing from before it was last changed the other way. */
 export async function rollsFor(client: CinqueClient, change: Change, name: string): Promise<ShownRoll[]> {
   const { items } = await client.get('/v1/rolls', { params: { query: { limit: looked } } })
-  const others = verbs.filter((verb) => verb !== change).map((verb) => reasonOf(verb, name))
+  const others = changes.filter((verb) => verb !== change).map((verb) => reasonOf(verb, name))
   const end = items.findIndex(({ reason }) => others.includes(reason))
   return (end === -1 ? items : items.slice(0, end)).filter(({ reason }) => reason === reasonOf(change, name))
 }
@@ -40,6 +36,7 @@ export async function rollFor(
   if (before?.state === 'done' && (!isHere || (await hands.ailment(name, signal)) === null)) return
   const roll = before !== undefined && before.ended_at === null ? before : await plan(before)
   if (roll === null) return
+  checkAgreement(fleet.inventory, roll, roll.steps)
   await runToEnd(fleet, roll, options)
 
   async function plan(last: ShownRoll | undefined): Promise<ShownRoll | null> {
@@ -48,9 +45,10 @@ export async function rollFor(
         ? []
         : last?.steps.filter(({ state }) => state === 'done').map(({ host }) => host),
     )
-    const left = hosts
-      .filter((host) => !done.has(host.name))
-      .map((host) => ({ host: host.name, dc: host.dc }))
+    const left = stepsOf(
+      kind,
+      hosts.filter((host) => !done.has(host.name)),
+    )
     if (left.length === 0) return null
     return fleet.client.post('/v1/rolls', { body: { kind, reason: reasonOf(change, name), hosts: left } })
   }

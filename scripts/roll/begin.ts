@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { RollKind } from '#platform/rolls/roll.ts'
 import { CliError, printJson, printLine } from '#scripts/output.ts'
+import { stepsOf } from './agreement.ts'
 import { chosenHosts, type Fleet } from './fleet.ts'
 import { restLedger, type ShownRoll } from './ledger.ts'
 import { connectionsOf } from './load.ts'
@@ -30,7 +31,7 @@ export async function begin(kind: RollKind, options: PlanOptions): Promise<void>
   )
   if (chosen.length === 0)
     throw new CliError(`--on ${on ?? ''}: none of these hosts runs a release of cinque`, { exitCode: 2 })
-  const hosts = rollingOrder(fleet.inventory, chosen, load).map(({ name, dc }) => ({ host: name, dc }))
+  const hosts = stepsOf(kind, rollingOrder(fleet.inventory, chosen, load))
   if (plan) {
     if (json) {
       const shown = hosts.map((one) => ({ ...one, connections: load.get(one.host) ?? null }))

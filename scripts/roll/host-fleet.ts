@@ -22,15 +22,17 @@ export interface HostFleetOptions extends HostsOptions {
 /** A provider takes minutes, ms. */
 const rebuildMs = 900_000
 
-/** Of hosts of their own, rented or of a test fleet. CliError as `openHosts`. */
+/** Of hosts of their own, rented or of a test fleet. CliError as `openHosts`, or values for Puppet that cannot be right. */
 export function hostFleet(options: HostFleetOptions): Fleet {
   const hosts = openHosts(options)
   const { inventory, remote } = hosts
-  const client = hosts.client()
   const { fleet, inventory: file = 'cell.yaml' } = options
   const directory = new FleetDirectory(
     fleet === undefined ? dirname(file) : fleet === true ? defaultFleet : fleet,
   )
+  // What is wrong with them is said before a host is out of service for it.
+  directory.local()
+  const client = hosts.client()
   const hands = sshHands({
     inventory,
     remote,

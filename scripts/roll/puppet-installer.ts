@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -8,6 +8,7 @@ import { z } from 'zod'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { apply, packTree } from '#scripts/fleet/apply.ts'
 import type { FleetDirectory } from '#scripts/fleet/directory.ts'
+import { isOperator } from '#scripts/fleet/operators.ts'
 import type { Remote, RemoteOptions } from '#scripts/remote/remote.ts'
 import { quote } from '#scripts/remote/shell.ts'
 import { together } from '#scripts/remote/together.ts'
@@ -30,7 +31,8 @@ const ownSchema = z.record(z.string(), z.unknown()).nullable()
 
 /**
  * Hosts by Puppet, from a directory with `secrets/HOST`, `local.yaml` (Hiera's values for all hosts) and
- * `artifacts/cinque-RELEASE.tar`; an operator on a host of the cell finds that where the host has its own.
+ * `artifacts/cinque-RELEASE.tar`; an operator on a host of the cell finds that where the host has its own. Nothing is written
+ * there: an operator may only read it.
  */
 export function puppetInstaller(inventory: Inventory, directory: FleetDirectory): Installer {
   const must = async (
@@ -62,22 +64,12 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
       rmSync(work, { recursive: true, force: true })
     }
   }
-  /** Checkers and operators have the inventory among their secrets, and know the hosts that there are now. */
-  const refreshInventory = ({ name }: Host): void => {
-    const text = stringify(inventory)
-    for (const who of ['checker', 'operator']) {
-      const file = join(directory.path, 'secrets', name, who, 'inventory.yaml')
-      // An operator on a host may only read what it was given.
-      if (existsSync(file) && readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
-    }
-  }
   return {
     obstacle({ name }) {
       const secrets = join(directory.path, 'secrets', name)
       if (!existsSync(secrets)) return `its secrets are not in ${secrets}`
-      const operators = directory.local()['profile::operator::hosts']
       const own = join(secrets, 'operator')
-      if (!Array.isArray(operators) || !operators.includes(name) || existsSync(own)) return null
+      if (!isOperator(directory, name) || existsSync(own)) return null
       return `an operator runs on it, and what that needs is not in ${own}: reinstall it from where all secrets are`
     },
     async deliver(host, remote, release) {
@@ -96,7 +88,6 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
     },
     async restarts(host, remote) {
       const local = directory.local()
-      refreshInventory(host)
       const due = new Set<string>()
       const onLine = (line: string): void => {
         const unit = wouldRestart.exec(line)?.[1]
@@ -117,7 +108,6 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
         { timeoutMs: bootstrapMs },
       )
       const local = directory.local()
-      refreshInventory(host)
       await packed(local, (file) => apply(host, file, { inventory, fleet: directory, remote, local }))
     },
   }

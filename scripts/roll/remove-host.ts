@@ -1,5 +1,6 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { pause } from '#scripts/pause.ts'
+import { quote } from '#scripts/remote/shell.ts'
 import { canonical, type RingEntry, ringOf } from '#scripts/remote/ring.ts'
 import type { OnHost } from './on-host.ts'
 import { stopFront, stopMs, streamMs } from './services.ts'
@@ -14,10 +15,22 @@ export interface Removing extends OnHost {
   readonly lookMs: number
 }
 
+/** Directories in which rows may be that were restored for a look. One that has the backups themselves is left. */
+export function eraseScratch(directories: readonly string[]): string {
+  return directories
+    .map((directory) => {
+      const at = quote(directory)
+      return `[ ! -d ${at} ] || [ -n "$(find ${at} -name repository.json -print -quit)" ] || rm -rf --one-file-system ${at} || exit 1`
+    })
+    .join('\n')
+}
+
 /** Whatever of ours starts by itself; keys and rows of the cell: whoever gets the disk next has none of them. */
 const erase = `units=$(systemctl list-unit-files --state=enabled --plain --no-legend 'cinque-*' 'cassandra*' prometheus.service gdnsd.service | cut -d' ' -f1)
 [ -z "$units" ] || systemctl disable --now $units || exit 1
 [ ! -d /var/lib/cassandra ] || find /var/lib/cassandra -mindepth 1 -delete || exit 1
+systemctl stop 'cinque-backup*' 'cinque-drill*' 'cinque-figures*' 'cinque-snapshot*' || exit 1
+${eraseScratch(['/var/lib/cinque-backup', '/var/lib/cinque-figures'])}
 rm -rf /etc/cinque /opt/cinque /var/lib/cinque-api /var/lib/cinque-broker* /var/lib/cinque-healthcheck /var/lib/cinque-operator`
 
 /**

@@ -88,6 +88,23 @@ describe('what Puppet makes of hosts', () => {
     }
   })
 
+  it('is refused where a name server or Prometheus is asked for by a name that nothing reads any more', async () => {
+    for (const what of ['gdnsd', 'prometheus']) {
+      const wrong = treeFor(seed, { ...optional, [`profile::${what}::enabled`]: true })
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- they take all processors
+        const failure = await compile(wrong, ['dc01-check1']).catch((error: Error) => error)
+        expect(failure)
+          .to.be.an('error')
+          .with.property('message')
+          .that.includes(`profile::${what}::enabled is not read any more`)
+          .and.includes(`profile::${what}::hosts: ['dc01-check1']`)
+      } finally {
+        rmSync(wrong, { recursive: true, force: true })
+      }
+    }
+  })
+
   it('is refused where nobody would make the backups that are asked for', async () => {
     const wrong = treeFor(seed, { ...optional, 'profile::backup::shipper': 'dcb1-app1' })
     try {
@@ -290,6 +307,21 @@ describe('what Puppet makes of hosts', () => {
     expect(unit).to.include('--rebuild "rebuild \\"$$CINQUE_HOST\\" 100%%"')
     expect(unit).to.match(/^EnvironmentFile=\/etc\/cinque\/operator\/operator\.env$/m)
     expect(() => contentOf(catalogue('dc02-app1'), at)).to.throw()
+  })
+
+  it('takes the keys of all hosts, and the service, from one that is no operator any more', () => {
+    const former = catalogue('dc02-app1')
+    for (const path of [
+      '/etc/systemd/system/cinque-operator.service',
+      '/etc/cinque/operator',
+      '/etc/cinque/secrets/operator',
+    ]) {
+      const file = former.find(({ type, title }) => type === 'File' && title === path)
+      // Without `backup` nothing of it is kept elsewhere.
+      expect(file?.parameters, path).to.include({ ensure: 'absent', force: 'true', backup: 'false' })
+    }
+    const service = former.find(({ type, title }) => type === 'Service' && title === 'cinque-operator')
+    expect(service?.parameters).to.include({ ensure: 'stopped', enable: 'false' })
   })
 
   it('lets a checker tell gdnsd who is up, where gdnsd reads it', () => {

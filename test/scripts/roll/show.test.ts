@@ -10,6 +10,7 @@ function step(host: string, more: Partial<Step> = {}): Step {
   return {
     host,
     dc: 'dc01',
+    address: null,
     state: 'waiting',
     phase: null,
     note: null,

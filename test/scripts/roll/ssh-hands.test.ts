@@ -442,6 +442,8 @@ describe('hands over ssh', () => {
       await hand.remove('dc02-db1', signal)
       expect(done).to.deep.equal(['away dc02-db1 alone'])
       expect(of('nodetool decommission', 'rm -rf /etc/cinque')).to.deep.equal(['dc02-db1', 'dc02-db1'])
+      // Rows that drills have restored.
+      expect(of('rm -rf --one-file-system')).to.deep.equal(['dc02-db1'])
       expect(await hand.ailment('dc02-db1', signal)).to.equal(null)
       // It stays out of DNS until nobody knows it.
       await hand.readmit('dc02-db1', signal)

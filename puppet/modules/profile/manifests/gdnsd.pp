@@ -19,6 +19,7 @@ class profile::gdnsd (
   Cinque::Host                   $host   = lookup('cinque::host'),
   Array[Cinque::Peer]            $peers  = lookup('cinque::hosts'),
 ) {
+  cinque::refuse_former('profile::gdnsd::enabled', "profile::gdnsd::hosts: ['${host['name']}']")
   $enabled = cinque::is_named($host, $hosts, $peers, 'profile::gdnsd::hosts', ['checker'])
   # Where the checker writes who is up; profile::healthcheck tells it.
   $states = '/var/lib/gdnsd/extfile/cinque'

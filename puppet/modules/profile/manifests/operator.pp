@@ -6,7 +6,7 @@
 # CINQUE_TOKEN of an administrator of the platform.
 #
 # @param hosts
-#   Names of the hosts that it runs on.
+#   Names of the hosts that it runs on. Others keep nothing of it.
 # @param directory
 #   Where all that is given to the service.
 # @param metrics
@@ -64,6 +64,20 @@ class profile::operator (
       stop_seconds      => 60,
       allow_jit         => true,
       subscribe_to      => [File[$directory], File['/opt/cinque/current']],
+    }
+  } else {
+    # What it had opens every host.
+    service { 'cinque-operator':
+      ensure   => stopped,
+      enable   => false,
+      provider => 'systemd',
+    }
+    file { ['/etc/systemd/system/cinque-operator.service', $directory, "${profile::certificates::secrets}/operator"]:
+      ensure    => absent,
+      force     => true,
+      show_diff => false,
+      backup    => false,
+      require   => Service['cinque-operator'],
     }
   }
 }

@@ -30,6 +30,7 @@ class profile::prometheus (
   Cinque::Ports                $ports         = lookup('cinque::ports'),
   String[1]                    $cell          = lookup('cinque::cell'),
 ) {
+  cinque::refuse_former('profile::prometheus::enabled', "profile::prometheus::hosts: ['${host['name']}']")
   if cinque::is_named($host, $hosts, $peers, 'profile::prometheus::hosts', ['checker']) {
     package { 'prometheus': ensure => installed }
     file { '/etc/prometheus/prometheus.yml':
