@@ -56,12 +56,11 @@ export const faults: Readonly<Record<string, Step>> = {
       () => 'came to its end',
       (error: Error) => error.message,
     )
-    // While the release is half unpacked.
-    await until(async () => {
-      const { code } = await fleet.machine(app).exec(['sh', '-c', 'ls -d /opt/cinque/releases/*.new'])
-      return code === 0
-    })
-    await fleet.machine(app).exec(['pkill', '-KILL', '-f', 'puppet apply'])
+    // While the release is half unpacked, which takes a second.
+    const half = 'until ls -d /opt/cinque/releases/*.new; do sleep 0.02; done; pkill -KILL -f "puppet apply"'
+    const bare = ['sh', '-c', '[ ! -e /opt/cinque/current ]']
+    await until(async () => (await fleet.machine(app).exec(bare)).code === 0)
+    await said(fleet, app, half)
     const first = await cut
     const [second] = await fleet.apply([app])
     await fleet.serves([app])
