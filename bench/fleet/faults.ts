@@ -57,7 +57,8 @@ export const faults: Readonly<Record<string, Step>> = {
       (error: Error) => error.message,
     )
     // While the release is half unpacked, which takes a second.
-    const half = 'until ls -d /opt/cinque/releases/*.new; do sleep 0.02; done; pkill -KILL -f "puppet apply"'
+    const half =
+      'until ls -d /opt/cinque/releases/*.new 2> /dev/null; do sleep 0.02; done; pkill -KILL -f "[p]uppet apply"'
     const bare = ['sh', '-c', '[ ! -e /opt/cinque/current ]']
     await until(async () => (await fleet.machine(app).exec(bare)).code === 0)
     await said(fleet, app, half)
