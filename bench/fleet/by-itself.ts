@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -37,8 +37,12 @@ export const byItself: Readonly<Record<string, Step>> = {
   monthly: ({ fleet, data, far }) =>
     withOperator(data, async () => {
       const artifacts = join(data, 'artifacts')
-      const before = newestRelease([artifacts])
+      const before = newestRelease([artifacts])?.release
       const next = await packNext(artifacts, before ?? '0.1.0')
+      // What a schedule may take is brought to a place of its own.
+      const upgrades = join(data, 'upgrades')
+      mkdirSync(upgrades, { recursive: true })
+      await must('ln', ['-f', join(artifacts, `cinque-${next}.tar`), upgrades])
       const { state, note } = await bySchedule(fleet, far, { job: 'upgrade' })
       const hosts = fleet.inventory.hosts.filter(({ roles }) => roles.includes('app'))
       const runs = await Promise.all(

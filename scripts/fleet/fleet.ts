@@ -371,6 +371,7 @@ export class Fleet {
 
   /** Ends everything; with `wipe` nothing of it stays but its secrets. */
   async down(wipe: boolean): Promise<void> {
+    await this.#network.refuseAnother()
     await this.close(this.inventory.hosts)
     const ended = await Promise.allSettled(
       [...this.#machines.values()].map((machine) => (wipe ? machine.wipe() : machine.powerOff())),

@@ -285,10 +285,14 @@ export class Machine {
 
 /** In a group and those within it. */
 function processesIn(path: string): number[] {
-  if (!existsSync(path)) return []
-  const within = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  const own = readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)
-  return [...own, ...within.flatMap(({ name }) => processesIn(join(path, name)))]
+  try {
+    const within = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    const own = readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)
+    return [...own, ...within.flatMap(({ name }) => processesIn(join(path, name)))]
+  } catch {
+    // It is not there, or goes while it is read.
+    return []
+  }
 }
 
 /** From the innermost one; those with processes stay. */

@@ -49,11 +49,7 @@ export class FleetNetwork {
     const { dcs, hosts } = this.#inventory
     const there = await namespaces()
     const ours = join(this.#directory, 'ours')
-    if (there.has(routers) && !existsSync(ours)) {
-      throw new CliError('another fleet is on this machine, with the same networks', {
-        remedy: 'End that one first: cinque fleet down --data DIR, with its directory.',
-      })
-    }
+    await this.refuseAnother()
     if (!there.has(routers)) {
       mkdirSync(this.#directory, { recursive: true })
       writeFileSync(ours, '')
@@ -75,6 +71,14 @@ export class FleetNetwork {
     }
     await this.#startDelays(say)
     await this.#apply()
+  }
+
+  /** CliError: the networks, and the hosts of these names that run, are those of another directory. */
+  async refuseAnother(): Promise<void> {
+    if (!(await namespaces()).has(routers) || existsSync(join(this.#directory, 'ours'))) return
+    throw new CliError('another fleet is on this machine, with the same networks', {
+      remedy: 'End that one first: cinque fleet down --data DIR, with its directory.',
+    })
   }
 
   /** Removes everything. */

@@ -84,7 +84,7 @@ async function findOrPlan(
   if (found !== undefined) return found
   const chosen = chosenHosts(inventory, on === '' ? undefined : on)
   const upgrade = kind === 'upgrade' ? await nextUpgrade(fleet, chosen) : { hosts: chosen }
-  if (!('hosts' in upgrade)) return upgrade
+  if (typeof upgrade === 'string' || !('hosts' in upgrade)) return upgrade
   const hosts = rollingOrder(inventory, upgrade.hosts, await connectionsOf(inventory))
   try {
     return await client.post('/v1/rolls', {

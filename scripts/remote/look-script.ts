@@ -14,7 +14,7 @@ function unitsOf({ roles, brokers }: Host): string[] {
 }
 
 /** What some hosts have besides, by the cell's values: looked at where it is to start with the host. */
-const besides = ['cinque-operator', 'gdnsd', 'prometheus']
+export const besides: readonly string[] = ['cinque-operator', 'gdnsd', 'prometheus']
 
 /** Counters and gauges that are looked at, of brokers and API. */
 export const wantedMetrics = [

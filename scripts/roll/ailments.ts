@@ -1,11 +1,13 @@
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { isLook, lookAtAll } from '#scripts/remote/cell-look.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
+import { besides } from '#scripts/remote/look-script.ts'
 import { verdictOf } from '#scripts/remote/verdict.ts'
 import { reachOf } from './reach.ts'
 
-/** A unit that runs at its time and failed then is worth a look, and no reason to leave a host out of service. */
-const isPassing = (line: string): boolean => line.endsWith(' has failed')
+/** What is worth a look, and no reason to leave a host out of service: units that failed at their time, or that no client needs. */
+const isPassing = (line: string): boolean =>
+  line.endsWith(' has failed') || besides.some((unit) => line.includes(`: ${unit} is `))
 
 /**
  * What is wrong with all hosts but one and those that serve nobody without it, a line each, as `cinque status` finds it.
@@ -42,7 +44,7 @@ export async function crashingOf(
   signal: AbortSignal,
 ): Promise<string | null> {
   const look = (await lookAtAll(remote, inventory, [host], { ring: () => false, signal })).get(host.name)
-  const units = isLook(look) ? look.units : []
+  const units = isLook(look) ? look.units.filter(({ name }) => !besides.includes(name)) : []
   for (const { name, restarts } of units) least.set(name, Math.min(restarts, least.get(name) ?? restarts))
   const unit = units.find(
     ({ name, state, restarts }) => state !== 'active' && restarts - (least.get(name) ?? 0) > maxRestarts,

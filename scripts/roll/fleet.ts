@@ -18,10 +18,10 @@ export interface Fleet {
   readonly hands: Hands
   /** Asks any DC. */
   readonly client: CinqueClient
-  /** What these hosts run that are app hosts, by release; hosts that do not tell are left out. */
+  /** What these hosts run that run one, by release; hosts that do not tell are left out. */
   releases?(hosts: readonly Host[]): Promise<ReadonlyMap<string, readonly Host[]>>
-  /** The newest release that could be brought to hosts. */
-  newest?(): string | undefined
+  /** The newest release that a schedule may bring to hosts; undefined: there is none. Rejects: its file is not whole. */
+  newest?(): Promise<string | undefined>
 }
 
 /** Of a `cinque dev --dcs` that runs. CliError: none runs there. */

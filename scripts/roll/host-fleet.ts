@@ -9,8 +9,8 @@ import type { Remote } from '#scripts/remote/remote.ts'
 import type { Fleet } from './fleet.ts'
 import { fleetGates } from './gates/all.ts'
 import { backupTimer } from './gates/backup-timer.ts'
-import { newestRelease } from './newest-release.ts'
-import { artifacts, puppetInstaller } from './puppet-installer.ts'
+import { hashOf, newestRelease } from './newest-release.ts'
+import { puppetInstaller, upgrades } from './puppet-installer.ts'
 import { sshHands } from './ssh-hands.ts'
 import { dnsTraffic, withoutRows } from './traffic.ts'
 
@@ -47,7 +47,7 @@ export function hostFleet(options: HostFleetOptions): Fleet {
     hands,
     client,
     releases: (some) => releasesOf(remote, inventory, some),
-    newest: () => newestRelease([join(directory.path, 'artifacts'), artifacts]),
+    newest: () => checkedNewest([join(directory.path, 'upgrades'), upgrades]),
   }
 }
 
@@ -56,14 +56,21 @@ async function releasesOf(
   inventory: Inventory,
   hosts: readonly Host[],
 ): Promise<ReadonlyMap<string, readonly Host[]>> {
-  const apps = hosts.filter(({ roles }) => roles.includes('app'))
-  const looks = await lookAtAll(remote, inventory, apps, { ring: () => false })
-  const told = apps.flatMap((host) => {
+  // Hosts with nothing but Cassandra run nothing of a release.
+  const some = hosts.filter(({ roles }) => roles.some((role) => role !== 'db'))
+  const looks = await lookAtAll(remote, inventory, some, { ring: () => false })
+  const told = some.flatMap((host) => {
     const look = looks.get(host.name)
     return isLook(look) && look.release !== null ? [{ host, release: look.release }] : []
   })
   const groups = Map.groupBy(told, ({ release }) => release)
   return new Map(Array.from(groups, ([release, of]) => [release, of.map(({ host }) => host)]))
+}
+
+async function checkedNewest(directories: readonly string[]): Promise<string | undefined> {
+  const newest = newestRelease(directories)
+  if (newest !== undefined) await hashOf(newest)
+  return newest?.release
 }
 
 function byProvider(command: string | undefined) {

@@ -1,18 +1,34 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 
-/** `cinque-0.1.1-6f9ab05388a2.tar`, as `cinque release pack` names it. */
+/** `cinque-0.1.1-6f9ab05388a2.tar`, as `cinque release pack` names it: the version, and how the hash of the file begins. */
 const tarName = /^cinque-((\d+)\.(\d+)\.(\d+)-[0-9a-f]{12})\.tar$/
 
-/** The newest release whose tar file is in one of the directories: by its version, of one version the file made last. */
-export function newestRelease(directories: readonly string[]): string | undefined {
+export interface ReleaseFile {
+  readonly release: string
+  readonly file: string
+}
+
+/** The one with the highest version of the releases whose tar files are in these directories. */
+export function newestRelease(directories: readonly string[]): ReleaseFile | undefined {
   const found = directories.flatMap((directory) =>
-    (existsSync(directory) ? readdirSync(directory) : []).flatMap((name) => {
+    (existsSync(directory) ? readdirSync(directory) : []).flatMap((name): ReleaseFile[] => {
       const [, release] = tarName.exec(name) ?? []
-      return release === undefined ? [] : [{ release, made: statSync(join(directory, name)).mtimeMs }]
+      return release === undefined ? [] : [{ release, file: join(directory, name) }]
     }),
   )
-  return found.toSorted((a, b) => compareVersions(a.release, b.release) || a.made - b.made).at(-1)?.release
+  return found.toSorted((a, b) => compareVersions(a.release, b.release)).at(-1)
+}
+
+/** SHA-256 of a release's tar file. Error: it is not whole, or not that release. */
+export async function hashOf({ release, file }: ReleaseFile): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  const digest = hash.digest('hex')
+  if (digest.startsWith(release.split('-')[1] ?? '')) return digest
+  throw new Error(`${file} is not whole: its hash begins with ${digest.slice(0, 12)}; bring it again`)
 }
 
 /** Below 0: the first one's version is the older one; 0: they differ in their hashes at most. */

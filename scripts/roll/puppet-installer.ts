@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
@@ -12,12 +10,14 @@ import { isOperator } from '#scripts/fleet/operators.ts'
 import type { Remote, RemoteOptions } from '#scripts/remote/remote.ts'
 import { quote } from '#scripts/remote/shell.ts'
 import { together } from '#scripts/remote/together.ts'
+import { hashOf } from './newest-release.ts'
 import type { Installer } from './ssh-hands.ts'
 
 /** Hiera's highest level: what is so for this host and its disk alone. */
 const ownFile = '/etc/cinque/hiera/host.yaml'
-/** Where tar files of releases are on a host. */
-export const artifacts = '/var/cache/cinque/artifacts'
+/** Where tar files of releases are on a host, and those that a schedule may bring to all. */
+const artifacts = '/var/cache/cinque/artifacts'
+export const upgrades = '/var/cache/cinque/upgrades'
 const bootstrapMs = 600_000
 /** 100 MB over 2 Mbit/s. */
 const uploadMs = 600_000
@@ -115,17 +115,17 @@ export function puppetInstaller(inventory: Inventory, directory: FleetDirectory)
   /** A tar file of a release, whole or not at all. */
   async function upload(host: Host, remote: Remote, release: string): Promise<void> {
     const name = `cinque-${release}.tar`
-    const here = [join(directory.path, 'artifacts', name), join(artifacts, name)]
+    const own = ['artifacts', 'upgrades'].map((folder) => join(directory.path, folder))
+    const here = [...own, artifacts, upgrades].map((folder) => join(folder, name))
     const file = here.find((one) => existsSync(one))
     if (file === undefined) {
       throw new Error(
         `${host.name} does not have release ${release}, and there is no ${here[0]}; make it: cinque release pack`,
       )
     }
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(file), hash)
+    const digest = await hashOf({ release, file })
     const [to, part] = [`${artifacts}/${name}`, `${artifacts}/.${name}`].map(quote)
-    const check = `echo ${quote(hash.digest('hex'))}"  "${part} | sha256sum --check --status`
+    const check = `echo ${quote(digest)}"  "${part} | sha256sum --check --status`
     const steps = [`mkdir -p ${artifacts}`, `cat > ${part}`, check, `mv ${part} ${to}`]
     await must(remote, host, steps.join(' && '), { input: { file }, timeoutMs: uploadMs })
   }
