@@ -4,9 +4,11 @@ import type { GatherEntry } from '#broker/cluster/answers.ts'
 import type { Cell } from '#broker/cluster/cell.ts'
 import { takeEntry } from '#broker/cluster/dispatch.ts'
 import { Entry } from '#broker/cluster/entries.ts'
+import { Gathering } from '#broker/cluster/gathering.ts'
 import type { Member } from '#broker/cluster/member.ts'
 import { Scrubber } from '#broker/cluster/scrubber.ts'
 import type { DurableOutbox } from '#broker/outbox/durable-outbox.ts'
+import type { Session } from '#broker/session.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { Batch } from '#platform/store/store.ts'
 import { inbox } from '#platform/store/tables.ts'
@@ -106,6 +108,32 @@ describe('a session with a large inbox', () => {
     expect(away).to.deep.equal([])
     answer({ id: 2, failed: true })
     expect(away).to.deep.equal([2])
+  })
+
+  it('does not keep its next connection waiting while it is read for the one before', async () => {
+    const asked: number[] = []
+    const silent = { inContact: true, dcNumber: 2, send: (kind: number) => asked.push(kind) }
+    const gathering = new Gathering({
+      dc: 1,
+      dcs: [1, 2],
+      members: () => [{ peer: silent, opens: 1 }],
+      membership: { deathsIn: () => 0 },
+      // Its time never comes.
+      timers: { after: () => ({ cancel: () => undefined }) },
+      broker: { hlc: { next: () => 1 } },
+      answers: { readStore: () => Promise.resolve(null) },
+    } as unknown as Cell)
+    const session = { epoch: 1, ended: false, sid, space: { org: 'default' } } as unknown as Session
+    const knowledge = { unreadDcs: () => [2], waiting: [] }
+    const outbox = { knowledge, loaded: true, attaching: Promise.resolve(), floors: () => [] }
+    const scrubbed = gathering.scrub(session, outbox as unknown as DurableOutbox, 32)
+    expect(asked).to.deep.equal([Entry.GATHER])
+    expect(gathering.size).to.equal(1)
+    Object.assign(session, { epoch: 2 })
+    Object.assign(outbox, { knowledge: null })
+    await gathering.attach(session, outbox as unknown as DurableOutbox)
+    expect(await scrubbed).to.equal(true)
+    expect(gathering.size).to.equal(0)
   })
 
   it('is waited for longer each time that nobody had read it in time, and not any more when somebody had', async () => {
