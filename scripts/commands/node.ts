@@ -60,7 +60,10 @@ export function addNodeVerbs(program: Command): void {
     })
   withCell(group, 'remove', 'take a host out of the cell for good', 'dc01-app3')
     .option('--dead', 'it does not answer, and will not come back')
-    .option('--leave-backups', 'the backups that only its own disk has are copied elsewhere, or may be lost')
+    .option(
+      '--leave-backups',
+      'the backups, or the key of them, that only it has are copied elsewhere, or may be lost',
+    )
     .option('--yes', 'do not ask')
     .action((name: string, options: RemoveOptions) => removeNode(name, options))
   withCell(

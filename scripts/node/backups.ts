@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Host, Inventory } from '#platform/inventory/inventory.ts'
 import { CliError } from '#scripts/output.ts'
 import type { Remote } from '#scripts/remote/remote.ts'
+import { quote } from '#scripts/remote/shell.ts'
 import type { Place } from './place.ts'
 
 /** Who makes backups, once a host has left that does so now. */
@@ -18,13 +19,22 @@ const lookMs = 20_000
 const networked =
   /^(nfs4?|cifs|smb3?|smbfs|9p|ceph|glusterfs|lustre|fuse\.(sshfs|s3fs|rclone|glusterfs|ceph))$/
 
-/** What a host says of the backups that it makes, whoever has set them up; a line each, none where it makes none. */
-const question = `file=/etc/cinque/backup.yaml
-[ -e $file ] || exit 0
-directory=$(sed -n 's/^directory: *//p' $file)
-echo "directory $directory"
-[ -z "$directory" ] || echo "type $(findmnt -nro FSTYPE --target "$directory")"
-echo "key $(sha256sum < "$(sed -n 's/^key_file: *//p' $file)" | cut -d' ' -f1)"`
+/**
+ * What a host says of the backups that it makes, or has made while it was its part, whoever has set them up: their
+ * directories, and their keys, first the one that it goes by. A line each, none where there is nothing.
+ */
+const question = (directory: string): string => `file=/etc/cinque/backup.yaml
+secret=/etc/cinque/secrets/backup.key
+value() { [ ! -e $file ] || sed -n "s/^$1: *//p" $file; }
+place() { type=$(findmnt -nro FSTYPE --target "$1" | tail -n 1); echo "directory \${type:--} $1"; }
+key() { [ -s "$1" ] && sum=$(tr -d '[:space:]' < "$1" | sha256sum | cut -d' ' -f1) || sum=-; echo "key $sum $1"; }
+made=$(value directory)
+[ -z "$made" ] || place "$made"
+had=${quote(directory)}
+[ -z "$had" ] || [ "$had" = "$made" ] || [ ! -e "$had/repository.json" ] || place "$had"
+used=$(value key_file)
+[ -z "$used" ] || key "$used"
+[ "$used" = $secret ] || [ ! -e $secret ] || key $secret`
 
 /** As profile::backup finds who makes them. Null: another one does, or nobody. CliError: nobody could. */
 export function movedBackups(
@@ -74,36 +84,86 @@ export async function checkBackups(
       exitCode: 2,
       remedy: `${remedy} Or, if they may be lost: --leave-backups`,
     })
-  const has = dead ? new Map<string, string>() : await told(remote, host)
+  const secretOf = (name: string, secret: string): string => join(place.path, 'secrets', name, secret)
+  const directory = place.local()['profile::backup::directory']
+  const { directories, keys } = dead
+    ? { directories: [], keys: [] }
+    : await told(remote, host, typeof directory === 'string' ? directory : '')
   if (dead && moved !== null && moved.directory !== null)
     throw refused(
       `whether ${moved.directory} with the backups is on its own disk cannot be told, as it does not answer`,
       'If it is mounted from elsewhere, or there is a copy: --leave-backups.',
     )
-  const directory = has.get('directory') ?? ''
-  if (directory !== '' && !networked.test(has.get('type') ?? ''))
+  const own = directories.find(({ is }) => !networked.test(is))
+  if (own !== undefined)
     throw refused(
-      `its own disk has the backups, in ${directory} (${has.get('type') || 'of no known kind'}): they would leave with it`,
-      `Copy ${directory} elsewhere, then: --leave-backups.`,
+      `its own disk has the backups, in ${own.path} (${own.is === unknown ? 'of no known kind' : own.is}): they would leave with it`,
+      `Copy ${own.path} elsewhere, then: --leave-backups.`,
     )
-  const to = moved?.to.name
-  const key = has.get('key')
-  if (to === undefined || (key === undefined && !dead)) return
-  const file = join(place.path, 'secrets', to, 'backup.key')
-  if (!existsSync(file) || (key !== undefined && hashOf(file) !== key))
+  const unread = keys.find(({ is }) => is === unknown)
+  if (unread !== undefined)
     throw refused(
-      `without the key of the backups ${to} can make none, and nobody can read them: it is not in ${file}`,
-      `Copy it there: /etc/cinque/secrets/backup.key of ${host.name}.`,
+      `the key of its backups cannot be read: there is nothing in ${unread.path}`,
+      'See on it: key_file of /etc/cinque/backup.yaml.',
     )
+  const used = keys.at(0)
+  if (moved !== null && (used !== undefined || dead)) {
+    const file = secretOf(moved.to.name, 'backup.key')
+    if (!existsSync(file) || (used !== undefined && hashOf(file) !== used.is))
+      throw refused(
+        `without the key of the backups ${moved.to.name} can make none, and nobody can read them: it is not in ${file}`,
+        `Copy it there: ${used?.path ?? '/etc/cinque/secrets/backup.key'} of ${host.name}.`,
+      )
+  }
+  if (moved !== null && moved.directory === null) {
+    const file = secretOf(moved.to.name, 's3.secret')
+    if (!existsSync(file))
+      throw refused(
+        `without the secret of the bucket ${moved.to.name} can make no backups: there is no ${file}`,
+        `Copy it there: /etc/cinque/secrets/s3.secret of ${host.name}.`,
+      )
+  }
+  const kept = keptKeys(place.path)
+  const only = keys.find(({ is }) => !kept.has(is))
+  if (only !== undefined) {
+    const file = secretOf(host.name, 'backup.key')
+    throw refused(
+      `${only.path} would leave with it, and nobody can read backups without their key: it is in no ${secretOf('*', 'backup.key')}`,
+      existsSync(file) ? 'Copy it elsewhere, then: --leave-backups.' : `Copy it to ${file}.`,
+    )
+  }
 }
 
-async function told(remote: Remote, host: Host): Promise<ReadonlyMap<string, string>> {
-  const { code, stdout, stderr, failure } = await remote.run(host, question, { timeoutMs: lookMs })
+const unknown = '-'
+
+interface Told {
+  /** The kind of its file system, or the hash of what is in it. */
+  readonly is: string
+  readonly path: string
+}
+
+async function told(
+  remote: Remote,
+  host: Host,
+  directory: string,
+): Promise<{ readonly directories: readonly Told[]; readonly keys: readonly Told[] }> {
+  const { code, stdout, stderr, failure } = await remote.run(host, question(directory), {
+    timeoutMs: lookMs,
+  })
   if (code !== 0) throw new CliError(failure ?? `${host.name}: ${stderr.trim() || `ended with ${code}`}`)
-  const lines = stdout.split('\n').map((line) => /^(\w+) (.*)$/.exec(line))
-  return new Map(lines.flatMap((line) => (line === null ? [] : [[line[1], line[2]] as const])))
+  const lines = (name: string): Told[] =>
+    Array.from(stdout.matchAll(new RegExp(`^${name} (\\S+) (.+)$`, 'gm')), ([, is, path]) => ({ is, path }))
+  return { directories: lines('directory'), keys: lines('key') }
+}
+
+/** Keys of backups that are beside the inventory, of whichever host. */
+function keptKeys(path: string): ReadonlySet<string> {
+  const secrets = join(path, 'secrets')
+  const names = existsSync(secrets) ? readdirSync(secrets) : []
+  const files = [join(path, 'backup.key'), ...names.map((name) => join(secrets, name, 'backup.key'))]
+  return new Set(files.filter((file) => existsSync(file)).map(hashOf))
 }
 
 function hashOf(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex')
+  return createHash('sha256').update(readFileSync(file, 'utf8').replaceAll(/\s/g, '')).digest('hex')
 }

@@ -22,7 +22,7 @@ import { discardHere } from './test-fleet.ts'
 export interface RemoveOptions extends NodeOptions {
   /** It does not answer and will not come back. */
   dead?: true
-  /** Backups that only its own disk has may be lost, or have been copied. */
+  /** Backups, and the key of them, that only it has may be lost, or have been copied. */
   leaveBackups?: true
   yes?: true
 }

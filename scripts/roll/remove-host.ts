@@ -20,7 +20,9 @@ export function eraseScratch(directories: readonly string[]): string {
   return directories
     .map((directory) => {
       const at = quote(directory)
-      return `[ ! -d ${at} ] || [ -n "$(find ${at} -name repository.json -print -quit)" ] || rm -rf --one-file-system ${at} || exit 1`
+      const emptied = `find ${at} -xdev -mindepth 1 -delete`
+      // One on a volume of its own stays where that is mounted.
+      return `[ ! -d ${at} ] || [ -n "$(find ${at} -name repository.json -print -quit)" ] || { ${emptied} && { rmdir ${at} 2>/dev/null || :; }; } || exit 1`
     })
     .join('\n')
 }

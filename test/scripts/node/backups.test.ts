@@ -65,7 +65,7 @@ describe('backups, when the host goes that makes them', () => {
     place = placeOf({ inventory: join(directory, 'cell.yaml') })
     values({ 'profile::backup::directory': '/srv/backup' })
     write('secrets/dcb1-db2/backup.key', 'key')
-    says = `directory /srv/backup\ntype nfs4\nkey ${hash('key')}\n`
+    says = `directory nfs4 /srv/backup\nkey ${hash('key')} /etc/cinque/secrets/backup.key\n`
     remote = {
       run: () => Promise.resolve({ code: 0, stdout: says, stderr: '', failure: null }),
       session: () => [],
@@ -94,22 +94,88 @@ describe('backups, when the host goes that makes them', () => {
   it('are not given away with the only disk that has them', async () => {
     says = says.replace('nfs4', 'ext4')
     expect(await refusal()).to.match(/its own disk has the backups, in \/srv\/backup \(ext4\)/)
-    says = says.replace('nfs4', '')
+    says = says.replace('ext4', '-')
     expect(await refusal()).to.match(/its own disk has the backups/)
   })
 
   it('are not given up with a host that cannot be asked', async () => {
     expect(await refusal(true)).to.match(/whether \/srv\/backup with the backups is on its own disk/)
     values({ 'profile::backup::s3': s3 })
+    write('secrets/dcb1-db2/s3.secret', 'secret')
     expect(await refusal(true)).to.equal('nothing')
   })
 
   it('keep the key that they are read by', async () => {
-    says = `directory \nkey ${hash('another')}\n`
+    says = `key ${hash('another')} /etc/cinque/secrets/backup.key\n`
     values({ 'profile::backup::s3': s3 })
     expect(await refusal()).to.match(/without the key of the backups dcb1-db2 can make none/)
     rmSync(join(directory, 'secrets'), { recursive: true })
     expect(await refusal()).to.match(/it is not in .*secrets\/dcb1-db2\/backup\.key/)
+  })
+
+  it('go on in their bucket only where the next host has its secret', async () => {
+    values({ 'profile::backup::s3': s3 })
+    says = `key ${hash('key')} /etc/cinque/secrets/backup.key\n`
+    for (const dead of [false, true]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      expect(await refusal(dead)).to.match(
+        /without the secret of the bucket dcb1-db2 can make no backups: there is no .*secrets\/dcb1-db2\/s3\.secret/,
+      )
+    }
+    write('secrets/dcb1-db2/s3.secret', 'secret')
+    expect(await refusal()).to.equal('nothing')
+  })
+
+  describe('that another host makes already', () => {
+    const at = (path: string): string => join(directory, 'host', path)
+
+    beforeEach(() => {
+      values({ 'profile::backup::directory': at('backup'), 'profile::backup::shipper': 'dcb1-db2' })
+      write('host/etc/secrets/backup.key', 'key\n')
+      remote = {
+        ...remote,
+        run: async (_, command) => ({
+          ...(await run('sh', ['-c', command.replaceAll('/etc/cinque', at('etc'))])),
+          failure: null,
+        }),
+      }
+    })
+
+    it('are not given away with the disk that still has them', async () => {
+      write('host/backup/data', 'x')
+      expect(await refusal()).to.equal('nothing')
+      write('host/backup/repository.json', '{}')
+      expect(await refusal()).to.match(/its own disk has the backups, in .*host\/backup \(\w+\)/)
+    })
+
+    it('keep their key, wherever beside the inventory it is', async () => {
+      rmSync(join(directory, 'secrets'), { recursive: true })
+      expect(await refusal()).to.match(
+        /host\/etc\/secrets\/backup\.key would leave with it.*it is in no .*\/secrets\/\*\/backup\.key/,
+      )
+      write('secrets/dc01-n1/backup.key', 'another')
+      expect(await refusal()).to.match(/would leave with it/)
+      write('secrets/dcb1-db1/backup.key', 'key')
+      expect(await refusal()).to.equal('nothing')
+    })
+
+    it('keep the key of those that a person has set up', async () => {
+      values({})
+      write('host/etc/backup.yaml', `s3: { bucket: backup }\nkey_file: ${at('etc/own.key')}\n`)
+      expect(await refusal()).to.match(/the key of its backups cannot be read: .*own\.key/)
+      write('host/etc/own.key', 'own')
+      expect(await refusal()).to.match(/own\.key would leave with it/)
+      write('secrets/dcb1-db1/backup.key', 'own')
+      expect(await refusal()).to.equal('nothing')
+      write('host/etc/backup.yaml', `directory: ${at('mine')}\nkey_file: ${at('etc/own.key')}\n`)
+      mkdirSync(at('mine'))
+      expect(await refusal()).to.match(/its own disk has the backups, in .*host\/mine/)
+    })
+
+    it('are nothing to a host that never had any', async () => {
+      rmSync(at('etc'), { recursive: true })
+      expect(await refusal()).to.equal('nothing')
+    })
   })
 
   it('stand in nobody’s way where they are elsewhere, or there are none', async () => {
@@ -129,5 +195,16 @@ describe('backups, when the host goes that makes them', () => {
       existsSync(join(directory, name)),
     )
     expect(left).to.deep.equal(['kept/backup/repository.json'])
+  })
+
+  it('leave nothing of a drill on a volume of its own, which stays mounted', async function () {
+    const volume = join(directory, 'volume')
+    mkdirSync(volume)
+    const mounted = `mount -t tmpfs none ${volume}`
+    if ((await run('unshare', ['-rm', 'sh', '-c', mounted])).code !== 0) this.skip()
+    const rows = `${mounted} && mkdir ${volume}/drill && touch ${volume}/drill/rows ${volume}/.compiled`
+    const command = `${rows} || exit 2\n${eraseScratch([volume])}\nls -A ${volume}; echo erased`
+    const { code, stdout } = await run('unshare', ['-rm', 'sh', '-c', command])
+    expect({ code, stdout }).to.deep.equal({ code: 0, stdout: 'erased\n' })
   })
 })

@@ -443,7 +443,7 @@ describe('hands over ssh', () => {
       expect(done).to.deep.equal(['away dc02-db1 alone'])
       expect(of('nodetool decommission', 'rm -rf /etc/cinque')).to.deep.equal(['dc02-db1', 'dc02-db1'])
       // Rows that drills have restored.
-      expect(of('rm -rf --one-file-system')).to.deep.equal(['dc02-db1'])
+      expect(of('-xdev -mindepth 1 -delete')).to.deep.equal(['dc02-db1'])
       expect(await hand.ailment('dc02-db1', signal)).to.equal(null)
       // It stays out of DNS until nobody knows it.
       await hand.readmit('dc02-db1', signal)
