@@ -64,6 +64,7 @@ export const faults: Readonly<Record<string, Step>> = {
     await said(fleet, app, half)
     const first = await cut
     const [second] = await fleet.apply([app])
+    if (app.roles.includes('db')) await fleet.joined(app)
     await fleet.serves([app])
     const [third] = await fleet.apply([app])
     return {
