@@ -245,8 +245,8 @@ export class Fleet {
   /** Waits until every app host takes devices and requests. */
   async serves(hosts: readonly Host[] = this.#with('app')): Promise<void> {
     for (const host of hosts) {
-      await this.#until(host, 'cinque-broker1', servesMs)
-      await this.#until(host, 'cinque-api', servesMs)
+      const brokers = Array.from({ length: host.brokers }, (_, at) => `cinque-broker${at + 1}`)
+      for (const unit of [...brokers, 'cinque-api']) await this.#until(host, unit, servesMs)
       const url = `http://${host.address}:${this.inventory.ports.http}/readyz`
       const deadline = performance.now() + servesMs
       for (;;) {

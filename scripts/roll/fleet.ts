@@ -19,9 +19,9 @@ export interface Fleet {
   /** Asks any DC. */
   readonly client: CinqueClient
   /** What these hosts run that run one, by release; hosts that do not tell are left out. */
-  releases?(hosts: readonly Host[]): Promise<ReadonlyMap<string, readonly Host[]>>
+  readonly releases?: (hosts: readonly Host[]) => Promise<ReadonlyMap<string, readonly Host[]>>
   /** The newest release that a schedule may bring to hosts; undefined: there is none. Rejects: its file is not whole. */
-  newest?(): Promise<string | undefined>
+  readonly newest?: () => Promise<string | undefined>
 }
 
 /** Of a `cinque dev --dcs` that runs. CliError: none runs there. */

@@ -25,6 +25,8 @@ describe('a command under a token', function () {
       const child = execFile('/bin/sh', ['-c', command], (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
       )
+      // A command that is refused ends without reading it.
+      child.stdin?.on('error', () => undefined)
       child.stdin?.end(input)
     })
 
