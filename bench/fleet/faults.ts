@@ -76,7 +76,8 @@ export const faults: Readonly<Record<string, Step>> = {
   async disk({ fleet, db, far, megabytes }) {
     const full = '/var/lib/cassandra/full'
     const contact = contactOf(fleet, far)
-    const before = await fill(fleet, far, contact, { megabytes: 1 }).then(async () => rowsOf(fleet, far, db))
+    await fill(fleet, far, contact, { megabytes: 1 })
+    const before = await rowsOf(fleet, far, db)
     // All but 8 MB: a segment of the commit log needs 32.
     await said(fleet, db, `fallocate -l $(( $(df --output=avail -B1 / | tail -1) - 8388608 )) ${full}`)
     const wrote = await fill(fleet, far, contact, {

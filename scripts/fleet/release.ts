@@ -16,6 +16,13 @@ import { z } from 'zod'
 import { CliError } from '#scripts/output.ts'
 import { tar } from './tar.ts'
 
+/** Of a file, as hexadecimal digits. */
+export async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  return hash.digest('hex')
+}
+
 /** Of this program: its checkout. */
 export const ownTree = fileURLToPath(new URL('../..', import.meta.url))
 const program = [
@@ -51,9 +58,7 @@ export async function packRelease(tree: string, directory: string): Promise<stri
   const packed = join(directory, '.cinque.tar')
   const rename = '--transform=s,^node_modules/node-linux-[^/]*/bin/node$,bin/node,'
   await tar(packed, tree, [...program, ...dependencies(tree)], [rename])
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(packed), hash)
-  const release = `${version}-${hash.digest('hex').slice(0, 12)}`
+  const release = `${version}-${(await sha256Of(packed)).slice(0, 12)}`
   renameSync(packed, join(directory, `cinque-${release}.tar`))
   prune(directory)
   return release

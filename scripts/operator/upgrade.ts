@@ -2,7 +2,7 @@ import type { Host } from '#platform/inventory/inventory.ts'
 import { errorLine } from '#scripts/output.ts'
 import type { Fleet } from '#scripts/roll/fleet.ts'
 import type { ShownRoll } from '#scripts/roll/ledger.ts'
-import { compareVersions } from '#scripts/roll/newest-release.ts'
+import { compareVersions, runsRelease } from '#scripts/roll/releases.ts'
 import type { Outcome } from './jobs.ts'
 
 /** What an upgrade gives to which hosts, and what one gets back that is not well with it. */
@@ -37,7 +37,7 @@ export async function nextUpgrade(
   const { items } = await client.get('/v1/rolls', { params: { query: { limit: looksBack } } })
   const current = items.at(0)
   if (current !== undefined && current.ended_at === null) return `${current.kind} ${current.id} is under way`
-  const hosts = chosen.filter(({ roles }) => roles.some((role) => role !== 'db'))
+  const hosts = chosen.filter(runsRelease)
   const running = await releases(hosts)
   const told = new Set(Array.from(running.values(), (some) => some.map(({ name }) => name)).flat())
   const silent = hosts.filter(({ name }) => !told.has(name)).map(({ name }) => name)

@@ -8,6 +8,7 @@ import { restLedger, type ShownRoll } from './ledger.ts'
 import { connectionsOf } from './load.ts'
 import { type FleetOptions, openFleet } from './open.ts'
 import { rollingOrder } from './order.ts'
+import { runsRelease } from './releases.ts'
 import { carryOut } from './runner.ts'
 import { planLines, progressPrinter, remedyOf } from './show.ts'
 
@@ -26,9 +27,7 @@ export async function begin(kind: RollKind, options: PlanOptions): Promise<void>
   const fleet = await openFleet(options)
   const load = await connectionsOf(fleet.inventory)
   // Hosts with nothing but Cassandra run nothing of a release: they would be taken out of service for nothing.
-  const chosen = chosenHosts(fleet.inventory, on).filter(
-    ({ roles }) => kind !== 'upgrade' || roles.some((role) => role !== 'db'),
-  )
+  const chosen = chosenHosts(fleet.inventory, on).filter((host) => kind !== 'upgrade' || runsRelease(host))
   if (chosen.length === 0)
     throw new CliError(`--on ${on ?? ''}: none of these hosts runs a release of cinque`, { exitCode: 2 })
   const hosts = stepsOf(kind, rollingOrder(fleet.inventory, chosen, load))

@@ -9,7 +9,7 @@ import type { Remote } from '#scripts/remote/remote.ts'
 import type { Fleet } from './fleet.ts'
 import { fleetGates } from './gates/all.ts'
 import { backupTimer } from './gates/backup-timer.ts'
-import { hashOf, newestRelease } from './newest-release.ts'
+import { hashOf, newestRelease, runsRelease } from './releases.ts'
 import { puppetInstaller, upgrades } from './puppet-installer.ts'
 import { sshHands } from './ssh-hands.ts'
 import { dnsTraffic, withoutRows } from './traffic.ts'
@@ -56,8 +56,7 @@ async function releasesOf(
   inventory: Inventory,
   hosts: readonly Host[],
 ): Promise<ReadonlyMap<string, readonly Host[]>> {
-  // Hosts with nothing but Cassandra run nothing of a release.
-  const some = hosts.filter(({ roles }) => roles.some((role) => role !== 'db'))
+  const some = hosts.filter(runsRelease)
   const looks = await lookAtAll(remote, inventory, some, { ring: () => false })
   const told = some.flatMap((host) => {
     const look = looks.get(host.name)

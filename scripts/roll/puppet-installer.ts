@@ -10,7 +10,7 @@ import { isOperator } from '#scripts/fleet/operators.ts'
 import type { Remote, RemoteOptions } from '#scripts/remote/remote.ts'
 import { quote } from '#scripts/remote/shell.ts'
 import { together } from '#scripts/remote/together.ts'
-import { hashOf } from './newest-release.ts'
+import { hashOf } from './releases.ts'
 import type { Installer } from './ssh-hands.ts'
 
 /** Hiera's highest level: what is so for this host and its disk alone. */

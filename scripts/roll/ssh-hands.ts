@@ -12,6 +12,7 @@ import { reachOf } from './reach.ts'
 import { decommission, removeNode, stillMember } from './remove-host.ts'
 import { onlyReleases, startServices, stopFront, stopMs, stopServices } from './services.ts'
 import type { Traffic } from './traffic.ts'
+import { runsRelease } from './releases.ts'
 
 /** Makes hosts what the inventory says. */
 export interface Installer {
@@ -158,7 +159,7 @@ function handsOf(options: SshHandsOptions, { roll, kind, token }: Mandate): Hand
   const usualRelease = async (host: Host, signal: AbortSignal): Promise<string> => {
     const own = await releaseOf(host, signal)
     if (own !== undefined) return own
-    const apps = inventory.hosts.filter((one) => one.name !== host.name && !isDbOnly(one))
+    const apps = inventory.hosts.filter((one) => one.name !== host.name && runsRelease(one))
     const all = (await Promise.all(apps.map((one) => releaseOf(one, signal)))).filter(
       (one) => one !== undefined,
     )
@@ -213,7 +214,7 @@ function handsOf(options: SshHandsOptions, { roll, kind, token }: Mandate): Hand
       if (obstacle !== null) throw new Error(`${name}: ${obstacle}; nothing was thrown away`)
       if (db && dbs.length === 1)
         throw new Error(`${name} has the only copy of all rows; it is not thrown away`)
-      const release = isDbOnly(host) ? null : await usualRelease(host, signal)
+      const release = runsRelease(host) ? await usualRelease(host, signal) : null
       await alone(host, async () => {
         const wiped = await plain.run(host, `cat ${marker}`, { signal, timeoutMs: 20_000 })
         signal.throwIfAborted()
@@ -246,7 +247,7 @@ function handsOf(options: SshHandsOptions, { roll, kind, token }: Mandate): Hand
     async upgrade(name, version, signal, tell = () => undefined) {
       const host = hostOf(name)
       // Cassandra has a version of its own.
-      if (isDbOnly(host)) return
+      if (!runsRelease(host)) return
       const before = await releaseOf(host, signal)
       tell(`it gets ${version}`)
       await installer.deliver(host, remote, version)
@@ -293,8 +294,4 @@ function handsOf(options: SshHandsOptions, { roll, kind, token }: Mandate): Hand
       await pause(lookMs, signal)
     }
   }
-}
-
-function isDbOnly({ roles }: Host): boolean {
-  return roles.every((role) => role === 'db')
 }

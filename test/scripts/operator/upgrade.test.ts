@@ -9,7 +9,7 @@ import { nextUpgrade } from '#scripts/operator/upgrade.ts'
 import type { Fleet } from '#scripts/roll/fleet.ts'
 import type { Hands } from '#scripts/roll/hands.ts'
 import type { ShownRoll } from '#scripts/roll/ledger.ts'
-import { hashOf, newestRelease } from '#scripts/roll/newest-release.ts'
+import { hashOf, newestRelease } from '#scripts/roll/releases.ts'
 
 const { hosts } = devInventory({ dcs: 3 })
 const names = hosts.map(({ name }) => name)
