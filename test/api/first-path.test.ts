@@ -7,6 +7,7 @@ import { Message } from '#broker/message.ts'
 import { createLogger } from '#platform/log.ts'
 import { type OutgoingMessage } from '#api/deps.ts'
 import { rawRequest, startTestApi, type TestApi } from './fixture.ts'
+import { eventually } from '../patience.ts'
 
 const user = 'UserUserUserUserUserU1'
 const device = 'DeviDeviDeviDeviDeviD1'
@@ -87,11 +88,16 @@ describe('the first path: from a device over MQTT to history, and back', () => {
     return library
   }
   async function values(count: number): Promise<{ key: string; value: unknown }[]> {
-    const deadline = Date.now() + 10_000
-    for (;;) {
-      const { body } = await api.ask('GET', '/v1/devices/esp/telemetry?organisation=guru&order=asc')
-      if (body.items.length >= count || Date.now() > deadline) return body.items
-    }
+    let items: { key: string; value: unknown }[] = []
+    await eventually(
+      () => `${count} values, there are ${items.length}`,
+      async () => {
+        const { body } = await api.ask('GET', '/v1/devices/esp/telemetry?organisation=guru&order=asc')
+        items = body.items
+        return items.length >= count
+      },
+    )
+    return items
   }
 
   it('the IoT Guru library logs in, subscribes, publishes and is sent to, unchanged', async () => {

@@ -9,7 +9,7 @@ import { type ApiServer, startApi } from '#api/server.ts'
 import { attachWebSocket } from '#broker/listeners/index.ts'
 import { createLogger } from '#platform/log.ts'
 import { type Authority, PemDirectory, makeAuthority } from '../broker/listeners/certificates.ts'
-import { eventually } from '../durability/seed.ts'
+import { eventually } from '../patience.ts'
 import { openTestPlatform, type TestPlatform } from '../platform/telemetry/fixture.ts'
 import { adminToken } from './fixture.ts'
 

@@ -2,6 +2,7 @@ import { request, type IncomingMessage } from 'node:http'
 import { expect } from 'chai'
 import { member, signIn } from './people.ts'
 import { adminToken, expectProblem, startTestApi, type TestApi } from './fixture.ts'
+import { eventually } from '../patience.ts'
 
 interface Event {
   readonly id?: string
@@ -204,11 +205,7 @@ describe('REST: live stream', () => {
     const before = openStreams()
     stream.response.pause()
     for (let n = 0; n < 60; n++) publishLarge(api, id, n)
-    const deadline = Date.now() + 10_000
-    while (openStreams() >= before) {
-      expect(Date.now()).to.be.below(deadline)
-      await api.ask('GET', '/livez')
-    }
+    await eventually('its stream ends', () => openStreams() < before)
   })
 
   function openStreams(): number {
@@ -275,10 +272,12 @@ describe('REST: live stream', () => {
     expect((await stream.next())?.data.device.name).to.equal('h')
     expect((await stream.next())?.data.device.name).to.equal('c')
     await api.ask('PATCH', '/v1/devices/y', { body: { groups: ['corner'] } })
-    const deadline = Date.now() + 5000
     let told: Event | undefined
     const next = stream.next().then((event) => (told = event))
-    while (told === undefined && Date.now() < deadline) await ingest(keys['y'], { x: 1 })
+    await eventually('it is in the group', async () => {
+      await ingest(keys['y'], { x: 1 })
+      return told !== undefined
+    })
     await next
     expect(told?.data.device.name).to.equal('y')
     expectProblem(await api.ask('GET', '/v1/live?group=nowhere'), 404, 'group_not_found')
@@ -320,11 +319,7 @@ describe('REST: live stream', () => {
     expect(told?.event).to.equal('message')
     expect(told?.data).to.include({ topic: 't/1', payload: 'hello', qos: 1 })
     stream.response.destroy()
-    const deadline = Date.now() + 5000
-    while (taken.length > 0) {
-      expect(Date.now()).to.be.below(deadline)
-      await api.ask('GET', '/livez')
-    }
+    await eventually('the broker is asked for no more', () => taken.length === 0)
     for (const topic of ['', 'a/%23/b', 'a%2B', '%23a', '$share/g/t', 'a%00', 'x'.repeat(1025)])
       expectProblem(await api.ask('GET', `/v1/live/messages?topic=${topic}`), 400, 'invalid_request')
     const { key } = await api.device('live-11')

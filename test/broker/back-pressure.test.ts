@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { TestBroker, type TestClient, texts, until } from './harness.ts'
+import { TestBroker, type TestClient, texts } from './harness.ts'
+import { eventually } from '../patience.ts'
 
 const LIMITS = { output_high: 16_384, output_max: 65_536, stall_timeout: 5 }
 
@@ -31,7 +32,7 @@ describe('a subscriber that does not read', () => {
     for (let i = 0; i < 29; i++) publisher.publish('x', Buffer.alloc(1000, 'x'), { qos })
     await t.settled()
     publisher.publish('x', Buffer.alloc(1000, 'x'), { qos })
-    await until('the publisher waits', () => !isRead(publisher))
+    await eventually('the publisher waits', () => !isRead(publisher))
   }
 
   it('makes its publisher wait and nobody else, and lets it go on as soon as it reads again', async () => {
@@ -42,7 +43,7 @@ describe('a subscriber that does not read', () => {
     expect(texts(await other.messages())).to.deep.equal(['still here'])
     expect(isRead(publisher)).to.equal(false)
     slow.wire.readAgain()
-    await until('the publisher goes on', () => isRead(publisher))
+    await eventually('the publisher goes on', () => isRead(publisher))
     expect(await slow.messages()).to.have.length(30)
     expect(dropped('slow_receiver')).to.equal(0)
   })
@@ -56,7 +57,7 @@ describe('a subscriber that does not read', () => {
     expect(slow.wire.writableLength).to.be.lessThan(2 * LIMITS.output_max)
     expect(dropped('slow_receiver')).to.equal(200)
     slow.wire.readAgain()
-    await until('it has read', () => slow.wire.writableLength === 0)
+    await eventually('it has read', () => slow.wire.writableLength === 0)
     publisher.publish('x', 'back')
     expect(texts(await slow.messages()).at(-1)).to.equal('back')
   })
@@ -99,7 +100,7 @@ describe('a subscriber that does not read', () => {
     publisher.publish('x', 'and')
     publisher.disconnect()
     publisher.wire.push(Buffer.concat(packets))
-    await until('it is gone', () => t.broker.connections.size === 1)
+    await eventually('it is gone', () => t.broker.connections.size === 1)
     await t.pass(2000)
     expect(publisher.wire.destroyed).to.equal(true)
   })
@@ -111,7 +112,7 @@ describe('a subscriber that does not read', () => {
     waiting.publish('x', Buffer.alloc(20_000, 'x'))
     await t.settled()
     waiting.publish('x', Buffer.alloc(20_000, 'x'))
-    await until('it waits', () => !isRead(waiting))
+    await eventually('it waits', () => !isRead(waiting))
     // some progress every second, so that it is not taken for stalled
     for (let s = 0; s < 30; s++) {
       slow.wire.readAgain()
@@ -120,7 +121,7 @@ describe('a subscriber that does not read', () => {
       await t.pass(1000)
     }
     slow.wire.readAgain()
-    await until('it goes on', () => isRead(waiting))
+    await eventually('it goes on', () => isRead(waiting))
     await t.pass(1000)
     expect(waiting.wire.destroyed).to.equal(false)
   })
@@ -146,7 +147,7 @@ describe('publishers of a subscriber that acknowledges slowly', () => {
     await slow.subscribe('x', { qos: 1 })
     const publisher = await t.connect('publisher')
     for (let i = 0; i < 60; i++) publisher.publish('x', String(i), { qos: 1 })
-    await until('the publisher waits', () => publisher.wire.isPaused())
+    await eventually('the publisher waits', () => publisher.wire.isPaused())
     expect(texts(await slow.messages())).to.deep.equal(Array.from({ length: 60 }, (_, i) => String(i)))
     expect(publisher.wire.isPaused()).to.equal(false)
     expect(t.count('cinque_mqtt_dropped_messages_total{reason="queue_full"}')).to.equal(0)

@@ -375,12 +375,3 @@ export class TestClient extends Client {
 export function texts(messages: readonly PublishPacket[]): string[] {
   return messages.map(({ payload }) => payload.toString())
 }
-
-/** Waits for something that others do; fails after 5 s. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5000
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not within 5 s: ${what}`)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}

@@ -9,7 +9,8 @@ import { openPlatform, type Platform } from '#platform/platform.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import type { Store } from '#platform/store/store.ts'
 import { durability, FarStore, geo } from '../platform/store/far-store.ts'
-import { TestClient, texts, until } from './harness.ts'
+import { TestClient, texts } from './harness.ts'
+import { eventually } from '../patience.ts'
 import { collectLog } from './log-lines.ts'
 
 const INFO = { remoteAddress: '127.0.0.1', remotePort: 1, listener: 'test', protocol: 'tcp' } as const
@@ -118,7 +119,7 @@ class Process {
   /** Other DCs are away, and that has been noticed. */
   async cut(): Promise<void> {
     this.store.away = true
-    await until('a write between DCs fails', () => this.platform.lanes.of(geo).failing)
+    await eventually('a write between DCs fails', () => this.platform.lanes.of(geo).failing)
   }
 
   async stop(): Promise<void> {
@@ -221,7 +222,7 @@ describe('lanes: one organisation needs other DCs, and they are away', () => {
     await process.cut()
     for (let n = 1; n < all; n++) flood.publish(own, `{"n":${n}}`, { qos: 1 })
     const lane = process.platform.lanes.of(geo)
-    await until('the geo lane is full', () => lane.staged > 1024)
+    await eventually('the geo lane is full', () => lane.staged > 1024)
     for (let n = 0; n < 100; n++) expect(await talker.publishAcknowledged(own, `{"n":${n}}`)).to.equal(0)
     expect(lane.staged).to.be.below(all)
     process.store.away = false

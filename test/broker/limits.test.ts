@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { AclRules } from '#platform/auth/acl.ts'
 import { encodePublish, noProperties } from '#broker/packets/index.ts'
-import { TestBroker, type TestClient, texts, until } from './harness.ts'
+import { TestBroker, type TestClient, texts } from './harness.ts'
+import { eventually } from '../patience.ts'
 
 function publish(payload: string, qos: 0 | 1 = 0, version: 4 | 5 = 4): Buffer {
   return encodePublish(
@@ -140,7 +141,7 @@ describe('before CONNECT', () => {
     const t = await TestBroker.start({ mqtt: { maximum_packet_size: 100_000_000 } })
     const stranger = t.dial()
     stranger.send(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x1f]))
-    await until('it is refused', () => t.broker.connections.size === 0)
+    await eventually('it is refused', () => t.broker.connections.size === 0)
     expect(t.count('cinque_mqtt_oversized_total')).to.equal(1)
     const known = await t.connect('known')
     await known.subscribe('x')

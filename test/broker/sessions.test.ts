@@ -4,7 +4,8 @@ import {
   session as sessionTable,
   subscription as subscriptionTable,
 } from '#platform/store/tables.ts'
-import { TestBroker, type TestClient, texts, until } from './harness.ts'
+import { TestBroker, type TestClient, texts } from './harness.ts'
+import { eventually } from '../patience.ts'
 
 const KEPT = { cleanStart: false, properties: { sessionExpiryInterval: 100 } }
 
@@ -46,7 +47,7 @@ describe('a client id used twice', () => {
       const rival = t.dial()
       rival.connect('c', KEPT)
       rivals.push(rival)
-      await until(
+      await eventually(
         'it is being answered',
         () => t.broker.space('default').sessions.get('c')?.claimant !== null,
       )

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { TestBroker, type TestClient, texts, until } from './harness.ts'
+import { TestBroker, type TestClient, texts } from './harness.ts'
+import { eventually } from '../patience.ts'
 
 type Act = (t: TestBroker, dying: TestClient) => Promise<unknown>
 
@@ -21,7 +22,7 @@ const leaves =
   (reason: number, sessionExpiryInterval?: number): Act =>
   (_, dying) => {
     dying.disconnect(reason, sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval })
-    return until('the broker has closed', () => dying.wire.writableEnded)
+    return eventually('the broker has closed', () => dying.wire.writableEnded)
   }
 const backAfter =
   (seconds: number, cleanStart: boolean): Act =>
@@ -88,7 +89,7 @@ const CASES: readonly Case[] = [
     name: 'a protocol error',
     act: async (_, dying) => {
       dying.send(Buffer.from([0xf0, 0x00]))
-      await until('the broker has closed', () => dying.wire.writableEnded)
+      await eventually('the broker has closed', () => dying.wire.writableEnded)
     },
     published: 0,
   },

@@ -11,6 +11,7 @@ import { makeCertificates } from '#platform/pki/certificates.ts'
 import { inbox } from '#platform/store/tables.ts'
 import { put, storeError } from '../platform/store/contract.ts'
 import { address, keyspace, newDirectory, newNode, silent, startTimeoutMs } from './node.ts'
+import { eventually } from '../patience.ts'
 
 /** Of JMX, on 127.0.0.1: one that no other run has. */
 const jmxPort = 40_000 + (process.pid % 20_000)
@@ -176,15 +177,20 @@ describe('Cassandra with passwords and TLS', () => {
 /** The first user is made some moments after the node serves. */
 async function firstLogin(options: ConnectionOptions): Promise<void> {
   const { keyspace: _, ...at } = options
-  const deadline = Date.now() + 30_000
-  for (;;) {
-    try {
-      const client = await connect(at)
-      await client.shutdown()
-      return
-    } catch (error) {
-      if (Date.now() > deadline) throw error
-      await new Promise((wake) => setTimeout(wake, 200))
-    }
-  }
+  let refused: unknown = null
+  await eventually(
+    () => `the first login: ${String(refused)}`,
+    async () => {
+      try {
+        const client = await connect(at)
+        await client.shutdown()
+        return true
+      } catch (error) {
+        refused = error
+        return false
+      }
+    },
+    60_000,
+    200,
+  )
 }

@@ -8,6 +8,7 @@ import { openCassandraStore } from '#cassandra/store/store.ts'
 import { state } from '#platform/store/tables.ts'
 import { put, storeError } from '../platform/store/contract.ts'
 import { address, keyspace, newDirectory, newNode, silent, startTimeoutMs } from './node.ts'
+import { eventually } from '../patience.ts'
 
 /** One live and one backup datacenter, with one replica each: the smallest where each level of durability differs. */
 describe('Cassandra in two datacenters', function () {
@@ -71,15 +72,10 @@ describe('Cassandra in two datacenters', function () {
 
     node = await backupNode(node.options.directory)
     await node.cqlReady
-    const deadline = Date.now() + 240_000
-    const eventually = async (works: () => Promise<boolean>): Promise<void> => {
-      while (!(await works().catch(() => false))) {
-        expect(Date.now()).to.be.below(deadline)
-        await new Promise((wake) => setTimeout(wake, 100))
-      }
-    }
-    await eventually(() => has(there, 'o', 2))
-    await eventually(async () => {
+    const until = (what: string, works: () => Promise<boolean>): Promise<void> =>
+      eventually(what, () => works().catch(() => false), 240_000, 100)
+    await until('the other one has what was written meanwhile', () => has(there, 'o', 2))
+    await until('both take writes', async () => {
       await put(here, state, row('geo', 3))
       await put(there, state, row('o', 3))
       return true

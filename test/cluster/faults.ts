@@ -1,6 +1,7 @@
 import type { CellDc } from '#scripts/cell/cell.ts'
 import type { Part } from '#scripts/cell/part.ts'
-import { eventually, lifetime } from '../durability/seed.ts'
+import { lifetime } from '../durability/seed.ts'
+import { eventually } from '../patience.ts'
 import type { FiveDcs } from './five-dcs.ts'
 
 const RESTART_MS = 120_000

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { eventually, lifetime } from '../durability/seed.ts'
+import { lifetime } from '../durability/seed.ts'
+import { eventually } from '../patience.ts'
 import { crash, cutFor, loseDc, standStill, travel } from './faults.ts'
 import { FiveDcs } from './five-dcs.ts'
 import { visit } from './served.ts'

@@ -1,12 +1,12 @@
 import { type Cell, type CellDc, startCell } from '#scripts/cell/cell.ts'
-import { eventually } from '../durability/seed.ts'
+import { eventually } from '../patience.ts'
 import { temporaryFolder } from '../scripts/child.ts'
 import { Fleet } from './fleet.ts'
 import { Probe } from './probe.ts'
 import { converged } from './served.ts'
 
-/** Longest time without an answer in a DC that nothing happens to: processes of five DCs start beside it on a few cores. */
-const ANSWERS_MS = 15_000
+/** Longest own time without an answer in a DC that nothing happens to: processes of five DCs start beside it on a few cores. */
+const ANSWERS_MS = 20_000
 
 /** Round trips of a DC without a failure after which it has warmed up: a Cassandra that has just been made is slow. */
 const WARM = 5

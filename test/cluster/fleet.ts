@@ -1,6 +1,6 @@
 import type { Cell, CellDc } from '#scripts/cell/cell.ts'
 import { Publisher } from '../durability/publisher.ts'
-import { eventually, within } from '../durability/seed.ts'
+import { eventually, within } from '../patience.ts'
 import { Subscriber } from '../durability/subscriber.ts'
 import type { Promised } from './five-dcs.ts'
 import { Home } from './home.ts'

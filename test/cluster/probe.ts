@@ -1,6 +1,7 @@
 import mqtt, { type MqttClient } from 'mqtt'
 import type { Cell, CellDc } from '#scripts/cell/cell.ts'
 import { pause } from '#scripts/pause.ts'
+import { ownTime } from '../patience.ts'
 
 const EVERY_MS = 1000
 const PATIENCE_MS = 5000
@@ -19,7 +20,7 @@ export class Probe {
   readonly #client: MqttClient
   readonly #stopped = new AbortController()
   #running: Promise<void> = Promise.resolve()
-  #lastGood = performance.now()
+  #lastGood = ownTime()
   #longest = 0
   #n = 0
   #told = ''
@@ -47,13 +48,13 @@ export class Probe {
 
   async start(): Promise<void> {
     await this.#subscribe()
-    this.#lastGood = performance.now()
+    this.#lastGood = ownTime()
     this.#running = this.#run()
   }
 
-  /** Longest time without an answer since the last `reset`, milliseconds. */
+  /** Longest time without an answer since the last `reset`, milliseconds of the machine's own time. */
   get longest(): number {
-    return Math.max(this.#longest, performance.now() - this.#lastGood)
+    return Math.max(this.#longest, ownTime() - this.#lastGood)
   }
 
   /** Round trips without a failure, up to now. */
@@ -64,7 +65,7 @@ export class Probe {
   /** What was counts no more. */
   reset(): void {
     this.#longest = 0
-    this.#lastGood = performance.now()
+    this.#lastGood = ownTime()
   }
 
   async stop(): Promise<void> {
@@ -93,8 +94,8 @@ export class Probe {
       const from = performance.now()
       try {
         await Promise.all([this.#roundTrip(), this.#read()])
-        const now = performance.now()
-        this.times.push(now - from)
+        this.times.push(performance.now() - from)
+        const now = ownTime()
         this.#longest = Math.max(this.#longest, now - this.#lastGood)
         this.#lastGood = now
         this.#inARow++

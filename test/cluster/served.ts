@@ -1,6 +1,6 @@
 import mqtt, { type MqttClient } from 'mqtt'
 import type { Cell, CellDc } from '#scripts/cell/cell.ts'
-import { eventually } from '../durability/seed.ts'
+import { eventually } from '../patience.ts'
 
 const CONVERGE_MS = 60_000
 /** After which no more retained messages are expected on a connection that has got one. */

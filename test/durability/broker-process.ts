@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { alarm } from '../patience.ts'
 
 const COMMAND = fileURLToPath(new URL('../../scripts/cinque.js', import.meta.url))
 const START_MS = 30_000
@@ -73,16 +74,16 @@ export class BrokerProcess {
     this.#exited = once(child, 'close')
     this.#readLog(child)
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`not ready in ${START_MS} ms`)), START_MS)
+      const off = alarm(START_MS, () => reject(new Error(`not ready in ${START_MS} ms`)))
       this.said = ''
       child.stdout?.setEncoding('utf8').on('data', (text: string) => {
         this.said += text
         if (!this.said.includes('\n')) return
-        clearTimeout(timer)
+        off()
         resolve()
       })
       child.once('exit', (code, signal) => {
-        clearTimeout(timer)
+        off()
         reject(new Error(`the broker ended (${code ?? signal}) before it was ready`))
       })
     })
@@ -98,9 +99,9 @@ export class BrokerProcess {
   async terminate(): Promise<number | null> {
     const child = this.#child
     child?.kill('SIGTERM')
-    const timer = setTimeout(() => child?.kill('SIGKILL'), STOP_MS)
+    const off = alarm(STOP_MS, () => child?.kill('SIGKILL'))
     await this.#exited
-    clearTimeout(timer)
+    off()
     return child?.exitCode ?? null
   }
 

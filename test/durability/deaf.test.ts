@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { Fixture } from './fixture.ts'
 import { residentKb } from './resident.ts'
 import { Publisher } from './publisher.ts'
-import { eventually, within } from './seed.ts'
+import { eventually, within } from '../patience.ts'
 import { Subscriber } from './subscriber.ts'
 
 const DEAF = 6

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { Fixture } from './fixture.ts'
 import { Publisher } from './publisher.ts'
-import { eventually, lifetime, within } from './seed.ts'
+import { lifetime } from './seed.ts'
+import { eventually, within } from '../patience.ts'
 import { Subscriber } from './subscriber.ts'
 
 describe('SIGTERM under load', function () {

@@ -6,7 +6,8 @@ import { Fixture } from './fixture.ts'
 import { type Mount, possible, tmpfs } from './mount.ts'
 import { residentKb } from './resident.ts'
 import { Publisher } from './publisher.ts'
-import { eventually, lifetime, within } from './seed.ts'
+import { lifetime } from './seed.ts'
+import { eventually, within } from '../patience.ts'
 import { Subscriber } from './subscriber.ts'
 
 const MB = 1024 * 1024

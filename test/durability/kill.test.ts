@@ -4,7 +4,8 @@ import { Random } from '../fuzz/random.ts'
 import { brokerArguments, BrokerProcess, freePort } from './broker-process.ts'
 import type { Client } from './client.ts'
 import { Publisher } from './publisher.ts'
-import { eventually, lifetime, seed, within } from './seed.ts'
+import { lifetime, seed } from './seed.ts'
+import { eventually, within } from '../patience.ts'
 import { Subscriber } from './subscriber.ts'
 
 const KILLS = Number(process.env['CINQUE_KILLS'] ?? 50)

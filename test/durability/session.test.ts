@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import { inbox, session, state, subscription } from '#platform/store/tables.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
-import { TestBroker, type TestClient, TestClock, texts, until } from '../broker/harness.ts'
+import { TestBroker, type TestClient, TestClock, texts } from '../broker/harness.ts'
+import { eventually } from '../patience.ts'
 import { CrashingStore } from './crashing-store.ts'
 
 const keep = (sessionExpiryInterval: number) =>
@@ -280,7 +281,7 @@ describe('a session on disk, over crashes', () => {
     let left = 1
     store.write = (batch) => (left-- > 0 ? write(batch) : new Promise(() => {}))
     first.publish('x', 'again', { qos: 2, packetId: 1 })
-    await until('it is being stored', () => left < 0)
+    await eventually('it is being stored', () => left < 0)
     await crash()
     await publish('waited, too')
     // The client reads, and just before it comes to the rows of this life it has to wait.
@@ -306,7 +307,7 @@ describe('a session on disk, over crashes', () => {
     const back = t.dial()
     back.connect('client', FOREVER)
     await back.expect(2)
-    await until('it has come to the second writer', () => there)
+    await eventually('it has come to the second writer', () => there)
     const second = await t.connect('p', FOREVER)
     second.publish('x', 'again', { qos: 2, packetId: 1, dup: true })
     second.publish('x', 'then', { qos: 2, packetId: 2 })

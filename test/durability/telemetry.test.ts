@@ -3,7 +3,8 @@ import { Random } from '../fuzz/random.ts'
 import { temporaryFolder } from '../scripts/child.ts'
 import { BrokerProcess, freePort } from './broker-process.ts'
 import { Publisher } from './publisher.ts'
-import { lifetime, seed, within } from './seed.ts'
+import { lifetime, seed } from './seed.ts'
+import { within } from '../patience.ts'
 
 const KILLS = 8
 const FIRST = Date.UTC(2026, 0, 1)

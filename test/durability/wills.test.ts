@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { Fixture } from './fixture.ts'
-import { eventually, within } from './seed.ts'
+import { eventually, within } from '../patience.ts'
 import { Subscriber } from './subscriber.ts'
 
 describe('wills over kill -9', function () {

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import type { RunningChecker } from '#healthcheck/checker/checker.ts'
 import type { Standing } from '#healthcheck/votes/vote.ts'
 import { StubResolver } from '#scripts/sim/stub-resolver.ts'
-import { eventually } from '../durability/seed.ts'
+import { eventually } from '../patience.ts'
 import { startFleetChecker } from './checkers.ts'
 import { type Fault, type LightFleet, startLightFleet, type Where } from './light-fleet.ts'
 

@@ -4,10 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { alarm } from '../patience.ts'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 export const entry = join(root, 'scripts', 'cinque.js')
-const deadlineMs = 15_000
+const deadlineMs = 30_000
 /** A folder that is not there: no contexts are known. */
 const noConfiguration = join(tmpdir(), 'cinque-test-no-configuration')
 
@@ -48,12 +49,12 @@ export class Child {
     }
     this.#watchers.add(watch)
     watch()
-    const timer = setTimeout(() => found.reject(this.#failure(`did not say ${pattern}`)), deadlineMs)
+    const off = alarm(deadlineMs, () => found.reject(this.#failure(`did not say ${pattern}`)))
     void this.#exited.then(() => found.reject(this.#failure(`ended before it said ${pattern}`)))
     try {
       return await found.promise
     } finally {
-      clearTimeout(timer)
+      off()
       this.#watchers.delete(watch)
     }
   }
@@ -65,9 +66,9 @@ export class Child {
   /** Waits for its end, by SIGKILL after the deadline. */
   async end(signal?: NodeJS.Signals): Promise<Finished> {
     if (signal !== undefined) this.process.kill(signal)
-    const timer = setTimeout(() => this.process.kill('SIGKILL'), deadlineMs)
+    const off = alarm(deadlineMs, () => this.process.kill('SIGKILL'))
     await this.#exited
-    clearTimeout(timer)
+    off()
     return { code: this.process.exitCode, stdout: this.stdout, stderr: this.stderr }
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import mqtt from 'mqtt'
 import { type Child, cinque, type Finished, temporaryFolder } from './child.ts'
+import { eventually } from '../patience.ts'
 
 interface Ready {
   url: string
@@ -186,14 +187,11 @@ describe('cinque dev', () => {
   })
 
   /** Waits until the platform has a live stream open. */
-  async function expectStream(at: Ready): Promise<void> {
-    const deadline = Date.now() + 10_000
-    for (;;) {
+  function expectStream(at: Ready): Promise<void> {
+    return eventually('cinque tail is connected', async () => {
       const metrics = await (await fetch(`${at.url}/metrics`)).text()
-      if (/^cinque_live_streams 1$/m.test(metrics)) return
-      if (Date.now() > deadline) throw new Error('cinque tail did not connect')
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+      return /^cinque_live_streams 1$/m.test(metrics)
+    })
   }
 
   it('does not show a key that is not valid any more', async () => {

@@ -7,7 +7,8 @@ import { createLogger } from '#platform/log.ts'
 import { Lanes } from '#platform/store/lanes.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { durability, FarStore, geo } from '../../platform/store/far-store.ts'
-import { texts, until } from '../harness.ts'
+import { texts } from '../harness.ts'
+import { eventually } from '../../patience.ts'
 import { connectDevice, dial, PlatformCell, type PlatformMember } from './platform-cell.ts'
 
 const near = 'default'
@@ -52,7 +53,7 @@ describe('lanes of a process in a cell: what one organisation waits for holds no
     }
     far.away = true
     const held = writer.publish('news', 'two', { qos: 1 })
-    await until('a write between DCs fails', () => b.platform.lanes.of(geo).failing)
+    await eventually('a write between DCs fails', () => b.platform.lanes.of(geo).failing)
 
     const talker = await connect(b, near, 'talker')
     expect(await talker.publishAcknowledged('news', 'two')).to.equal(0)
@@ -100,7 +101,7 @@ describe('asking again for what sessions do not know', () => {
     expect(asked).to.have.length(33).and.include('near')
     // Those that have ended make room.
     ends[0]()
-    await until('one has ended', () => {
+    await eventually('one has ended', () => {
       scrubber.scrub()
       return asked.length === 34
     })

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { TestBroker, texts, until } from '../harness.ts'
+import { TestBroker, texts } from '../harness.ts'
+import { eventually } from '../../patience.ts'
 
 const KEPT = { cleanStart: false, properties: { sessionExpiryInterval: 3600 } }
 
@@ -21,16 +22,16 @@ describe('QoS 2 of a publisher whose session is on disk', () => {
     const before = await t.connect('publisher', KEPT)
     t.disk.hold()
     t.dial().connect('other', KEPT)
-    await until('the disk is busy', () => t.disk.waiting === 1)
+    await eventually('the disk is busy', () => t.disk.waiting === 1)
     before.publish('x', 'once', { qos: 2, packetId: 7 })
     const after = t.dial()
     after.connect('publisher', KEPT)
-    await until('taken over', () => before.wire.writableEnded)
+    await eventually('taken over', () => before.wire.writableEnded)
     t.disk.release(1)
-    await until('packet identifier and session are being saved', () => t.disk.waiting === 1)
+    await eventually('packet identifier and session are being saved', () => t.disk.waiting === 1)
     t.disk.release(1)
     expect((await after.expect(2)).value.sessionPresent).to.equal(true)
-    await until('the message is being stored', () => t.disk.waiting === 1)
+    await eventually('the message is being stored', () => t.disk.waiting === 1)
     after.publish('x', 'once', { qos: 2, packetId: 7, dup: true })
     expect(await after.drain()).to.deep.equal([])
     t.disk.release()

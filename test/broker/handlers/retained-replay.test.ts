@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { TestBroker, type TestClient, texts, until } from '../harness.ts'
+import { TestBroker, type TestClient, texts } from '../harness.ts'
+import { eventually } from '../../patience.ts'
 
 const TOPICS = 1000
 const PAYLOAD = Buffer.alloc(1000, 'x')
@@ -95,7 +96,7 @@ describe('retained messages for a new subscription', () => {
     reader.sendSubscribe('#')
     await t.settled()
     reader.wire.readAgain()
-    await until('all have come', () => t.broker.stats.sent.value === 100)
+    await eventually('all have come', () => t.broker.stats.sent.value === 100)
     expect(await reader.messages()).to.have.length(100)
     expect(t.count('cinque_mqtt_dropped_messages_total{reason="slow_receiver"}')).to.equal(0)
   })

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import type { Conventions } from '#platform/telemetry/conventions.ts'
 import { single } from '../../platform/store/tables.ts'
-import { TestBroker, until } from '../harness.ts'
+import { TestBroker } from '../harness.ts'
+import { eventually } from '../../patience.ts'
 
 /** What devices say is kept as one row, which stays in the batch it is in: the newest word takes its place. */
 function lastWord(broker: () => TestBroker): Conventions {
@@ -43,11 +44,11 @@ describe('a message whose sink changes a row that is waiting for the disk alread
       const devices = [await t.connect('one', kept), await t.connect('two', kept)]
       t.disk.hold()
       t.dial().connect('other', { cleanStart: false, properties: { sessionExpiryInterval: 3600 } })
-      await until('the disk is busy', () => t.disk.waiting === 1)
+      await eventually('the disk is busy', () => t.disk.waiting === 1)
       for (const device of devices) device.publish('x', 'word', { qos, packetId: 7 })
       for (const device of devices) expect(await device.drain()).to.deep.equal([])
       t.disk.release(1)
-      await until('the words are being stored', () => t.disk.waiting === 1)
+      await eventually('the words are being stored', () => t.disk.waiting === 1)
       for (const device of devices) expect(await device.drain()).to.deep.equal([])
       t.disk.release()
       for (const device of devices)

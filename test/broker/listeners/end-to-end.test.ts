@@ -6,7 +6,8 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { attachWebSocket } from '#broker/listeners/index.ts'
 import { createLogger } from '#platform/log.ts'
 import { type Authority, type Identity, PemDirectory, makeAuthority } from './certificates.ts'
-import { Harness, portOf, until } from './harness.ts'
+import { Harness, portOf } from './harness.ts'
+import { eventually } from '../../patience.ts'
 import { RunningBroker } from './running-broker.ts'
 
 const SCHEMES = ['tcp', 'tls', 'ws', 'wss'] as const
@@ -92,14 +93,14 @@ describe('the broker behind each listener', () => {
           }
         done.push(publisher.publishAsync('t/large', Buffer.alloc(250_000, 7), { qos: 1 }))
         await Promise.all(done)
-        await until('all are there', () => got.length === 301)
+        await eventually('all are there', () => got.length === 301)
         for (const qos of ['0', '1', '2'])
           expect(got.map((one) => one.topic).filter((topic) => topic.startsWith(`t/${qos}`))).to.deep.equal(
             sent.filter((topic) => topic.startsWith(`t/${qos}`)),
           )
         expect(got.find((one) => one.topic === 't/large')?.payload).to.deep.equal(Buffer.alloc(250_000, 7))
         await Promise.all([subscriber.endAsync(), publisher.endAsync()])
-        await until('the broker has forgotten them', () => broker.connections.size === 0)
+        await eventually('the broker has forgotten them', () => broker.connections.size === 0)
       })
 
     it(`${scheme}: a subscriber gets many retained messages also where the output limit is small`, async () => {
@@ -110,7 +111,7 @@ describe('the broker behind each listener', () => {
       const subscriber = await dial(scheme, portFor(scheme))
       const got = messages(subscriber)
       await subscriber.subscribeAsync('r/#')
-      await until('all are there', () => got.length === 2000)
+      await eventually('all are there', () => got.length === 2000)
     })
 
     it(`${scheme}: the address behind a PROXY header is the client's`, async () => {
@@ -125,7 +126,7 @@ describe('the broker behind each listener', () => {
       const got = messages(client)
       await client.subscribeAsync('t', { qos: 1 })
       await client.publishAsync('t', 'hello', { qos: 1 })
-      await until('it is there', () => got.length === 1)
+      await eventually('it is there', () => got.length === 1)
     })
   }
 
@@ -170,7 +171,7 @@ describe('the broker behind each listener', () => {
       client.on('disconnect', (packet) => reasons.push(packet.reasonCode))
     }
     await broker.drain()
-    await until('all are told', () => reasons.length === SCHEMES.length)
+    await eventually('all are told', () => reasons.length === SCHEMES.length)
     expect(reasons).to.deep.equal([0x8b, 0x8b, 0x8b, 0x8b])
   })
 
@@ -188,7 +189,7 @@ describe('the broker behind each listener', () => {
       const second = await dial('ws', portFor('ws'))
       expect(await refusal()).to.equal(0x88)
       await second.endAsync()
-      await until('there is room', () => running?.broker.connections.size === 1)
+      await eventually('there is room', () => running?.broker.connections.size === 1)
       await dial('tcp', portFor('tcp'))
     })
 
@@ -227,7 +228,7 @@ describe('the broker behind each listener', () => {
     const got = messages(client)
     await client.subscribeAsync('t', { qos: 1 })
     await client.publishAsync('t', 'hello', { qos: 1 })
-    await until('it is there', () => got.length === 1)
+    await eventually('it is there', () => got.length === 1)
     detach()
     server.close()
   })
@@ -242,7 +243,7 @@ describe('the broker behind each listener', () => {
       let output = ''
       subscriber.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
       const ended = once(subscriber, 'close')
-      await until('it has subscribed', () => subscriptions(running) === 1)
+      await eventually('it has subscribed', () => subscriptions(running) === 1)
       const publisher = spawn(MOSQUITTO.pub, [...common, '-p', String(portFor('tcp')), '-m', 'hello'])
       const [code] = await once(publisher, 'close')
       expect(code).to.equal(0)

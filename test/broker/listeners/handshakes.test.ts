@@ -3,7 +3,8 @@ import net from 'node:net'
 import { expect } from 'chai'
 import { type Handshake, Handshakes } from '#broker/listeners/handshakes.ts'
 import { Refusals } from '#broker/refusals.ts'
-import { Harness, closed, portOf, until } from './harness.ts'
+import { Harness, closed, portOf } from './harness.ts'
+import { eventually } from '../../patience.ts'
 
 describe('handshakes under way', () => {
   let harness: Harness
@@ -29,7 +30,7 @@ describe('handshakes under way', () => {
     const expected = begun.length + 1
     const client = await harness.dial(portOf(server))
     client.resume()
-    await until('it is accepted', () => begun.length >= expected)
+    await eventually('it is accepted', () => begun.length >= expected)
     return client
   }
 

@@ -122,15 +122,6 @@ export async function read(stream: Duplex, length: number): Promise<Buffer> {
   })
 }
 
-/** Polls until it holds; fails after 5 s. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`not within 5 s: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 /** Unlike `once`, an error on the way is as good. */
 export async function closed(stream: Duplex): Promise<void> {
   if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve))

@@ -1,7 +1,8 @@
 import { expect } from 'chai'
 import * as fc from 'fast-check'
 import { parseProxyHeader } from '#broker/listeners/proxy-protocol.ts'
-import { Harness, closed, read, until } from './harness.ts'
+import { Harness, closed, read } from './harness.ts'
+import { eventually } from '../../patience.ts'
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a'
 const tlv = (type: string, length: number): string =>
@@ -130,10 +131,10 @@ describe('PROXY protocol', () => {
       stream.on('data', (chunk: Buffer) => got.push(chunk))
       stream.pause()
       client.write('early')
-      await until('the bytes are here', () => stream.readableLength === 5)
+      await eventually('the bytes are here', () => stream.readableLength === 5)
       expect(got).to.deep.equal([])
       stream.resume()
-      await until('they are read', () => got.length === 1)
+      await eventually('they are read', () => got.length === 1)
     })
 
     for (const [what, header] of [

@@ -5,7 +5,8 @@ import { expect } from 'chai'
 import { alternativeNames } from '#broker/listeners/certificate.ts'
 import type { BrokerConfig } from '#broker/config.ts'
 import { type Authority, type Identity, PemDirectory, makeAuthority } from './certificates.ts'
-import { Harness, closed, read, until } from './harness.ts'
+import { Harness, closed, read } from './harness.ts'
+import { eventually } from '../../patience.ts'
 
 type TlsConfig = NonNullable<BrokerConfig['tls']>
 
@@ -67,7 +68,7 @@ describe('TLS listener', () => {
   it('refuses versions below min_version', async () => {
     await harness.open('tls://127.0.0.1:0', { tls: { ...config, min_version: 'TLSv1.3' } })
     await closed(dial({ maxVersion: 'TLSv1.2' }))
-    await until('it is counted', () => harness.refused('tls_handshake') === 1)
+    await eventually('it is counted', () => harness.refused('tls_handshake') === 1)
     expect(harness.lines[0]).to.include({ event: 'connection.refused', address: '127.0.0.1' })
   })
 
@@ -121,7 +122,7 @@ describe('TLS listener', () => {
         const client = dial({ maxVersion: version })
         client.resume()
         await closed(client)
-        await until('it is counted', () => harness.refused('tls_certificate') === 1)
+        await eventually('it is counted', () => harness.refused('tls_certificate') === 1)
         expect(harness.lines[0]).to.include({ msg: 'the client showed no certificate' })
         expect(harness.accepted).to.deep.equal([])
       })
@@ -132,7 +133,7 @@ describe('TLS listener', () => {
           const client = dial({ ...(await stranger.client('device-7')), maxVersion: version })
           client.resume()
           await closed(client)
-          await until('it is counted', () => harness.refused('tls_certificate') === 1)
+          await eventually('it is counted', () => harness.refused('tls_certificate') === 1)
           expect(harness.lines).to.have.length(1)
           expect(harness.lines[0]['msg']).to.match(/^bad client certificate: UNABLE_TO_/)
           expect(harness.accepted).to.deep.equal([])
@@ -145,7 +146,7 @@ describe('TLS listener', () => {
       const client = dial(await authority.client('old', [], { notAfter: new Date(Date.now() - 1000) }))
       client.resume()
       await closed(client)
-      await until('it is counted', () => harness.refused('tls_certificate') === 1)
+      await eventually('it is counted', () => harness.refused('tls_certificate') === 1)
       expect(harness.lines[0]).to.include({ msg: 'bad client certificate: CERT_HAS_EXPIRED' })
     })
 
@@ -154,7 +155,7 @@ describe('TLS listener', () => {
       const client = dial(server)
       client.resume()
       await closed(client)
-      await until('it is counted', () => harness.refused('tls_certificate') === 1)
+      await eventually('it is counted', () => harness.refused('tls_certificate') === 1)
       expect(harness.lines[0]).to.include({ msg: 'bad client certificate: INVALID_PURPOSE' })
     })
 
@@ -237,7 +238,7 @@ describe('TLS listener', () => {
       const renewed = await authority.server('new')
       files.write('changing.key', renewed.key)
       files.write('changing.pem', renewed.cert)
-      await until('it is logged', () =>
+      await eventually('it is logged', () =>
         harness.lines.some((line) => line['event'] === 'certificate.reloaded'),
       )
       expect(await shown()).to.equal('new')
@@ -248,7 +249,9 @@ describe('TLS listener', () => {
       files.write('changing.pem', (await authority.server('new')).cert)
       expect(() => listener.reload?.()).to.throw(/changing\.key does not belong to the certificate/)
       expect(await shown()).to.equal('old')
-      await until('it is logged', () => harness.lines.some((line) => line['event'] === 'certificate.kept'))
+      await eventually('it is logged', () =>
+        harness.lines.some((line) => line['event'] === 'certificate.kept'),
+      )
       expect(await shown()).to.equal('old')
     })
 
@@ -268,7 +271,7 @@ describe('TLS listener', () => {
       const two = dial({ ...identity, session })
       two.resume()
       await closed(two)
-      await until('it is counted', () => harness.refused('tls_certificate') === 1)
+      await eventually('it is counted', () => harness.refused('tls_certificate') === 1)
       expect(harness.accepted).to.have.length(1)
     })
   })
@@ -347,7 +350,7 @@ describe('TLS listener', () => {
       const client = dial({ port, ...(await stranger.client('x')) })
       client.resume()
       await closed(client)
-      await until('it is counted', () => harness.refused('tls_certificate') === 1)
+      await eventually('it is counted', () => harness.refused('tls_certificate') === 1)
       expect(harness.lines[0]).to.include({ address: '192.0.2.1' })
     })
   })

@@ -5,7 +5,8 @@ import { expect } from 'chai'
 import { type ClientOptions, WebSocket } from 'ws'
 import { attachWebSocket } from '#broker/listeners/index.ts'
 import { PemDirectory, makeAuthority } from './certificates.ts'
-import { Harness, closed, portOf, read, until } from './harness.ts'
+import { Harness, closed, portOf, read } from './harness.ts'
+import { eventually } from '../../patience.ts'
 
 const UPGRADE = [
   'GET /mqtt HTTP/1.1',
@@ -195,14 +196,14 @@ describe('WebSocket listener', () => {
       const chunk = Buffer.alloc(65_536)
       for (let sent = 0; sent < total; sent += chunk.length) socket.send(chunk)
       // what the kernel and two buffers hold is far less than what was sent
-      await until('the client is held back', () => {
+      await eventually('the client is held back', () => {
         const before = socket.bufferedAmount
         return before > total / 4 && before < total
       })
       expect(got).to.equal(0)
       expect(stream.readableLength).to.be.lessThan(512 * 1024)
       stream.resume()
-      await until('all is read', () => got === total)
+      await eventually('all is read', () => got === total)
     })
 
     it('tells by writableLength what the client has not taken, and by drain that it has', async () => {
@@ -223,7 +224,7 @@ describe('WebSocket listener', () => {
       socket.resume()
       await drained
       expect(stream.writableLength).to.equal(0)
-      await until('all is read', () => got === written)
+      await eventually('all is read', () => got === written)
     })
 
     it('holds nothing that the kernel took', async () => {
@@ -239,12 +240,12 @@ describe('WebSocket listener', () => {
       stream.cork()
       for (const part of ['a', 'b', 'c']) stream.write(Buffer.from(part))
       stream.uncork()
-      await until('it is there', () => messages.length > 0)
+      await eventually('it is there', () => messages.length > 0)
       expect(messages.map(String)).to.deep.equal(['abc'])
       stream.cork()
       for (const fill of [1, 2, 3]) stream.write(Buffer.alloc(10_000, fill))
       stream.uncork()
-      await until('they are there', () => messages.length === 4)
+      await eventually('they are there', () => messages.length === 4)
       expect(messages.slice(1).map((one) => one[0])).to.deep.equal([1, 2, 3])
     })
 
@@ -263,7 +264,7 @@ describe('WebSocket listener', () => {
       const { stream, socket } = await open()
       stream.pause()
       socket.send(Buffer.alloc(300_000))
-      await until('the reader is full', () => stream.readableLength > 0)
+      await eventually('the reader is full', () => stream.readableLength > 0)
       const ended = once(socket, 'close')
       stream.end()
       await ended
@@ -276,7 +277,7 @@ describe('WebSocket listener', () => {
       stream.pause()
       socket.send(Buffer.from('last words'))
       socket.close()
-      await until('they are here', () => stream.readableLength === 10)
+      await eventually('they are here', () => stream.readableLength === 10)
       const got: Buffer[] = []
       let failed = false
       stream.on('error', () => (failed = true))
@@ -317,7 +318,7 @@ describe('WebSocket listener', () => {
       for (let i = 0; i < 2000 && !stream.closed; i++) {
         if (!client.write(pings)) await new Promise((resolve) => setImmediate(resolve))
       }
-      await until('it is cut off', () => stream.closed)
+      await eventually('it is cut off', () => stream.closed)
     })
   })
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { alarm } from '../../patience.ts'
 
 /** Where a broker under test listens, by scheme (tcp, ws, tls, wss). */
 export type Addresses = ReadonlyMap<string, URL>
@@ -17,8 +18,8 @@ export interface RunningBroker {
   stop(): Promise<void>
 }
 
-const START_DEADLINE_MS = 15_000
-const STOP_DEADLINE_MS = 5_000
+const START_DEADLINE_MS = 30_000
+const STOP_DEADLINE_MS = 15_000
 const ADDRESS = /\b(tcp|tls|ws|wss):\/\/[^\s",\]]+/g
 const COMMAND = fileURLToPath(new URL('../../../scripts/cinque.js', import.meta.url))
 
@@ -64,10 +65,10 @@ const ready = (child: ChildProcess, listeners: number): Promise<string[]> =>
       child.kill('SIGKILL')
       reject(new Error(`cinque broker ${why}; it said:\n${output}`))
     }
-    const timer = setTimeout(() => fail(`was not ready in ${START_DEADLINE_MS} ms`), START_DEADLINE_MS)
+    const off = alarm(START_DEADLINE_MS, () => fail(`was not ready in ${START_DEADLINE_MS} ms`))
     child.once('error', (error) => fail(`could not be started (${error.message})`))
     const ended = (code: number | null, signal: string | null) => {
-      clearTimeout(timer)
+      off()
       fail(`ended before it was ready (${code ?? signal})`)
     }
     child.once('exit', ended)
@@ -79,7 +80,7 @@ const ready = (child: ChildProcess, listeners: number): Promise<string[]> =>
         .filter((line) => /\bready\b/.test(line))
         .flatMap((line) => line.match(ADDRESS) ?? [])
       if (addresses.length < listeners) return
-      clearTimeout(timer)
+      off()
       child.off('exit', ended)
       // Still read, and thrown away: a full pipe would stop the broker.
       child.stdout?.off('data', read).resume()
@@ -94,7 +95,7 @@ const stop = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
+  const off = alarm(STOP_DEADLINE_MS, () => child.kill('SIGKILL'))
   await exited
-  clearTimeout(timer)
+  off()
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { generate, type Packet, parser as packetParser } from 'mqtt-packet'
 import { FrameSplitter } from './frames.ts'
+import { alarm } from '../../patience.ts'
 
 export type Version = 4 | 5
 export type Command = Packet['cmd']
@@ -10,7 +11,7 @@ export type Received<C extends Command = Command> = Extract<Packet, { cmd: C }> 
 type Event = Received | 'closed'
 
 /** How long a broker may take to answer, in milliseconds; loopback answers in well under one. */
-const ANSWER_MS = 5_000
+export const ANSWER_MS = 20_000
 
 /**
  * A connection that sends what it is told, valid or not, and shows every packet that comes back in order. It answers
@@ -61,9 +62,9 @@ export class RawClient {
   async next(deadline = ANSWER_MS): Promise<Event> {
     if (this.#events.length === 0 && this.#failure === undefined) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, deadline)
+        const off = alarm(deadline, resolve)
         this.#wake = () => {
-          clearTimeout(timer)
+          off()
           resolve()
         }
       })

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import { ANSWER_MS } from './client.ts'
 import { FrameSplitter } from './frames.ts'
+import { alarm } from '../../patience.ts'
 
 /** A WebSocket to the broker on which each message is sent as told. */
 export class WebSocketPeer {
@@ -35,17 +37,16 @@ export class WebSocketPeer {
   }
 
   /** The next packet, or the end of the connection. */
-  async next(deadline = 5_000): Promise<Buffer | 'closed'> {
-    const end = Date.now() + deadline
-    while (this.#packets.length === 0 && !this.#closed && Date.now() < end) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, end - Date.now())
-        this.#wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
+  async next(deadline = ANSWER_MS): Promise<Buffer | 'closed'> {
+    let over = false
+    const off = alarm(deadline, () => {
+      over = true
+      this.#wake?.()
+    })
+    while (this.#packets.length === 0 && !this.#closed && !over) {
+      await new Promise<void>((resolve) => (this.#wake = resolve))
     }
+    off()
     const packet = this.#packets.shift()
     if (packet !== undefined) return packet
     if (this.#closed) return 'closed'

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { Bus } from '#platform/cluster/bus.ts'
+import { alarm, ownTime } from '../../patience.ts'
 
 /** Where the contract is tried. */
 export interface BusGround {
@@ -9,7 +10,7 @@ export interface BusGround {
   remove(): Promise<void>
 }
 
-const DEADLINE_MS = 15_000
+const DEADLINE_MS = 30_000
 const HELLO = 0x68
 
 /** A member of the bus and what it heard. */
@@ -48,13 +49,13 @@ export class Member {
   async until(condition: () => boolean): Promise<void> {
     if (condition()) return
     await new Promise<void>((done, failed) => {
-      const timer = setTimeout(() => {
+      const off = alarm(DEADLINE_MS, () => {
         failed(new Error(`${this.bus.address}: still not: ${condition.toString()}`))
-      }, DEADLINE_MS)
+      })
       this.#waiting = {
         condition,
         done: () => {
-          clearTimeout(timer)
+          off()
           this.#waiting = null
           done()
         },
@@ -66,7 +67,7 @@ export class Member {
 /** Resolves when a frame of every member reaches every other one: a new member is known everywhere only after a while. */
 export async function meet(...members: Member[]): Promise<void> {
   for (const member of members) member.forget()
-  const deadline = Date.now() + DEADLINE_MS
+  const end = ownTime() + DEADLINE_MS
   for (;;) {
     let missing = ''
     for (const from of members)
@@ -76,7 +77,7 @@ export async function meet(...members: Member[]): Promise<void> {
         from.greet(to)
       }
     if (missing === '') return
-    if (Date.now() > deadline) throw new Error(`no frame gets through: ${missing}`)
+    if (ownTime() > end) throw new Error(`no frame gets through: ${missing}`)
     await new Promise((later) => setTimeout(later, 20))
   }
 }

@@ -9,6 +9,9 @@ import { natsConfig } from '#platform/nats/server/config.ts'
 import { ensureNatsServer } from '#platform/nats/server/engine.ts'
 import { type NatsServer, startNatsServer } from '#platform/nats/server/process.ts'
 import { type Certificates, makeCertificates } from '#platform/pki/certificates.ts'
+import { ownTime } from '../../patience.ts'
+
+const MESHED_MS = 30_000
 
 /** A log of lines that tests look at. */
 export class Lines {
@@ -118,7 +121,7 @@ export class Mesh {
   /** Resolves when every server that runs has a gateway to each of the others. */
   async meshed(): Promise<void> {
     const running = this.servers.flatMap((server, i) => (server === null ? [] : [i]))
-    const deadline = Date.now() + 15_000
+    const end = ownTime() + MESHED_MS
     for (const i of running)
       for (;;) {
         const response = await fetch(`http://${this.ip(i)}:8222/gatewayz`)
@@ -128,7 +131,7 @@ export class Mesh {
         }
         const fewest = Math.min(Object.keys(out).length, Object.keys(into).length)
         if (fewest >= running.length - 1) break
-        if (Date.now() > deadline) throw new Error(`${nameOf(i)} has ${fewest} gateways`)
+        if (ownTime() > end) throw new Error(`${nameOf(i)} has ${fewest} gateways`)
         await new Promise((later) => setTimeout(later, 50))
       }
   }

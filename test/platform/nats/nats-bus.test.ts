@@ -1,18 +1,13 @@
 import { expect } from 'chai'
 import { Metrics } from '#platform/metrics.ts'
 import { type NatsBusOptions, openNatsBus } from '#platform/nats/nats-bus.ts'
+import { eventually } from '../../patience.ts'
 import { Member, meet } from '../cluster/bus-contract.ts'
 import { Lines, Mesh } from './mesh.ts'
 
-const DEADLINE_MS = 15_000
-
 /** Waits for what shows itself in the log or in a metric. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`still not: ${condition.toString()}`)
-    await new Promise((later) => setTimeout(later, 10))
-  }
+function until(condition: () => boolean): Promise<void> {
+  return eventually(condition.toString(), condition)
 }
 
 /** A member on NATS, with what it logged and counted. */

@@ -4,17 +4,19 @@ import { pino } from 'pino'
 import { GroupCommit } from '#platform/store/group-commit.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { type Batch, StoreError } from '#platform/store/store.ts'
+import { ownTime } from '../../patience.ts'
 import { storeError } from './contract.ts'
 import { type Fault, FaultyStore } from './faulty-store.ts'
 import { every, single } from './tables.ts'
 
+const UNTIL_MS = 30_000
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
 
-/** Waits until something is so; fails after five seconds. */
+/** Waits until something is so. */
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000
+  const end = ownTime() + UNTIL_MS
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`still not: ${condition.toString()}`)
+    if (ownTime() > end) throw new Error(`still not: ${condition.toString()}`)
     await turn()
   }
 }

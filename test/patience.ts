@@ -1,0 +1,66 @@
+import os from 'node:os'
+import { readTaken } from '../bench/machine.ts'
+
+/** A tick of /proc/stat, milliseconds (proc(5), USER_HZ). */
+const TICK_MS = 10
+const cores = os.cpus().length
+/** For what takes milliseconds where nothing is wrong: who waits for longer has found a fault, not a slow machine. */
+const DEADLINE_MS = 30_000
+const LOOK_MS = 5
+
+/**
+ * Milliseconds that pass only while this machine's processors are its own: what other machines of the same host take
+ * away (steal, proc(5)) does not count. A test gives up by this clock, as a guest may stand still for seconds.
+ */
+export function ownTime(): number {
+  return performance.now() - (readTaken().stolen * TICK_MS) / cores
+}
+
+/** Whether so much own time has passed since now; asks the system only when it can be so. */
+function deadline(ms: number): () => boolean {
+  const [wall, own] = [performance.now(), ownTime()]
+  return () => performance.now() - wall >= ms && ownTime() - own >= ms
+}
+
+/** Calls back once so much own time has passed; what it returns calls it off. */
+export function alarm(ms: number, ring: () => void): () => void {
+  const end = ownTime() + ms
+  let timer = setTimeout(look, ms)
+  function look(): void {
+    const left = end - ownTime()
+    if (left <= 0) ring()
+    else timer = setTimeout(look, Math.ceil(left))
+  }
+  return () => clearTimeout(timer)
+}
+
+/** Looks at a condition until it holds; throws with `what` after the deadline. */
+export async function eventually(
+  what: string | (() => string),
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs = DEADLINE_MS,
+  everyMs = LOOK_MS,
+): Promise<void> {
+  const over = deadline(deadlineMs)
+  // oxlint-disable-next-line no-await-in-loop
+  while (!(await condition())) {
+    if (over()) throw new Error(late(deadlineMs, what))
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
+  }
+}
+
+/** The promise's value; throws with `what` after the deadline. */
+export async function within<T>(
+  promise: Promise<T>,
+  what: string | (() => string),
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
+  const { promise: never, reject } = Promise.withResolvers<never>()
+  const off = alarm(deadlineMs, () => reject(new Error(late(deadlineMs, what))))
+  return Promise.race([promise, never]).finally(off)
+}
+
+function late(ms: number, what: string | (() => string)): string {
+  return `not within ${ms} ms: ${typeof what === 'string' ? what : what()}`
+}
