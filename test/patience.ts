@@ -1,22 +1,10 @@
-import os from 'node:os'
-import { readTaken } from '../bench/machine.ts'
+import { ownTime } from '../bench/machine.ts'
 
-/** A tick of /proc/stat, milliseconds (proc(5), USER_HZ). */
-const TICK_MS = 10
-const cores = os.cpus().length
 /** For what takes milliseconds where nothing is wrong: who waits for longer has found a fault, not a slow machine. */
 const DEADLINE_MS = 30_000
 const LOOK_MS = 5
 
-/**
- * Milliseconds that pass only while this machine's processors are its own: what other machines of the same host take
- * away (steal, proc(5)) does not count. A test gives up by this clock, as a guest may stand still for seconds.
- */
-export function ownTime(): number {
-  return performance.now() - (readTaken().stolen * TICK_MS) / cores
-}
-
-/** Whether so much own time has passed since now; asks the system only when it can be so. */
+/** Tests give up by the own time of the machine, as a guest may stand still for seconds. Asks the system only when it can be so. */
 function deadline(ms: number): () => boolean {
   const [wall, own] = [performance.now(), ownTime()]
   return () => performance.now() - wall >= ms && ownTime() - own >= ms

@@ -26,6 +26,6 @@ export async function runTool(command: readonly string[], args: readonly string[
   const [program, ...first] = command
   const { code, output } = await runCommand(program, [...first, ...args], { timeoutMs: limitMs })
   if (code === 0) return
-  const what = `${command.length > 3 ? (command.find((one) => one.includes('.tools.')) ?? program) : command.join(' ')} ${args[0]}`
+  const what = `${command.length > 3 ? (command.find((one) => one.startsWith('org.apache.cassandra.tools.')) ?? program) : command.join(' ')} ${args[0]}`
   throw new BackupError('failed', `${what}: ${lastLine(output) || `it ended with ${code}`}`)
 }

@@ -35,8 +35,8 @@ export interface PartsOptions {
 
 /** Of every cell: a Cassandra cluster belongs to one. */
 export const keyspace = 'cinque'
-const readyMs = 120_000
-const natsReadyMs = 20_000
+const readyMs = 180_000
+const natsReadyMs = 60_000
 /** Go gives memory back before it. */
 const natsMemory = '256MiB'
 

@@ -33,7 +33,7 @@ export interface MachineOptions {
 
 export type MachineState = 'off' | 'running' | 'degraded' | 'starting'
 
-const bootMs = 60_000
+const bootMs = 120_000
 const powerOffMs = 60_000
 const pollMs = 50
 /** SIGRTMIN+4 asks systemd to power off. */

@@ -23,7 +23,7 @@ import { gatewayOf, network } from './inventory.ts'
 /** Network namespace of the routers; a bridge in it is a DC. Nothing in it touches the machine's own network. */
 export const routers = 'cinque-fleet'
 export const namespaceOf = (host: string): string => `cinque-${host}`
-const readyMs = 10_000
+const readyMs = 30_000
 
 export interface Loss {
   readonly pair: Pair

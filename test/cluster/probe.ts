@@ -1,7 +1,7 @@
 import mqtt, { type MqttClient } from 'mqtt'
 import type { Cell, CellDc } from '#scripts/cell/cell.ts'
 import { pause } from '#scripts/pause.ts'
-import { ownTime } from '../patience.ts'
+import { ownTime } from '../../bench/machine.ts'
 
 const EVERY_MS = 1000
 const PATIENCE_MS = 5000

@@ -279,6 +279,8 @@ describe('what Puppet makes of hosts', () => {
     expect(config.files).to.deep.equal(['/etc/cinque/inventory.yaml', '/etc/cinque/secrets'])
     expect(config.cassandra).to.include({ address: '203.0.113.111', dc: 'dcb1' })
     expect(config.retention).to.deep.equal(defaultRetention)
+    const unit = contentOf(catalogue('dcb1-db1'), '/etc/systemd/system/cinque-backup.service')
+    expect(unit, 'what it may take from others').to.match(/^CPUWeight=1\nCPUQuota=10%$/m)
     const inventory = contentOf(catalogue('dcb1-db1'), '/etc/cinque/inventory.yaml')
     expect(checkInventory(parse(inventory), 'inventory.yaml')).to.deep.equal(seed)
   })

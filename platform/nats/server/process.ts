@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 /** Go gives memory back before it; a server of a mesh of ten uses 20 to 60 MB. */
 const MEMORY_LIMIT = '256MiB'
-const READY_TIMEOUT_MS = 20_000
+const READY_TIMEOUT_MS = 60_000
 const READY_POLL_MS = 20
 const STOP_TIMEOUT_MS = 10_000
 /** How much of the log of a server that did not start is looked at. */

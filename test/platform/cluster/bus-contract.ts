@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { Bus } from '#platform/cluster/bus.ts'
-import { alarm, ownTime } from '../../patience.ts'
+import { ownTime } from '../../../bench/machine.ts'
+import { alarm } from '../../patience.ts'
 
 /** Where the contract is tried. */
 export interface BusGround {

@@ -9,7 +9,7 @@ import { natsConfig } from '#platform/nats/server/config.ts'
 import { ensureNatsServer } from '#platform/nats/server/engine.ts'
 import { type NatsServer, startNatsServer } from '#platform/nats/server/process.ts'
 import { type Certificates, makeCertificates } from '#platform/pki/certificates.ts'
-import { ownTime } from '../../patience.ts'
+import { ownTime } from '../../../bench/machine.ts'
 
 const MESHED_MS = 30_000
 

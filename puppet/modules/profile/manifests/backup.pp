@@ -19,6 +19,9 @@
 #   away meanwhile.
 # @param links_below
 #   Per cent of the disk in use above which the host keeps no such copies.
+# @param cpu_quota
+#   Per cent of one processor that the making of a backup has at most. Where two processors share a core, the one that is idle
+#   is not free either.
 # @param retention
 #   Backups that are kept: one every two hours for `hours`, one a day for `days`, one a week for `weeks`.
 # @param host
@@ -33,6 +36,7 @@ class profile::backup (
   Integer[1, 48]                                                           $keep_links,
   Integer[10, 95]                                                          $links_below,
   Struct[{ hours => Integer[1], days => Integer[1], weeks => Integer[1] }] $retention,
+  Integer[1, 100]                                                          $cpu_quota,
   Optional[Stdlib::Absolutepath]                                           $directory = undef,
   Optional[Profile::S3]                                                    $s3        = undef,
   Optional[String[1]]                                                      $shipper   = undef,
@@ -160,7 +164,8 @@ class profile::backup (
         description => 'backup of all rows',
         commands    => [$run, $cinque + ['backup', 'prune', '--config', $config]],
         calendar    => $calendar,
-        jitter      => 300;
+        jitter      => 300,
+        cpu_quota   => $cpu_quota;
       'cinque-drill':
         description   => 'restore of the last backup into a scratch place',
         commands      => [$run + ['--note'], $cinque + ['restore', 'drill', '--config', $config]],

@@ -20,6 +20,8 @@
 #   Those that it keeps.
 # @param timeout_hours
 #   After which it is ended, and has failed.
+# @param cpu_quota
+#   Per cent of one processor that it has at most. Default: all that others leave.
 # @param allow_jit
 #   Node and Java write code into memory and execute it.
 # @param just_own_processes
@@ -35,6 +37,7 @@ define unit::timer (
   Array[Stdlib::Absolutepath]       $writable           = [],
   Array[Pattern[/\ACAP_[A-Z_]+\z/]] $capabilities       = [],
   Integer[1, 48]                    $timeout_hours      = 6,
+  Optional[Integer[1, 100]]         $cpu_quota          = undef,
   Boolean                           $allow_jit          = false,
   Boolean                           $just_own_processes = true,
 ) {
@@ -54,6 +57,7 @@ define unit::timer (
           'writable'           => $writable,
           'capabilities'       => $capabilities,
           'timeout_hours'      => $timeout_hours,
+          'cpu_quota'          => $cpu_quota,
           'allow_jit'          => $allow_jit,
           'just_own_processes' => $just_own_processes,
       });
