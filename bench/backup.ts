@@ -25,12 +25,13 @@ import { median } from './statistics.ts'
 const usage = `node bench/backup.ts [options]
 
 Fills a Cassandra node with what does not compress, backs it up to a directory with \`cinque backup run\`, restores it into an
-empty node with \`cinque restore all\`, and compares all rows. Then writes measured values at full speed with and without backups
-that run beside, one after the other, on the same cores, with what their unit has of them: what they cost. (In a cell they run in a backup datacenter, where no device is.) A second counts as far as the processors were this
-machine's own: others of the same host took the rest. Targets: 2 GB restored in 600 s with equal hashes; cost under 5 %.
+empty node with \`cinque restore all\`, and compares all rows. Then writes measured values at full speed, with and without
+a backup that runs beside on the same cores with what its unit has of them (needs root): what it costs while it runs. (In a
+cell it runs in a backup datacenter, where no device is.) A second counts as far as the processors were this machine's own:
+others of the same host took the rest. Targets: 2 GB restored in 600 s with equal hashes; cost under 5 %.
 
   --megabytes N     what is backed up, at least (2000)
-  --percent N       of one processor that backups have at most beside writes, as the unit's CPUQuota= (10); needs root
+  --percent N       of one processor that backups have at most beside writes, as the unit's CPUQuota= (10)
   --rounds N        rounds of the cost, each without, twice with, and without (3)
   --directory DIR   the disk to measure (the system's temporary directory)
   --json            everything as JSON
@@ -120,12 +121,24 @@ if (values.help) {
   process.stdout.write(usage)
   process.exit(0)
 }
-const megabytes = Number(values.megabytes)
-const rounds = Number(values.rounds)
+/** A whole number from 1; else it ends with what is wrong. */
+function count(name: 'megabytes' | 'rounds' | 'percent'): number {
+  const number = Number(values[name])
+  if (!Number.isInteger(number) || number < 1) {
+    process.stderr.write(`--${name} ${values[name]}: must be a whole number from 1\n`)
+    process.exit(2)
+  }
+  return number
+}
+const megabytes = count('megabytes')
+const rounds = count('rounds')
+const percent = count('percent')
 const root = mkdtempSync(join(values.directory, 'cinque-bench-'))
 const engine = await ensureCassandra({ log })
 const nodes: CassandraNode[] = []
+const share = Share.of(percent)
 process.once('exit', () => {
+  share?.remove()
   for (const node of nodes) if (node.running) process.kill(node.pid, 'SIGKILL')
   rmSync(root, { recursive: true, force: true })
 })
@@ -155,20 +168,10 @@ function configure(name: string, { connection }: Target): string {
 }
 
 /** What `cinque ARGUMENTS --json` prints. */
-async function cinque(args: readonly string[], share: Share | null = null): Promise<unknown> {
+async function cinque(args: readonly string[], within: Share | null = null): Promise<unknown> {
   const all = ['scripts/cinque.js', ...args, '--json']
-  const [program, words] = share?.command(process.execPath, all) ?? [process.execPath, all]
-  const child = spawn(program, words, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    // A session of its own: as the scheduler divides time among sessions, its niceness counts for nothing otherwise. 19 is
-    // 15 of 1024, as CPUWeight=1 is 1 of 100.
-    detached: true,
-  })
-  try {
-    writeFileSync(`/proc/${child.pid}/autogroup`, '19')
-  } catch {
-    // Not Linux, or time is not divided among sessions.
-  }
+  const [program, words] = within?.command(process.execPath, all) ?? [process.execPath, all]
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
   let printed = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text))
   const [code] = (await once(child, 'close')) as [number | null]
@@ -176,7 +179,7 @@ async function cinque(args: readonly string[], share: Share | null = null): Prom
   return JSON.parse(printed)
 }
 
-interface Taken {
+interface Backup {
   readonly taken: string
   readonly bytes: number
   readonly tookMs: number
@@ -193,8 +196,8 @@ function stored(): number {
 
 const config = configure('source', source)
 await cinque(['backup', 'init', '--config', config])
-const backUp = (more: readonly string[] = [], share: Share | null = null): Promise<Taken> =>
-  cinque(['backup', 'run', '--config', config, ...more], share) as Promise<Taken>
+const backUp = (more: readonly string[] = [], within: Share | null = null): Promise<Backup> =>
+  cinque(['backup', 'run', '--config', config, ...more], within) as Promise<Backup>
 
 const store = await openCassandraStore({
   ...source.connection,
@@ -246,9 +249,8 @@ async function alone(): Promise<number> {
 async function beside(): Promise<{ rows: number; backup: number }> {
   let over = false
   const before = childTime()
-  const backup = backUp([], share).finally(() => (over = true))
-  const rows = await rate(() => !over)
-  await backup
+  const backup = backUp(['--no-note'], share).finally(() => (over = true))
+  const [rows] = await Promise.all([rate(() => !over), backup])
   return { rows, backup: childTime() - before }
 }
 
@@ -274,21 +276,21 @@ async function round(): Promise<Round> {
   const two = await beside()
   const after = await alone()
   const without = (before + after) / 2
-  const within = (one.rows + two.rows) / 2
+  const during = (one.rows + two.rows) / 2
   return {
     alone: without,
-    beside: within,
-    cost: 1 - within / without,
+    beside: during,
+    cost: 1 - during / without,
     stolen: stolenSince(taken),
     backups: [one.backup, two.backup],
   }
 }
 
-const share = Share.of(Number(values.percent))
-if (share === null) say('no group of processes could be made: backups have all that others leave')
+if (share === null)
+  say('no group of processes can be made (root is needed): what a backup costs is not measured')
 const all: Round[] = []
-await alone()
-for (let n = 0; n < rounds; n++) {
+if (share !== null) await alone()
+for (let n = 0; share !== null && n < rounds; n++) {
   // oxlint-disable-next-line no-await-in-loop -- one after the other
   const one = await round()
   all.push(one)
@@ -297,7 +299,6 @@ for (let n = 0; n < rounds; n++) {
   )
 }
 await store.close()
-share?.remove()
 
 const result = {
   machine: describeMachine(),
@@ -309,6 +310,7 @@ const result = {
   rows: found.rows,
   equal,
   backupProcessorSeconds: median(all.flatMap((one) => one.backups)),
+  percent,
   rounds: all,
   writesAlone: median(all.map((one) => one.alone)),
   cost: median(all.map(({ cost }) => cost)),
@@ -319,8 +321,10 @@ else {
     `backup      ${(bytes / 1e6).toFixed(0)} MB in ${result.backupSeconds.toFixed(1)} s, rows counted and hashed with it (${result.backupMegabytesPerSecond.toFixed(0)} MB/s)`,
     `next one    ${result.secondBackupSeconds.toFixed(1)} s, nothing new`,
     `restore     ${result.restoreSeconds.toFixed(1)} s into an empty node; ${found.rows} rows, hashes ${equal ? 'equal' : 'DIFFERENT'} (bar: 600 s for 2 GB)`,
-    `cost        ${(result.cost * 100).toFixed(1)} % of ${result.writesAlone.toFixed(0)} rows/s while a backup runs, median of ${rounds} rounds (bar: 5 %)`,
-    `            ${result.backupProcessorSeconds.toFixed(1)} s of processor time a backup: ${((result.backupProcessorSeconds / 7200 / result.machine.cores) * 100).toFixed(2)} % of the machine's with one every two hours`,
+    share === null
+      ? 'cost        not measured'
+      : `cost        ${(result.cost * 100).toFixed(1)} % of ${result.writesAlone.toFixed(0)} rows/s while a backup runs with ${percent} % of one processor at most, median of ${rounds} rounds (bar: 5 %)
+            ${result.backupProcessorSeconds.toFixed(1)} s of processor time a backup: ${((result.backupProcessorSeconds / 7200 / result.machine.cores) * 100).toFixed(2)} % of the machine's with one every two hours`,
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
 }

@@ -68,13 +68,14 @@ export function readTaken(): Taken {
 
 /** A tick of /proc, milliseconds (proc(5), USER_HZ). */
 const TICK_MS = 10
+const cores = Math.max(1, os.cpus().length)
 
 /**
  * Milliseconds that pass only while this machine's processors are its own: what other machines of the same host take
  * away (steal, proc(5)) does not count.
  */
 export function ownTime(): number {
-  return performance.now() - (readTaken().stolen * TICK_MS) / os.cpus().length
+  return performance.now() - (readTaken().stolen * TICK_MS) / cores
 }
 
 /** Of a hundred ticks since `before`, those that other machines of the same host took away. */
@@ -83,9 +84,13 @@ export function stolenSince(before: Taken): number {
   return now.all === before.all ? 0 : (100 * (now.stolen - before.stolen)) / (now.all - before.all)
 }
 
-/** Seconds of processor time of all processes that this one has started and that have ended, with what they had started. */
+/** Seconds of processor time of all processes that this one has started and that have ended, with what they had started. NaN where `/proc` is not there. */
 export function childTime(): number {
-  const stat = readFileSync('/proc/self/stat', 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return ((Number(fields[13]) + Number(fields[14])) * TICK_MS) / 1000
+  try {
+    const stat = readFileSync('/proc/self/stat', 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return ((Number(fields[13]) + Number(fields[14])) * TICK_MS) / 1000
+  } catch {
+    return NaN
+  }
 }

@@ -5,7 +5,7 @@ const periodUs = 100_000
 /** Where controllers are hierarchies of their own (v1), and where there is one for all (v2). */
 const hierarchies = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup']
 
-/** Processes that may have so much of one processor together, as systemd's `CPUQuota=` has it (cgroups(7)). */
+/** Processes that may have so much of the processors together, as systemd's `CPUWeight=1` and `CPUQuota=` have it (cgroups(7)). */
 export class Share {
   readonly #group: string
 
@@ -13,23 +13,26 @@ export class Share {
     this.#group = group
   }
 
-  /** Null where this user may make none. */
+  /** Of one processor at most `percent`, a whole number. Null where this user may make no group. */
   static of(percent: number): Share | null {
     const under = hierarchies.find((path) => existsSync(join(path, 'cgroup.procs')))
     if (under === undefined) return null
     const group = join(under, `cinque-bench-${process.pid}`)
+    const share = new Share(group)
     try {
-      if (existsSync(join(under, 'cgroup.subtree_control')))
-        writeFileSync(join(under, 'cgroup.subtree_control'), '+cpu')
+      const controllers = join(under, 'cgroup.subtree_control')
+      if (existsSync(controllers)) writeFileSync(controllers, '+cpu')
       mkdirSync(group)
+      const quota = (percent * periodUs) / 100
+      const v2 = existsSync(join(group, 'cpu.max'))
+      writeFileSync(join(group, v2 ? 'cpu.weight' : 'cpu.shares'), v2 ? '1' : '10')
+      if (v2) writeFileSync(join(group, 'cpu.max'), `${quota} ${periodUs}`)
+      else writeFileSync(join(group, 'cpu.cfs_quota_us'), String(quota))
+      return share
     } catch {
+      share.remove()
       return null
     }
-    const quota = String(percent * (periodUs / 100))
-    const v2 = join(group, 'cpu.max')
-    if (existsSync(v2)) writeFileSync(v2, `${quota} ${periodUs}`)
-    else writeFileSync(join(group, 'cpu.cfs_quota_us'), quota)
-    return new Share(group)
   }
 
   /** The command as it is run within. */
@@ -38,8 +41,12 @@ export class Share {
     return ['sh', ['-c', script, join(this.#group, 'cgroup.procs'), program, ...args]]
   }
 
-  /** When all of its processes have ended. */
+  /** It stays while a process is in it. */
   remove(): void {
-    rmdirSync(this.#group)
+    try {
+      rmdirSync(this.#group)
+    } catch {
+      // An empty group costs nothing.
+    }
   }
 }

@@ -100,7 +100,7 @@ const page = (): string =>
     'Every normative statement of MQTT 3.1.1 and MQTT 5.0 (both by OASIS), in our own words, with the tests that show',
     'it. The tests are black-box: raw bytes to a broker process on loopback. Run them alone with',
     '',
-    "    npx mocha --no-config --timeout 20000 'test/conformance/*/**/*.test.ts'",
+    "    npx mocha --no-config --timeout 60000 'test/conformance/*/**/*.test.ts'",
     '',
     'and with `CINQUE_CONFORMANCE_URL=mqtt://host:port` against another broker that allows anonymous clients; tests that',
     'need a configuration of their own are then left out.',

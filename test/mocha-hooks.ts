@@ -1,6 +1,6 @@
 import type { Context } from 'mocha'
 
-/** Mocha's limits only end what hangs. They are made for a machine of its own; one that shares its cores takes longer. */
+/** Limits of tests only end what hangs: they are made for a machine that shares its cores with nobody. Hooks have their own. */
 const PATIENCE = 3
 
 export const mochaHooks = {

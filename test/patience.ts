@@ -4,8 +4,11 @@ import { ownTime } from '../bench/machine.ts'
 const DEADLINE_MS = 30_000
 const LOOK_MS = 5
 
-/** Tests give up by the own time of the machine, as a guest may stand still for seconds. Asks the system only when it can be so. */
-function deadline(ms: number): () => boolean {
+/**
+ * Whether so much time has passed since now. Tests give up by the own time of the machine, as a guest may stand still for
+ * seconds; the system is asked for it only when it can be so.
+ */
+export function deadline(ms = DEADLINE_MS): () => boolean {
   const [wall, own] = [performance.now(), ownTime()]
   return () => performance.now() - wall >= ms && ownTime() - own >= ms
 }

@@ -41,12 +41,12 @@ export async function init({ config, json }: VerbOptions): Promise<void> {
   if (keyMade) printLine('a key was made: keep a copy of it elsewhere, nothing can be restored without it')
 }
 
-export async function run({ config: file, note, json }: VerbOptions & { note?: true }): Promise<void> {
+export async function run({ config: file, note, json }: VerbOptions & { note?: boolean }): Promise<void> {
   yieldToOthers()
   const { config, repository } = await openRepository(file)
   const log = stderrLogger('warn', new Metrics())
   if (repository.store instanceof DirectoryStore) await repository.store.tidy(Date.now())
-  const noting = note === true || !hasBackupOf(await repository.backups(), Date.now())
+  const noting = note ?? !hasBackupOf(await repository.backups(), Date.now())
   const manifest = await withScratch(config.scratch, (scratch) =>
     take(config, repository, { scratch, note: noting, log }),
   )

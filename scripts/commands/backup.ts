@@ -24,8 +24,9 @@ export function addBackup(program: Command): void {
     said(async () => (await verbs()).init(options)),
   )
   verb('run', 'make a backup now; only what the storage does not have is sent')
-    .option('--note', 'count and hash all rows, for a drill (without it: in the first backup of a day)')
-    .action((options: VerbOptions & { note?: true }) => said(async () => (await verbs()).run(options)))
+    .option('--note', 'count and hash all rows, for a drill (without either: in the first backup of a day)')
+    .option('--no-note', 'read no rows: where drills have a backup of their own')
+    .action((options: VerbOptions & { note?: boolean }) => said(async () => (await verbs()).run(options)))
   verb('list', 'list backups and their age').action((options: VerbOptions) =>
     said(async () => (await verbs()).list(options)),
   )

@@ -93,6 +93,15 @@ function booted(): void {
     expect((await fleet.apply([app]))[0].outcome).to.equal('unchanged')
   }).timeout(workMs)
 
+  it('have their jobs as they are written now: systemd reads what was changed', async () => {
+    const unit = '/etc/systemd/system/cinque-snapshot.service'
+    await on(db, `sed -i s/^CPUWeight=.*/CPUWeight=99/ ${unit} && systemctl daemon-reload`)
+    expect((await fleet.apply([db]))[0].outcome).to.equal('changed')
+    expect(await on(db, 'systemctl show --property=CPUWeight,NeedDaemonReload cinque-snapshot')).to.equal(
+      'CPUWeight=10\nNeedDaemonReload=no',
+    )
+  }).timeout(workMs)
+
   it('let nobody in but by the ports that are meant for them', async () => {
     const open = async (port: number): Promise<boolean> => {
       const script = `require('node:net').connect(${port},'${db.address}').on('connect',()=>process.exit(0)).on('error',()=>process.exit(1)).setTimeout(3000,()=>process.exit(1))`

@@ -40,7 +40,7 @@ export interface NatsServer {
 /**
  * Starts a nats-server and resolves when it takes clients; the gateways to other servers come up in the background.
  *
- * @throws Error with the server's own words if it refuses its configuration or ends, or is not ready within 20 s
+ * @throws Error with the server's own words if it refuses its configuration or ends, or is not ready within 60 s
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   const [command, ...args] = [...(options.spawnPrefix ?? []), options.binary, '-c', options.configFile]

@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import type { Bus } from '#platform/cluster/bus.ts'
-import { ownTime } from '../../../bench/machine.ts'
-import { alarm } from '../../patience.ts'
+import { alarm, deadline } from '../../patience.ts'
 
 /** Where the contract is tried. */
 export interface BusGround {
@@ -68,7 +67,7 @@ export class Member {
 /** Resolves when a frame of every member reaches every other one: a new member is known everywhere only after a while. */
 export async function meet(...members: Member[]): Promise<void> {
   for (const member of members) member.forget()
-  const end = ownTime() + DEADLINE_MS
+  const over = deadline(DEADLINE_MS)
   for (;;) {
     let missing = ''
     for (const from of members)
@@ -78,7 +77,7 @@ export async function meet(...members: Member[]): Promise<void> {
         from.greet(to)
       }
     if (missing === '') return
-    if (ownTime() > end) throw new Error(`no frame gets through: ${missing}`)
+    if (over()) throw new Error(`no frame gets through: ${missing}`)
     await new Promise((later) => setTimeout(later, 20))
   }
 }

@@ -9,9 +9,7 @@ import { natsConfig } from '#platform/nats/server/config.ts'
 import { ensureNatsServer } from '#platform/nats/server/engine.ts'
 import { type NatsServer, startNatsServer } from '#platform/nats/server/process.ts'
 import { type Certificates, makeCertificates } from '#platform/pki/certificates.ts'
-import { ownTime } from '../../../bench/machine.ts'
-
-const MESHED_MS = 30_000
+import { deadline } from '../../patience.ts'
 
 /** A log of lines that tests look at. */
 export class Lines {
@@ -121,7 +119,7 @@ export class Mesh {
   /** Resolves when every server that runs has a gateway to each of the others. */
   async meshed(): Promise<void> {
     const running = this.servers.flatMap((server, i) => (server === null ? [] : [i]))
-    const end = ownTime() + MESHED_MS
+    const over = deadline()
     for (const i of running)
       for (;;) {
         const response = await fetch(`http://${this.ip(i)}:8222/gatewayz`)
@@ -131,7 +129,7 @@ export class Mesh {
         }
         const fewest = Math.min(Object.keys(out).length, Object.keys(into).length)
         if (fewest >= running.length - 1) break
-        if (ownTime() > end) throw new Error(`${nameOf(i)} has ${fewest} gateways`)
+        if (over()) throw new Error(`${nameOf(i)} has ${fewest} gateways`)
         await new Promise((later) => setTimeout(later, 50))
       }
   }

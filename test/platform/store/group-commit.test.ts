@@ -4,19 +4,18 @@ import { pino } from 'pino'
 import { GroupCommit } from '#platform/store/group-commit.ts'
 import { MemoryStore } from '#platform/store/memory.ts'
 import { type Batch, StoreError } from '#platform/store/store.ts'
-import { ownTime } from '../../../bench/machine.ts'
+import { deadline } from '../../patience.ts'
 import { storeError } from './contract.ts'
 import { type Fault, FaultyStore } from './faulty-store.ts'
 import { every, single } from './tables.ts'
 
-const UNTIL_MS = 30_000
 const turn = (): Promise<void> => new Promise((done) => setImmediate(done))
 
 /** Waits until something is so. */
 async function until(condition: () => boolean): Promise<void> {
-  const end = ownTime() + UNTIL_MS
+  const over = deadline()
   while (!condition()) {
-    if (ownTime() > end) throw new Error(`still not: ${condition.toString()}`)
+    if (over()) throw new Error(`still not: ${condition.toString()}`)
     await turn()
   }
 }

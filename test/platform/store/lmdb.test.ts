@@ -6,6 +6,7 @@ import { table } from '#platform/store/table.ts'
 import { put, storeContract, storeError, TestClock } from './contract.ts'
 import { LmdbFixture } from './lmdb-fixture.ts'
 import { every, fading, fadingSpec, single, stamped } from './tables.ts'
+import { eventually } from '../../patience.ts'
 
 const dayMs = 86_400_000
 
@@ -165,15 +166,12 @@ describe('LMDB store', () => {
       const store = await fixture.open(fixture.directory(), { clock, sweepMs: 5 })
       await put(store, fading, ...Array.from({ length: 100 }, (_, n) => ({ org: 'o', n })))
       clock.time += 9 * dayMs
-      const deadline = Date.now() + 5_000
-      let left = 100
-      while (left > 0 && Date.now() < deadline) {
-        await new Promise((wake) => setTimeout(wake, 5))
+      await eventually('all of them are gone', async () => {
         clock.time -= 9 * dayMs
-        left = (await store.range(fading, { org: 'o' }, { limit: 200 })).length
+        const left = await store.range(fading, { org: 'o' }, { limit: 200 })
         clock.time += 9 * dayMs
-      }
-      expect(left).to.equal(0)
+        return left.length === 0
+      })
     })
   })
 

@@ -20,8 +20,8 @@
 # @param links_below
 #   Per cent of the disk in use above which the host keeps no such copies.
 # @param cpu_quota
-#   Per cent of one processor that the making of a backup has at most. Where two processors share a core, the one that is idle
-#   is not free either.
+#   Per cent of one processor that the making of a backup has at most (the weekly drill, which reads all rows, has what others
+#   leave). Where two processors share a core, the one that is idle is not free either. `~`: all that others leave.
 # @param retention
 #   Backups that are kept: one every two hours for `hours`, one a day for `days`, one a week for `weeks`.
 # @param host
@@ -36,7 +36,7 @@ class profile::backup (
   Integer[1, 48]                                                           $keep_links,
   Integer[10, 95]                                                          $links_below,
   Struct[{ hours => Integer[1], days => Integer[1], weeks => Integer[1] }] $retention,
-  Integer[1, 100]                                                          $cpu_quota,
+  Optional[Integer[1, 6400]]                                               $cpu_quota,
   Optional[Stdlib::Absolutepath]                                           $directory = undef,
   Optional[Profile::S3]                                                    $s3        = undef,
   Optional[String[1]]                                                      $shipper   = undef,
@@ -162,9 +162,10 @@ class profile::backup (
         * => $task;
       'cinque-backup':
         description => 'backup of all rows',
-        commands    => [$run, $cinque + ['backup', 'prune', '--config', $config]],
+        commands    => [$run + ['--no-note'], $cinque + ['backup', 'prune', '--config', $config]],
         calendar    => $calendar,
         jitter      => 300,
+        cpu_weight  => 1,
         cpu_quota   => $cpu_quota;
       'cinque-drill':
         description   => 'restore of the last backup into a scratch place',

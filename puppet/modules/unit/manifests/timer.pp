@@ -20,6 +20,8 @@
 #   Those that it keeps.
 # @param timeout_hours
 #   After which it is ended, and has failed.
+# @param cpu_weight
+#   What it has of the processors where all are busy; a service has 100.
 # @param cpu_quota
 #   Per cent of one processor that it has at most. Default: all that others leave.
 # @param allow_jit
@@ -37,7 +39,8 @@ define unit::timer (
   Array[Stdlib::Absolutepath]       $writable           = [],
   Array[Pattern[/\ACAP_[A-Z_]+\z/]] $capabilities       = [],
   Integer[1, 48]                    $timeout_hours      = 6,
-  Optional[Integer[1, 100]]         $cpu_quota          = undef,
+  Integer[1, 10000]                 $cpu_weight         = 10,
+  Optional[Integer[1, 6400]]        $cpu_quota          = undef,
   Boolean                           $allow_jit          = false,
   Boolean                           $just_own_processes = true,
 ) {
@@ -57,6 +60,7 @@ define unit::timer (
           'writable'           => $writable,
           'capabilities'       => $capabilities,
           'timeout_hours'      => $timeout_hours,
+          'cpu_weight'         => $cpu_weight,
           'cpu_quota'          => $cpu_quota,
           'allow_jit'          => $allow_jit,
           'just_own_processes' => $just_own_processes,
@@ -67,6 +71,13 @@ define unit::timer (
           'calendar'    => $calendar,
           'jitter'      => $jitter,
       });
+  }
+  # Only a change of the timer itself would have systemd read the service anew.
+  exec { "systemctl daemon-reload for ${title}":
+    command     => '/bin/systemctl daemon-reload',
+    refreshonly => true,
+    subscribe   => File["/etc/systemd/system/${title}.service"],
+    before      => Service["${title}.timer"],
   }
   service { "${title}.timer":
     ensure    => running,
