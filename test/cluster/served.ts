@@ -2,7 +2,7 @@ import mqtt, { type MqttClient } from 'mqtt'
 import type { Cell, CellDc } from '#scripts/cell/cell.ts'
 import { eventually } from '../patience.ts'
 
-const CONVERGE_MS = 60_000
+const CONVERGE_MS = 120_000
 /** After which no more retained messages are expected on a connection that has got one. */
 const QUIET_MS = 300
 
