@@ -15,7 +15,7 @@ import { migrate } from '#cassandra/migrate.ts'
 import { connect } from '#cassandra/store/connection.ts'
 import { openCassandraStore } from '#cassandra/store/store.ts'
 import { createLogger } from '#platform/log.ts'
-import { Batch, type Store } from '#platform/store/store.ts'
+import { Batch, type Store, StoreError } from '#platform/store/store.ts'
 import { everyTable } from '#platform/tables.ts'
 import { telemetry } from '#platform/telemetry/tables.ts'
 import { childTime, describeMachine, ownTime, readTaken, stolenSince } from './machine.ts'
@@ -90,6 +90,17 @@ function large(): Value {
 /** As devices send them. */
 const measured = (): Value => ({ number: Math.random() })
 
+/** False where the node was too slow to say so: a machine that others hold up. */
+async function acknowledged(store: Store, batch: Batch): Promise<boolean> {
+  try {
+    await store.write(batch)
+    return true
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'unavailable') return false
+    throw error
+  }
+}
+
 /** Writes until told to stop; returns rows that were acknowledged. */
 async function write(store: Store, value: () => Value, goOn: () => boolean): Promise<number> {
   let rows = 0
@@ -100,8 +111,7 @@ async function write(store: Store, value: () => Value, goOn: () => boolean): Pro
       for (let n = 0; n < batchRows; n++)
         batch.put(telemetry, { org: 'o', device, day, key: 'k', ts: ++written, n: 0, ...value() })
       // oxlint-disable-next-line no-await-in-loop -- a bounded number of workers
-      await store.write(batch)
-      rows += batchRows
+      if (await acknowledged(store, batch)) rows += batchRows
     }
   }
   await Promise.all(Array.from({ length: inFlight }, worker))
@@ -172,9 +182,12 @@ async function cinque(args: readonly string[], within: Share | null = null): Pro
   const all = ['scripts/cinque.js', ...args, '--json']
   const [program, words] = within?.command(process.execPath, all) ?? [process.execPath, all]
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const end = (): void => void child.kill('SIGKILL')
+  process.once('exit', end)
   let printed = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text))
   const [code] = (await once(child, 'close')) as [number | null]
+  process.off('exit', end)
   if (code !== 0) throw new Error(`cinque ${args.join(' ')} ended with ${code}: ${printed}`)
   return JSON.parse(printed)
 }
