@@ -36,7 +36,7 @@ class profile::backup (
   Integer[1, 48]                                                           $keep_links,
   Integer[10, 95]                                                          $links_below,
   Struct[{ hours => Integer[1], days => Integer[1], weeks => Integer[1] }] $retention,
-  Optional[Integer[1, 6400]]                                               $cpu_quota,
+  Optional[Integer[1, 6400]]                                               $cpu_quota = undef,
   Optional[Stdlib::Absolutepath]                                           $directory = undef,
   Optional[Profile::S3]                                                    $s3        = undef,
   Optional[String[1]]                                                      $shipper   = undef,
